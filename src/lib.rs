@@ -1,0 +1,9 @@
+//! `navigator.getUserMedia` for Linux, without a browser.
+
+pub mod devices;
+pub mod error;
+pub mod format;
+
+pub use devices::{MediaDeviceInfo, MediaDeviceKind};
+pub use error::{Error, ErrorCode, ErrorName, Result};
+pub use format::{Fourcc, FrameRate};
