@@ -3,6 +3,7 @@
 pub mod devices;
 pub mod error;
 pub mod format;
+mod seam;
 
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};

@@ -1,0 +1,310 @@
+//! V4L2's structs in Rust values and back, and the proof that the structs are the kernel's.
+//!
+//! The structs come from `v4l`, which generates them from the headers of the machine that builds. The assertions
+//! below pin sizes and ioctl numbers to the kernel's uapi (include/uapi/linux/videodev2.h), per pointer width, so that a
+//! cross build with the wrong headers stops at compile time.
+
+use v4l::v4l_sys::{
+    timeval, v4l2_buffer, v4l2_capability, v4l2_format, v4l2_fract, v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_plane,
+    v4l2_streamparm,
+};
+
+use super::kernel::{
+    BufferFlags, BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize,
+    Interval, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse,
+};
+use crate::format::Fourcc;
+
+/// `V4L2_CID_MIN_BUFFERS_FOR_CAPTURE`: how many buffers the driver itself needs.
+pub(crate) const CID_MIN_BUFFERS_FOR_CAPTURE: u32 = v4l::v4l_sys::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE;
+
+mod layout {
+    use std::mem::{offset_of, size_of};
+
+    use v4l::v4l_sys::*;
+    use v4l::v4l2::vidioc::*;
+
+    const fn number(value: _IOC_TYPE) -> u32 {
+        // musl's ioctl takes an int: the same 32 bits.
+        value as u32
+    }
+
+    const _: () = {
+        assert!(size_of::<v4l2_capability>() == 104);
+        assert!(size_of::<v4l2_fmtdesc>() == 64);
+        assert!(size_of::<v4l2_frmsizeenum>() == 44);
+        assert!(size_of::<v4l2_frmivalenum>() == 52);
+        assert!(size_of::<v4l2_requestbuffers>() == 20);
+        assert!(size_of::<v4l2_streamparm>() == 204);
+        assert!(size_of::<v4l2_control>() == 8);
+        assert!(size_of::<v4l2_pix_format>() == 48);
+        assert!(size_of::<v4l2_plane_pix_format>() == 20);
+        assert!(size_of::<v4l2_pix_format_mplane>() == 192);
+        assert!(offset_of!(v4l2_pix_format, pixelformat) == 8);
+        assert!(offset_of!(v4l2_pix_format_mplane, num_planes) == 180);
+        assert!(offset_of!(v4l2_capability, device_caps) == 88);
+        assert!(number(VIDIOC_QUERYCAP) == 0x8068_5600);
+        assert!(number(VIDIOC_ENUM_FMT) == 0xc040_5602);
+        assert!(number(VIDIOC_REQBUFS) == 0xc014_5608);
+        assert!(number(VIDIOC_STREAMON) == 0x4004_5612);
+        assert!(number(VIDIOC_STREAMOFF) == 0x4004_5613);
+        assert!(number(VIDIOC_G_PARM) == 0xc0cc_5615);
+        assert!(number(VIDIOC_S_PARM) == 0xc0cc_5616);
+        assert!(number(VIDIOC_ENUM_FRAMESIZES) == 0xc02c_564a);
+        assert!(number(VIDIOC_ENUM_FRAMEINTERVALS) == 0xc034_564b);
+    };
+
+    #[cfg(target_pointer_width = "64")]
+    const _: () = {
+        assert!(size_of::<v4l2_format>() == 208);
+        assert!(offset_of!(v4l2_format, fmt) == 8);
+        assert!(size_of::<v4l2_plane>() == 64);
+        assert!(size_of::<v4l2_buffer>() == 88);
+        assert!(offset_of!(v4l2_buffer, timestamp) == 24);
+        assert!(offset_of!(v4l2_buffer, sequence) == 56);
+        assert!(offset_of!(v4l2_buffer, m) == 64);
+        assert!(offset_of!(v4l2_buffer, length) == 72);
+        assert!(number(VIDIOC_G_FMT) == 0xc0d0_5604);
+        assert!(number(VIDIOC_S_FMT) == 0xc0d0_5605);
+        assert!(number(VIDIOC_QUERYBUF) == 0xc058_5609);
+        assert!(number(VIDIOC_QBUF) == 0xc058_560f);
+        assert!(number(VIDIOC_DQBUF) == 0xc058_5611);
+    };
+
+    // With a 32-bit time_t; the kernel's time64 layout (80 bytes) is accepted too.
+    #[cfg(target_pointer_width = "32")]
+    const _: () = {
+        assert!(size_of::<v4l2_format>() == 204);
+        assert!(offset_of!(v4l2_format, fmt) == 4);
+        assert!(size_of::<v4l2_plane>() == 60);
+        assert!(size_of::<v4l2_buffer>() == 68 || size_of::<v4l2_buffer>() == 80);
+        assert!(number(VIDIOC_G_FMT) == 0xc0cc_5604);
+        assert!(number(VIDIOC_S_FMT) == 0xc0cc_5605);
+        assert!(number(VIDIOC_DQBUF) == 0xc044_5611 || number(VIDIOC_DQBUF) == 0xc050_5611);
+    };
+}
+
+impl BufferType {
+    /// The kernel's number.
+    pub(crate) const fn raw(self) -> u32 {
+        match self {
+            Self::VideoCapture => v4l::v4l_sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE,
+            Self::VideoCaptureMplane => v4l::v4l_sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+        }
+    }
+}
+
+/// A fixed field of text up to its NUL, made valid UTF-8: the kernel cuts names in the middle of a character.
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).trim_end().to_owned()
+}
+
+impl From<&v4l2_capability> for Capability {
+    fn from(raw: &v4l2_capability) -> Self {
+        Self {
+            driver: text(&raw.driver),
+            card: text(&raw.card),
+            bus_info: text(&raw.bus_info),
+            capabilities: CapabilityFlags::from_bits_retain(raw.capabilities),
+            device_caps: CapabilityFlags::from_bits_retain(raw.device_caps),
+        }
+    }
+}
+
+impl From<v4l2_fract> for Fraction {
+    fn from(raw: v4l2_fract) -> Self {
+        Self { numerator: raw.numerator, denominator: raw.denominator }
+    }
+}
+
+impl From<Fraction> for v4l2_fract {
+    fn from(fraction: Fraction) -> Self {
+        Self { numerator: fraction.numerator, denominator: fraction.denominator }
+    }
+}
+
+impl From<&v4l2_frmsizeenum> for FrameSize {
+    fn from(raw: &v4l2_frmsizeenum) -> Self {
+        match raw.type_ {
+            1 => {
+                // SAFETY: both members of the union are plain integers, valid for every bit pattern, and the struct
+                // was zeroed before the call, so that no byte is uninitialised.
+                let size = unsafe { raw.__bindgen_anon_1.discrete };
+                Self::Discrete { width: size.width, height: size.height }
+            }
+            2 | 3 => {
+                // SAFETY: as above.
+                let size = unsafe { raw.__bindgen_anon_1.stepwise };
+                Self::Stepwise {
+                    width: (size.min_width, size.max_width, size.step_width),
+                    height: (size.min_height, size.max_height, size.step_height),
+                }
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl From<&v4l2_frmivalenum> for FrameInterval {
+    fn from(raw: &v4l2_frmivalenum) -> Self {
+        match raw.type_ {
+            1 => {
+                // SAFETY: both members of the union are plain integers, valid for every bit pattern, and the struct
+                // was zeroed before the call, so that no byte is uninitialised.
+                Self::Discrete(unsafe { raw.__bindgen_anon_1.discrete }.into())
+            }
+            2 | 3 => {
+                // SAFETY: as above.
+                let range = unsafe { raw.__bindgen_anon_1.stepwise };
+                Self::Stepwise { min: range.min.into(), max: range.max.into() }
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl PixelFormat {
+    /// To the struct that S_FMT takes.
+    pub(crate) fn to_raw(self, kind: BufferType) -> v4l2_format {
+        let mut raw = zeroed_format();
+        raw.type_ = kind.raw();
+        match kind {
+            BufferType::VideoCapture => {
+                // SAFETY: the union was zeroed, and every member of `pix` is a plain integer.
+                let pix = unsafe { &mut raw.fmt.pix };
+                pix.width = self.width;
+                pix.height = self.height;
+                pix.pixelformat = self.fourcc.to_u32();
+                pix.field = self.field;
+                pix.bytesperline = self.planes[0].bytesperline;
+                pix.sizeimage = self.planes[0].sizeimage;
+            }
+            BufferType::VideoCaptureMplane => {
+                // SAFETY: the union was zeroed, and every member of `pix_mp` is a plain integer.
+                let pix = unsafe { &mut raw.fmt.pix_mp };
+                pix.width = self.width;
+                pix.height = self.height;
+                pix.pixelformat = self.fourcc.to_u32();
+                pix.field = self.field;
+            }
+        }
+        raw
+    }
+
+    /// From the struct that G_FMT and S_FMT give.
+    pub(crate) fn from_raw(raw: &v4l2_format, kind: BufferType) -> Self {
+        let mut planes = [PlaneFormat::default(); MAX_PLANES];
+        match kind {
+            BufferType::VideoCapture => {
+                // SAFETY: every member of the union is made of plain integers, and the struct was zeroed before the
+                // call, so that no byte is uninitialised.
+                let pix = unsafe { raw.fmt.pix };
+                planes[0] = PlaneFormat { bytesperline: pix.bytesperline, sizeimage: pix.sizeimage };
+                Self {
+                    fourcc: Fourcc::from_u32(pix.pixelformat),
+                    width: pix.width,
+                    height: pix.height,
+                    field: pix.field,
+                    colorspace: pix.colorspace,
+                    // SAFETY: both members are one u32.
+                    ycbcr_encoding: unsafe { pix.__bindgen_anon_1.ycbcr_enc },
+                    quantization: pix.quantization,
+                    transfer_function: pix.xfer_func,
+                    plane_count: 1,
+                    planes,
+                }
+            }
+            BufferType::VideoCaptureMplane => {
+                // SAFETY: as above.
+                let pix = unsafe { raw.fmt.pix_mp };
+                let formats = pix.plane_fmt;
+                for (plane, format) in planes.iter_mut().zip(formats) {
+                    *plane = PlaneFormat { bytesperline: format.bytesperline, sizeimage: format.sizeimage };
+                }
+                Self {
+                    fourcc: Fourcc::from_u32(pix.pixelformat),
+                    width: pix.width,
+                    height: pix.height,
+                    field: pix.field,
+                    colorspace: pix.colorspace,
+                    // SAFETY: both members are one u8.
+                    ycbcr_encoding: u32::from(unsafe { pix.__bindgen_anon_1.ycbcr_enc }),
+                    quantization: u32::from(pix.quantization),
+                    transfer_function: u32::from(pix.xfer_func),
+                    plane_count: u32::from(pix.num_planes),
+                    planes,
+                }
+            }
+        }
+    }
+}
+
+impl From<&v4l2_streamparm> for Interval {
+    fn from(raw: &v4l2_streamparm) -> Self {
+        // SAFETY: the struct was zeroed before the call, and `capture` is made of plain integers.
+        let capture = unsafe { raw.parm.capture };
+        // V4L2_CAP_TIMEPERFRAME
+        Self { settable: capture.capability & 0x1000 != 0, time_per_frame: capture.timeperframe.into() }
+    }
+}
+
+/// `struct timeval` in nanoseconds; a negative time is 0, which no clock of a running system shows.
+pub(crate) fn nanoseconds(time: &timeval) -> u64 {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_usec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(micros.saturating_mul(1000))
+}
+
+/// What DQBUF gave, with `planes` where it wrote the memory planes of a multi-planar buffer.
+pub(crate) fn dequeued(raw: &v4l2_buffer, planes: &[v4l2_plane; MAX_PLANES], kind: BufferType) -> Dequeued {
+    let mut used = [PlaneUse::default(); MAX_PLANES];
+    let plane_count = match kind {
+        BufferType::VideoCapture => {
+            used[0].bytesused = raw.bytesused;
+            1
+        }
+        BufferType::VideoCaptureMplane => {
+            for (used, plane) in used.iter_mut().zip(planes) {
+                *used = PlaneUse { bytesused: plane.bytesused, data_offset: plane.data_offset };
+            }
+            raw.length
+        }
+    };
+    Dequeued {
+        index: raw.index,
+        flags: BufferFlags::from_bits_retain(raw.flags),
+        sequence: raw.sequence,
+        timestamp: nanoseconds(&raw.timestamp),
+        plane_count,
+        planes: used,
+    }
+}
+
+/// What QUERYBUF gave.
+pub(crate) fn buffer_memory(raw: &v4l2_buffer, planes: &[v4l2_plane; MAX_PLANES], kind: BufferType) -> BufferMemory {
+    let mut memories = [(0, 0); MAX_PLANES];
+    let plane_count = match kind {
+        BufferType::VideoCapture => {
+            // SAFETY: after QUERYBUF with V4L2_MEMORY_MMAP `m` holds the offset; it is a plain integer, and the struct
+            // was zeroed before the call.
+            memories[0] = (raw.length, unsafe { raw.m.offset });
+            1
+        }
+        BufferType::VideoCaptureMplane => {
+            for (memory, plane) in memories.iter_mut().zip(planes) {
+                // SAFETY: as above, for the plane's own union.
+                *memory = (plane.length, unsafe { plane.m.mem_offset });
+            }
+            raw.length
+        }
+    };
+    BufferMemory { plane_count, planes: memories }
+}
+
+/// A `v4l2_format` of zeroes.
+pub(crate) fn zeroed_format() -> v4l2_format {
+    // SAFETY: integers, arrays and unions of integers, and pointers where the window format has them: all zeroes is
+    // a valid value of each.
+    unsafe { std::mem::zeroed() }
+}

@@ -1,0 +1,278 @@
+//! The kernel as this library uses it: V4L2's ioctls, mappings, readiness and the monotonic clock.
+
+use std::fmt;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use bitflags::bitflags;
+use memmap2::MmapRaw;
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollEvent};
+
+use crate::format::Fourcc;
+
+/// The most memory planes a buffer can have (`VIDEO_MAX_PLANES`).
+pub(crate) const MAX_PLANES: usize = 8;
+
+bitflags! {
+    /// `V4L2_CAP_*`, of VIDIOC_QUERYCAP. Unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct CapabilityFlags: u32 {
+        const VIDEO_CAPTURE = 0x0000_0001;
+        const VIDEO_OUTPUT = 0x0000_0002;
+        const VIDEO_OVERLAY = 0x0000_0004;
+        const VBI_CAPTURE = 0x0000_0010;
+        const VBI_OUTPUT = 0x0000_0020;
+        const SLICED_VBI_CAPTURE = 0x0000_0040;
+        const SLICED_VBI_OUTPUT = 0x0000_0080;
+        const VIDEO_CAPTURE_MPLANE = 0x0000_1000;
+        const VIDEO_OUTPUT_MPLANE = 0x0000_2000;
+        const VIDEO_M2M_MPLANE = 0x0000_4000;
+        const VIDEO_M2M = 0x0000_8000;
+        const TUNER = 0x0001_0000;
+        const RADIO = 0x0004_0000;
+        const MODULATOR = 0x0008_0000;
+        const SDR_CAPTURE = 0x0010_0000;
+        const SDR_OUTPUT = 0x0040_0000;
+        const META_CAPTURE = 0x0080_0000;
+        const READWRITE = 0x0100_0000;
+        const STREAMING = 0x0400_0000;
+        const META_OUTPUT = 0x0800_0000;
+        const TOUCH = 0x1000_0000;
+        const IO_MC = 0x2000_0000;
+        const DEVICE_CAPS = 0x8000_0000;
+    }
+}
+
+bitflags! {
+    /// `V4L2_BUF_FLAG_*` of a dequeued buffer. Unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct BufferFlags: u32 {
+        const ERROR = 0x0000_0040;
+        const TIMESTAMP_MASK = 0x0000_e000;
+        const TIMESTAMP_MONOTONIC = 0x0000_2000;
+        const TIMESTAMP_COPY = 0x0000_4000;
+        const SOURCE_START_OF_EXPOSURE = 0x0001_0000;
+        const LAST = 0x0010_0000;
+    }
+}
+
+bitflags! {
+    /// `V4L2_BUF_CAP_*`, of VIDIOC_REQBUFS. Unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct PoolFlags: u32 {
+        const ORPHANED_BUFFERS = 0x0000_0010;
+    }
+}
+
+bitflags! {
+    /// `V4L2_IN_ST_*`: why an input gives no picture. Unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct InputStatus: u32 {
+        const NO_POWER = 0x0000_0001;
+        const NO_SIGNAL = 0x0000_0002;
+        const NO_SYNC = 0x0002_0000;
+    }
+}
+
+/// `V4L2_BUF_TYPE_*`: which of the two capture queues a node has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BufferType {
+    /// `V4L2_BUF_TYPE_VIDEO_CAPTURE`: one piece of memory per frame.
+    VideoCapture,
+    /// `V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE`: one to eight.
+    VideoCaptureMplane,
+}
+
+/// VIDIOC_QUERYCAP. Names are made valid UTF-8, whatever the kernel cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Capability {
+    pub driver: String,
+    pub card: String,
+    pub bus_info: String,
+    /// Of the whole device.
+    pub capabilities: CapabilityFlags,
+    /// Of this node; valid only with [`CapabilityFlags::DEVICE_CAPS`].
+    pub device_caps: CapabilityFlags,
+}
+
+impl Capability {
+    /// What this node can do: `device_caps` where the driver fills it in, else the device's capabilities.
+    pub(crate) fn effective(&self) -> CapabilityFlags {
+        if self.capabilities.contains(CapabilityFlags::DEVICE_CAPS) { self.device_caps } else { self.capabilities }
+    }
+}
+
+/// VIDIOC_ENUM_FRAMESIZES, one entry, as the driver said it: unchecked numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameSize {
+    Discrete { width: u32, height: u32 },
+    Stepwise { width: (u32, u32, u32), height: (u32, u32, u32) },
+    Unknown,
+}
+
+/// A fraction as the driver said it: either part may be zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fraction {
+    pub numerator: u32,
+    pub denominator: u32,
+}
+
+/// VIDIOC_ENUM_FRAMEINTERVALS, one entry: seconds per frame, unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameInterval {
+    Discrete(Fraction),
+    Stepwise { min: Fraction, max: Fraction },
+    Unknown,
+}
+
+/// One memory plane of a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct PlaneFormat {
+    /// Bytes from one line to the next; 0 for compressed formats.
+    pub bytesperline: u32,
+    /// The most bytes a frame takes in this plane.
+    pub sizeimage: u32,
+}
+
+/// `v4l2_pix_format` and `v4l2_pix_format_mplane` in one: what S_FMT takes and gives back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PixelFormat {
+    pub fourcc: Fourcc,
+    pub width: u32,
+    pub height: u32,
+    pub field: u32,
+    pub colorspace: u32,
+    pub ycbcr_encoding: u32,
+    pub quantization: u32,
+    pub transfer_function: u32,
+    /// How many of `planes` count, as the driver said it: check against [`MAX_PLANES`].
+    pub plane_count: u32,
+    pub planes: [PlaneFormat; MAX_PLANES],
+}
+
+impl PixelFormat {
+    /// A request for a size, everything else left to the driver.
+    pub(crate) fn request(fourcc: Fourcc, width: u32, height: u32) -> Self {
+        Self {
+            fourcc,
+            width,
+            height,
+            // V4L2_FIELD_ANY
+            field: 0,
+            colorspace: 0,
+            ycbcr_encoding: 0,
+            quantization: 0,
+            transfer_function: 0,
+            plane_count: 0,
+            planes: [PlaneFormat::default(); MAX_PLANES],
+        }
+    }
+}
+
+/// VIDIOC_G_PARM and VIDIOC_S_PARM for capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interval {
+    /// Whether the driver heeds the interval (`V4L2_CAP_TIMEPERFRAME`).
+    pub settable: bool,
+    /// Seconds per frame.
+    pub time_per_frame: Fraction,
+}
+
+/// VIDIOC_REQBUFS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestedBuffers {
+    /// How many there are: fewer or more than asked.
+    pub count: u32,
+    pub flags: PoolFlags,
+}
+
+/// VIDIOC_QUERYBUF: where a buffer's memory planes are mapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BufferMemory {
+    /// How many of `planes` count, as the driver said it.
+    pub plane_count: u32,
+    /// Length in bytes, and the offset that `mmap` takes.
+    pub planes: [(u32, u32); MAX_PLANES],
+}
+
+/// One memory plane of a dequeued buffer, as the driver said it: unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct PlaneUse {
+    pub bytesused: u32,
+    pub data_offset: u32,
+}
+
+/// VIDIOC_DQBUF, as the driver said it: unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dequeued {
+    pub index: u32,
+    pub flags: BufferFlags,
+    pub sequence: u32,
+    /// Nanoseconds on the clock that `flags` names; negative times are 0.
+    pub timestamp: u64,
+    pub plane_count: u32,
+    pub planes: [PlaneUse; MAX_PLANES],
+}
+
+/// The kernel. Every method is one system call, returns its error number as it is, `EINTR` included: see [`retry`].
+pub(crate) trait Kernel: Send + Sync + fmt::Debug {
+    /// Opens a node for reading and writing, non-blocking and close-on-exec.
+    fn open(&self, path: &Path) -> Result<OwnedFd, Errno>;
+    /// Closes a node. May block while the driver lets go.
+    fn close(&self, fd: OwnedFd);
+    /// VIDIOC_QUERYCAP.
+    fn query_capability(&self, fd: BorrowedFd<'_>) -> Result<Capability, Errno>;
+    /// VIDIOC_ENUM_FMT: the format of that index.
+    fn enum_format(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32) -> Result<Fourcc, Errno>;
+    /// VIDIOC_ENUM_FRAMESIZES.
+    fn enum_frame_size(&self, fd: BorrowedFd<'_>, fourcc: Fourcc, index: u32) -> Result<FrameSize, Errno>;
+    /// VIDIOC_ENUM_FRAMEINTERVALS.
+    fn enum_frame_interval(
+        &self,
+        fd: BorrowedFd<'_>,
+        fourcc: Fourcc,
+        size: (u32, u32),
+        index: u32,
+    ) -> Result<FrameInterval, Errno>;
+    /// VIDIOC_G_INPUT and VIDIOC_ENUMINPUT: the status of the current input.
+    fn input_status(&self, fd: BorrowedFd<'_>) -> Result<InputStatus, Errno>;
+    /// VIDIOC_G_FMT.
+    fn get_format(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<PixelFormat, Errno>;
+    /// VIDIOC_S_FMT: asks for `format` and gives what the driver made of it.
+    fn set_format(&self, fd: BorrowedFd<'_>, kind: BufferType, format: &PixelFormat) -> Result<PixelFormat, Errno>;
+    /// VIDIOC_G_PARM.
+    fn get_interval(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<Interval, Errno>;
+    /// VIDIOC_S_PARM: asks for an interval and gives what the driver made of it.
+    fn set_interval(&self, fd: BorrowedFd<'_>, kind: BufferType, interval: Fraction) -> Result<Interval, Errno>;
+    /// VIDIOC_G_CTRL.
+    fn get_control(&self, fd: BorrowedFd<'_>, id: u32) -> Result<i32, Errno>;
+    /// VIDIOC_REQBUFS with V4L2_MEMORY_MMAP; a count of 0 frees them.
+    fn request_buffers(&self, fd: BorrowedFd<'_>, kind: BufferType, count: u32) -> Result<RequestedBuffers, Errno>;
+    /// VIDIOC_QUERYBUF.
+    fn query_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32) -> Result<BufferMemory, Errno>;
+    /// `mmap` of one memory plane, shared and read-only.
+    fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno>;
+    /// VIDIOC_QBUF. `plane_count` is the number of memory planes of the buffer.
+    fn queue_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32, plane_count: u32) -> Result<(), Errno>;
+    /// VIDIOC_DQBUF.
+    fn dequeue_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<Dequeued, Errno>;
+    /// VIDIOC_STREAMON.
+    fn stream_on(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno>;
+    /// VIDIOC_STREAMOFF.
+    fn stream_off(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno>;
+    /// `epoll_wait`; `timeout` in nanoseconds, rounded up to what the system can wait; `None` is for ever.
+    fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno>;
+    /// CLOCK_MONOTONIC in nanoseconds.
+    fn now(&self) -> u64;
+}
+
+/// Makes a call again for as long as a signal interrupts it.
+pub(crate) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            answer => return answer,
+        }
+    }
+}

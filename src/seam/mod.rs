@@ -1,0 +1,15 @@
+//! Where this library meets the system: narrow traits, each with its real implementation beside it.
+//!
+//! Rooms above reach the outside only through these, as `Arc<dyn …>`: one indirect call beside a system call costs
+//! nothing, no type parameter leaks into the API, and tests put a scripted world in their place. Everything here speaks
+//! in checked Rust values; the kernel's own structs stay in [`abi`] and [`linux`].
+
+pub(crate) mod abi;
+mod kernel;
+mod linux;
+
+pub(crate) use kernel::{
+    BufferFlags, BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize,
+    InputStatus, Interval, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse, PoolFlags, RequestedBuffers, retry,
+};
+pub(crate) use linux::LinuxKernel;
