@@ -1,5 +1,7 @@
 //! The words that every room shares: fourcc codes and exact frame rates.
 
+pub(crate) mod layout;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
