@@ -141,6 +141,14 @@ impl Error {
         self
     }
 
+    /// The same error in other words.
+    #[must_use]
+    pub(crate) fn replace_message(mut self, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self.0.remedy = Some(remedy.into());
+        self
+    }
+
     /// Adds the constraint that could not be met; `""` where each could be met alone but not together.
     #[must_use]
     pub fn with_constraint(mut self, constraint: impl Into<String>) -> Self {

@@ -1,5 +1,6 @@
 //! `navigator.getUserMedia` for Linux, without a browser.
 
+mod capture;
 pub mod devices;
 pub mod error;
 pub mod format;

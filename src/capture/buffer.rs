@@ -1,0 +1,272 @@
+//! Buffers and leases: where a frame's bytes are, and what happens when the last one who reads them lets go.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use memmap2::MmapRaw;
+use nix::errno::Errno;
+
+use super::format::VideoFormat;
+use super::lease::Ledger;
+use crate::seam::{BufferType, Kernel, retry};
+
+/// Takes what may only be dropped where blocking is allowed.
+pub(super) trait Reaper: Send + Sync {
+    /// Drops `remains` on the control thread.
+    fn bury(&self, remains: Box<dyn Send>);
+}
+
+/// One piece of a buffer's memory.
+enum Memory {
+    /// The driver's, mapped read-only.
+    Mapped(MmapRaw),
+    /// Ours: copies, and what the synthetic camera draws.
+    Owned(Box<[UnsafeCell<u8>]>),
+}
+
+// SAFETY: the bytes are read only by holders of a lease and written only by the holder of the one exclusive lease
+// (`LeaseMut`), or by the kernel while no lease exists; the ledger's sequentially consistent transitions order the two.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    fn owned(length: usize) -> Self {
+        // Zeroed pages come untouched from the system: a pool that is never used costs address space, not memory.
+        let zeroes = vec![0u8; length].into_boxed_slice();
+        // SAFETY: `UnsafeCell<u8>` has the layout of `u8` (core::cell), so the box keeps its length and its alignment.
+        Self::Owned(unsafe { Box::from_raw(Box::into_raw(zeroes) as *mut [UnsafeCell<u8>]) })
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Mapped(map) => map.len(),
+            Self::Owned(bytes) => bytes.len(),
+        }
+    }
+
+    fn as_ptr(&self) -> *const u8 {
+        match self {
+            Self::Mapped(map) => map.as_ptr(),
+            Self::Owned(bytes) => bytes.as_ptr().cast(),
+        }
+    }
+}
+
+/// Where a buffer goes when its last holder lets go.
+pub(super) enum Home {
+    /// Back to the driver, by QBUF.
+    Driver(DriverQueue),
+    /// Nowhere: it lies in its pool until someone leases it again.
+    Pool,
+}
+
+/// The driver's queue, as a dropper reaches it.
+pub(super) struct DriverQueue {
+    pub(super) kernel: Arc<dyn Kernel>,
+    /// Open for as long as the ledger's gate is.
+    pub(super) fd: RawFd,
+    pub(super) kind: BufferType,
+    pub(super) plane_count: u32,
+    /// The first QBUF that failed, for the reactor to find; 0 for none.
+    pub(super) failed: AtomicI32,
+}
+
+impl DriverQueue {
+    /// QBUF. Only from inside the ledger's gate, or on the control thread that owns the descriptor.
+    pub(super) fn queue(&self, index: usize) -> Result<(), Errno> {
+        // SAFETY: the control thread closes this descriptor only after it closed the gate of the ledger and waited
+        // until nobody was inside; callers are inside, or are that thread.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        let index = u32::try_from(index).map_err(|_| Errno::EINVAL)?;
+        retry(|| self.kernel.queue_buffer(fd, self.kind, index, self.plane_count))
+    }
+}
+
+/// One generation of buffers: made together, of one format, freed together.
+pub(crate) struct Pool {
+    pub(super) ledger: Ledger,
+    pub(super) format: Arc<VideoFormat>,
+    pub(super) home: Home,
+    pub(super) reaper: Option<Arc<dyn Reaper>>,
+    /// Whether the driver lets buffers live on that are held when it frees the rest.
+    pub(super) orphans: bool,
+}
+
+impl Pool {
+    /// A pool of our own memory: `count` buffers with memories of these sizes. The buffers keep the pool.
+    pub(super) fn owned(count: usize, sizes: &[usize], format: Arc<VideoFormat>) -> Vec<Arc<Buffer>> {
+        let pool = Arc::new(Self { ledger: Ledger::new(count), format, home: Home::Pool, reaper: None, orphans: true });
+        (0..count)
+            .map(|index| {
+                let memories = sizes.iter().map(|&size| Memory::owned(size)).collect();
+                Arc::new(Buffer { index, memories, pool: pool.clone() })
+            })
+            .collect()
+    }
+
+    /// Queues every returned buffer at the driver.
+    pub(super) fn queue_returned(&self) -> Result<(), Errno> {
+        match &self.home {
+            Home::Driver(driver) => self.ledger.queue_returned(|index| driver.queue(index)),
+            Home::Pool => Ok(()),
+        }
+    }
+
+    /// The first QBUF of a dropper that failed.
+    pub(super) fn queue_failure(&self) -> Option<Errno> {
+        match &self.home {
+            Home::Driver(driver) => match driver.failed.load(Ordering::Relaxed) {
+                0 => None,
+                errno => Some(Errno::from_raw(errno)),
+            },
+            Home::Pool => None,
+        }
+    }
+}
+
+/// One buffer: its memory, and the books it is kept in.
+pub(crate) struct Buffer {
+    index: usize,
+    memories: Box<[Memory]>,
+    pool: Arc<Pool>,
+}
+
+impl Buffer {
+    /// A buffer of the driver's: the mappings of its memory planes.
+    pub(super) fn mapped(index: usize, maps: Vec<MmapRaw>, pool: Arc<Pool>) -> Self {
+        Self { index, memories: maps.into_iter().map(Memory::Mapped).collect(), pool }
+    }
+
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// The length of a memory plane.
+    pub(super) fn memory_len(&self, memory: usize) -> usize {
+        self.memories.get(memory).map_or(0, Memory::len)
+    }
+
+    /// Unmaps it here and now, where nobody else has it.
+    pub(super) fn unmap(mut this: Arc<Self>) {
+        if let Some(buffer) = Arc::get_mut(&mut this) {
+            buffer.memories = Box::default();
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // munmap of a driver's memory may free it, and may close the device: not on a consumer's thread.
+        if let (false, Some(reaper)) = (self.memories.is_empty(), &self.pool.reaper) {
+            reaper.bury(Box::new(std::mem::take(&mut self.memories)));
+        }
+    }
+}
+
+/// A shared right to read a buffer. Clones count; the last drop gives the buffer back.
+pub(crate) struct Lease {
+    buffer: Arc<Buffer>,
+}
+
+impl Lease {
+    /// The lease on a buffer that the driver just gave; `None` where the driver did not have it.
+    pub(super) fn begin(buffer: &Arc<Buffer>) -> Option<Self> {
+        buffer.pool.ledger.lease(buffer.index).then(|| Self { buffer: buffer.clone() })
+    }
+
+    /// The format of the frames in this generation.
+    pub(crate) fn format(&self) -> &Arc<VideoFormat> {
+        &self.buffer.pool.format
+    }
+
+    /// `length` bytes at `offset` of a memory plane; `None` where they do not lie inside it.
+    pub(crate) fn bytes(&self, memory: usize, offset: usize, length: usize) -> Option<&[u8]> {
+        let memory = self.buffer.memories.get(memory)?;
+        if offset.checked_add(length)? > memory.len() {
+            return None;
+        }
+        // SAFETY: the range lies inside the mapping or the box, both of which live as long as `self.buffer`. The
+        // buffer is leased, so neither the kernel (which writes only between QBUF and DQBUF) nor a `LeaseMut` writes
+        // to it for as long as this lease exists. Buffers that another process may write to (v4l2loopback) are never
+        // handed out as leases: `capture` copies those first.
+        Some(unsafe { slice::from_raw_parts(memory.as_ptr().add(offset), length) })
+    }
+
+    /// The address range of a memory plane, for tests that show that nothing was copied.
+    pub(crate) fn address_range(&self, memory: usize) -> Option<std::ops::Range<usize>> {
+        let memory = self.buffer.memories.get(memory)?;
+        let start = memory.as_ptr() as usize;
+        Some(start..start + memory.len())
+    }
+}
+
+impl Clone for Lease {
+    fn clone(&self) -> Self {
+        self.buffer.pool.ledger.retain(self.buffer.index);
+        Self { buffer: self.buffer.clone() }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let pool = &self.buffer.pool;
+        let outcome = pool.ledger.release(self.buffer.index, |index| match &pool.home {
+            Home::Driver(driver) => driver.queue(index).inspect_err(|&errno| {
+                // The reactor, which owns the reporting, finds it at its next turn.
+                let _ = driver.failed.compare_exchange(0, errno as i32, Ordering::Relaxed, Ordering::Relaxed);
+            }),
+            Home::Pool => Ok(()),
+        });
+        // A device that is gone says so on the reactor too; a drop has nobody to tell.
+        drop(outcome);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lease({})", self.buffer.index)
+    }
+}
+
+/// The one right to write to a buffer of our own, until it becomes a [`Lease`].
+pub(crate) struct LeaseMut {
+    lease: Lease,
+}
+
+impl LeaseMut {
+    /// Any idle buffer of the pool that `buffers` make up.
+    pub(super) fn take(buffers: &[Arc<Buffer>]) -> Option<Self> {
+        let index = buffers.first()?.pool.ledger.lease_returned()?;
+        Some(Self { lease: Lease { buffer: buffers.get(index)?.clone() } })
+    }
+
+    /// A buffer of its own, with memories of these sizes.
+    pub(crate) fn allocate(sizes: &[usize], format: Arc<VideoFormat>) -> Option<Self> {
+        Self::take(&Pool::owned(1, sizes, format))
+    }
+
+    /// A memory plane to write to; empty where there is none, or where it is the driver's.
+    pub(crate) fn memory_mut(&mut self, memory: usize) -> &mut [u8] {
+        match self.lease.buffer.memories.get(memory) {
+            Some(Memory::Owned(bytes)) => {
+                // SAFETY: this is the only lease on the buffer (`take` began it, and it is not cloned before
+                // `into_lease`), `&mut self` makes this the only borrow of it, and `UnsafeCell` allows the write.
+                unsafe { slice::from_raw_parts_mut(bytes.as_ptr().cast::<u8>().cast_mut(), bytes.len()) }
+            }
+            _ => &mut [],
+        }
+    }
+
+    /// Which buffer of the pool it is.
+    pub(super) fn index(&self) -> usize {
+        self.lease.buffer.index
+    }
+
+    /// No more writing.
+    pub(crate) fn into_lease(self) -> Lease {
+        self.lease
+    }
+}

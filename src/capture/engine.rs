@@ -1,0 +1,127 @@
+//! The two threads, and how a camera gets onto them.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::buffer::{Pool, Reaper};
+use super::format::VideoFormat;
+use super::reactor::Reactor;
+use super::source::{CameraRequest, Outlet, Running, Source};
+use super::statistics::SourceCounters;
+use super::synthetic::SyntheticCamera;
+use super::v4l2::V4l2Camera;
+use super::worker::Worker;
+use crate::error::{Error, ErrorName, Result};
+use crate::seam::Kernel;
+
+/// The capture engine: one reactor thread and one control thread for any number of devices.
+pub(crate) struct Engine {
+    pub(super) kernel: Arc<dyn Kernel>,
+    pub(super) reactor: Reactor,
+    pub(super) control: Worker,
+    reaper: Arc<dyn Reaper>,
+    /// Buffers of stopped streams that were still held, by node: a reopening may have to wait for them.
+    held: Mutex<Vec<(String, Weak<Pool>)>>,
+}
+
+/// Judges what the driver made of a request, before buffers exist.
+pub(crate) type Accept = Box<dyn FnOnce(&VideoFormat) -> Result<()> + Send>;
+
+impl Engine {
+    /// Starts both threads.
+    pub(crate) fn start(kernel: Arc<dyn Kernel>) -> io::Result<Arc<Self>> {
+        let control = Worker::start("usermedia-control")?;
+        let reaper = Arc::new(control.reaper());
+        Ok(Arc::new(Self {
+            reactor: Reactor::start(kernel.clone())?,
+            kernel,
+            control,
+            reaper,
+            held: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// Opens a camera and lets it stream to `outlet`. Waits for the driver, on the control thread.
+    ///
+    /// # Errors
+    /// What the driver or `accept` said; nothing stays open then.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        request: CameraRequest,
+        accept: Accept,
+        outlet: Arc<dyn Outlet>,
+    ) -> Result<Source> {
+        let engine = self.clone();
+        self.control
+            .run(move || engine.open_here(&request, accept, outlet))
+            .unwrap_or_else(|| Err(Error::new(ErrorName::AbortError, "the capture engine was shut down")))
+    }
+
+    fn open_here(self: &Arc<Self>, request: &CameraRequest, accept: Accept, outlet: Arc<dyn Outlet>) -> Result<Source> {
+        let counters = Arc::new(SourceCounters::default());
+        let (running, format) = if request.synthetic {
+            let camera = SyntheticCamera::new(request, self.kernel.now(), counters.clone(), outlet)?;
+            let format = camera.format().clone();
+            accept(&format)?;
+            let token = self.reactor.add(Box::new(camera)).map_err(|errno| no_wait(&request.path, errno))?;
+            (Running::Synthetic { token }, format)
+        } else {
+            let mut camera = V4l2Camera::open(self.kernel.clone(), request)?;
+            let format = camera.format().clone();
+            let started = accept(&format).and_then(|()| {
+                let held = || self.holds(&request.path);
+                camera.start(request.buffers, self.reaper.clone(), counters.clone(), outlet, &held)
+            });
+            let added = started
+                .and_then(|reader| self.reactor.add(Box::new(reader)).map_err(|errno| no_wait(&request.path, errno)));
+            match added {
+                Ok(token) => (Running::Camera { camera, token }, format),
+                Err(error) => {
+                    camera.stop();
+                    return Err(error);
+                }
+            }
+        };
+        Ok(Source {
+            engine: self.clone(),
+            running: Arc::new(Mutex::new(Some(running))),
+            format,
+            counters,
+            path: request.path.clone(),
+        })
+    }
+
+    /// Takes a source off the reactor and closes its device. On the control thread.
+    pub(super) fn stop(&self, running: Running, path: String) {
+        match running {
+            Running::Camera { camera, token } => {
+                // Dropped here: its hold on descriptor and buffers ends before the device is stopped.
+                drop(self.reactor.remove(token));
+                let pool = camera.pool();
+                camera.stop();
+                if let Some(pool) = pool.filter(|pool| !pool.orphans && pool.ledger.leased() > 0) {
+                    let mut held = self.held();
+                    held.retain(|(_, pool)| pool.strong_count() > 0);
+                    held.push((path, Arc::downgrade(&pool)));
+                }
+            }
+            Running::Synthetic { token } => drop(self.reactor.remove(token)),
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<(String, Weak<Pool>)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn holds(&self, path: &str) -> bool {
+        self.held()
+            .iter()
+            .any(|(held, pool)| held == path && pool.upgrade().is_some_and(|pool| pool.ledger.leased() > 0))
+    }
+}
+
+fn no_wait(path: &str, errno: nix::errno::Errno) -> Error {
+    Error::new(ErrorName::NotReadableError, format!("cannot wait for frames of {path}: {}", errno.desc()))
+        .with_errno(errno as i32)
+        .with_device(path, path)
+}

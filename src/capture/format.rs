@@ -1,0 +1,56 @@
+//! What the driver agreed to: the format of every frame of one generation of buffers.
+
+use crate::format::layout::{Layout, layout};
+use crate::format::{Fourcc, FrameRate};
+use crate::seam::{MAX_PLANES, PixelFormat};
+
+/// The negotiated format, as read back from the driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VideoFormat {
+    pub(crate) fourcc: Fourcc,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Bytes from one line to the next, per memory plane; 0 for compressed formats.
+    pub(crate) bytesperline: [u32; MAX_PLANES],
+    /// The most bytes a frame takes, per memory plane.
+    pub(crate) sizeimage: [u32; MAX_PLANES],
+    /// Memory planes in use: 1 to 8.
+    pub(crate) memory_count: usize,
+    /// V4L2's `colorspace`, `ycbcr_enc`, `quantization` and `xfer_func`, carried as they came.
+    pub(crate) colorspace: u32,
+    pub(crate) ycbcr_encoding: u32,
+    pub(crate) quantization: u32,
+    pub(crate) transfer_function: u32,
+    /// The camera's rate, where it is known.
+    pub(crate) frame_rate: Option<FrameRate>,
+    /// Where the colour planes lie; `None` for compressed and unknown formats, and where the driver splits the memory
+    /// otherwise than the kernel's documents say.
+    pub(crate) layout: Option<Layout>,
+}
+
+impl VideoFormat {
+    /// From the driver's answer; `None` where that cannot be true: no pixels, no planes or too many.
+    pub(crate) fn from_driver(pixels: &PixelFormat, frame_rate: Option<FrameRate>) -> Option<Self> {
+        let memory_count = usize::try_from(pixels.plane_count).ok()?;
+        if pixels.width == 0 || pixels.height == 0 || !(1..=MAX_PLANES).contains(&memory_count) {
+            return None;
+        }
+        let bytesperline = pixels.planes.map(|plane| plane.bytesperline);
+        let layout = layout(pixels.fourcc, pixels.width, pixels.height, &bytesperline[..memory_count])
+            .filter(|layout| layout.memory_count() == memory_count);
+        Some(Self {
+            fourcc: pixels.fourcc,
+            width: pixels.width,
+            height: pixels.height,
+            bytesperline,
+            sizeimage: pixels.planes.map(|plane| plane.sizeimage),
+            memory_count,
+            colorspace: pixels.colorspace,
+            ycbcr_encoding: pixels.ycbcr_encoding,
+            quantization: pixels.quantization,
+            transfer_function: pixels.transfer_function,
+            frame_rate,
+            layout,
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! How buffers flow: from the driver, through a lease, to whoever reads, and back.
+//!
+//! Two threads serve any number of devices. The *reactor* ([`reactor`]) waits for all of them in one epoll, takes one
+//! buffer per readiness and delivers it; nothing on it may block. The *control* thread ([`worker`]) does what can
+//! block. A camera is split along that line: its control half opens, configures, starts and stops ([`v4l2`]), its reader
+//! dequeues, checks ([`inspect`]), places in time ([`timeline`]) and counts ([`statistics`]). A buffer that was
+//! delivered is *leased* ([`lease`], [`buffer`]); the last drop queues it back from whichever thread dropped it.
+//!
+//! This room knows drivers and buffers; who consumes the frames is an [`Outlet`] to it.
+
+mod buffer;
+mod engine;
+mod format;
+mod inspect;
+mod lease;
+mod reactor;
+mod source;
+mod statistics;
+mod sync;
+mod synthetic;
+mod timeline;
+mod v4l2;
+mod worker;
+
+pub(crate) use buffer::{Lease, LeaseMut};
+pub(crate) use engine::Engine;
+pub(crate) use format::VideoFormat;
+pub(crate) use inspect::Payload;
+pub(crate) use source::{CameraRequest, CapturedFrame, FrameInfo, Outlet, Source, SourceEnd};
+pub(crate) use synthetic::pattern;
+pub(crate) use worker::Worker;
+
+pub use statistics::SourceStatistics;
+pub use timeline::TimestampSource;

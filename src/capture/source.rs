@@ -1,0 +1,141 @@
+//! A source that runs: what it gives, to whom, and how it ends.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::buffer::Lease;
+use super::engine::Engine;
+use super::format::VideoFormat;
+use super::inspect::Payload;
+use super::reactor::Token;
+use super::statistics::{SourceCounters, SourceStatistics};
+use super::timeline::TimestampSource;
+use super::v4l2::V4l2Camera;
+use crate::format::{Fourcc, FrameRate};
+use crate::seam::MAX_PLANES;
+
+/// How long a stop waits for the control thread. What takes longer goes on there.
+const STOP_WAIT: Duration = Duration::from_millis(100);
+
+/// What is asked of a camera.
+#[derive(Debug, Clone)]
+pub(crate) struct CameraRequest {
+    /// The node; empty for the built-in camera.
+    pub(crate) path: String,
+    pub(crate) fourcc: Fourcc,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// The rate to ask for; `None` leaves the driver's.
+    pub(crate) frame_rate: Option<FrameRate>,
+    /// How many buffers to ask for; `None` leaves it to the engine.
+    pub(crate) buffers: Option<u32>,
+    /// The built-in camera.
+    pub(crate) synthetic: bool,
+}
+
+/// What is known of one frame besides its bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrameInfo {
+    pub(crate) sequence: u64,
+    pub(crate) timestamp: u64,
+    pub(crate) timestamp_source: TimestampSource,
+    pub(crate) payloads: [Payload; MAX_PLANES],
+    pub(crate) copied: bool,
+}
+
+/// A frame as it leaves `capture`: the right to read its buffer, and what is known of it.
+#[derive(Debug, Clone)]
+pub(crate) struct CapturedFrame {
+    pub(crate) lease: Lease,
+    pub(crate) info: FrameInfo,
+}
+
+/// Why a source ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SourceEnd {
+    /// The device is gone.
+    Unplugged,
+    /// The driver gave up with this error.
+    Failed(Errno),
+}
+
+impl SourceEnd {
+    pub(super) fn from_errno(errno: Errno) -> Self {
+        match errno {
+            Errno::ENODEV | Errno::ENXIO => Self::Unplugged,
+            errno => Self::Failed(errno),
+        }
+    }
+}
+
+/// Who gets the frames. Called on the reactor's thread: nothing here may block.
+pub(crate) trait Outlet: Send + Sync {
+    /// A good frame; `now` is the time of its arrival on CLOCK_MONOTONIC in nanoseconds.
+    fn frame(&self, frame: &CapturedFrame, now: u64);
+    /// There will be no more frames. The device is still open: the source must be stopped.
+    fn ended(&self, end: SourceEnd);
+}
+
+/// What the control thread needs to stop a source.
+pub(super) enum Running {
+    Camera { camera: V4l2Camera, token: Token },
+    Synthetic { token: Token },
+}
+
+/// A running camera. Stops when dropped.
+pub(crate) struct Source {
+    pub(super) engine: Arc<Engine>,
+    pub(super) running: Arc<Mutex<Option<Running>>>,
+    pub(super) format: Arc<VideoFormat>,
+    pub(super) counters: Arc<SourceCounters>,
+    pub(super) path: String,
+}
+
+impl Source {
+    /// What the driver agreed to.
+    pub(crate) fn format(&self) -> &Arc<VideoFormat> {
+        &self.format
+    }
+
+    /// What was counted so far.
+    pub(crate) fn statistics(&self) -> SourceStatistics {
+        self.counters.snapshot()
+    }
+
+    /// CLOCK_MONOTONIC as the capture engine reads it.
+    pub(crate) fn now(&self) -> u64 {
+        self.engine.kernel.now()
+    }
+
+    /// Stops and closes the device, held frames or not. Waits at most 100 ms for that, and not at all on the
+    /// reactor's own thread, which the closing itself needs.
+    pub(crate) fn stop(&self) {
+        let (engine, running, path) = (self.engine.clone(), self.running.clone(), self.path.clone());
+        let stop = move || {
+            let running = running.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(running) = running {
+                engine.stop(running, path);
+            }
+        };
+        if self.engine.reactor.is_current_thread() {
+            self.engine.control.post(stop);
+        } else {
+            self.engine.control.run_within(STOP_WAIT, stop);
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("path", &self.path).field("format", &self.format).finish_non_exhaustive()
+    }
+}

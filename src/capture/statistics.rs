@@ -1,0 +1,91 @@
+//! Counting: where every expected frame went. Written by the reactor, read by anyone.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a source counted since it started.
+///
+/// The sums hold at every moment when no frame is in transit: `expected = captured + lost_in_driver` and
+/// `captured = accepted + error + short + bad_jpeg + duplicate + starved`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceStatistics {
+    /// Frames the camera should have given: captured and lost.
+    pub expected: u64,
+    /// Frames the driver gave.
+    pub captured: u64,
+    /// Frames the driver did not give: the larger of the gap in its sequence numbers and the gap in its timestamps.
+    pub lost_in_driver: u64,
+    /// Good frames, offered to every consumer.
+    pub accepted: u64,
+    /// Frames the driver flagged as damaged (`V4L2_BUF_FLAG_ERROR`) or described impossibly.
+    pub error: u64,
+    /// Frames with fewer bytes than their format needs.
+    pub short: u64,
+    /// MJPEG frames without a beginning or an end.
+    pub bad_jpeg: u64,
+    /// Frames given a second time with the same sequence number and timestamp.
+    pub duplicate: u64,
+    /// Good frames for which no free buffer was left: too many are held.
+    pub starved: u64,
+    /// Frames whose timestamp the driver got wrong, so that the time of their arrival was taken.
+    pub host_stamped: u64,
+    /// Frames copied on their way, because the consumers held too many of the driver's buffers, or because another
+    /// process may write to them (v4l2loopback). Part of `accepted`.
+    pub copied: u64,
+    /// The first frame's timestamp and the last one's, CLOCK_MONOTONIC in nanoseconds; 0 before the first frame.
+    pub first_timestamp: u64,
+    /// See `first_timestamp`.
+    pub last_timestamp: u64,
+    /// Bytes of the accepted frames.
+    pub bytes: u64,
+}
+
+impl SourceStatistics {
+    /// Frames per second between the first timestamp and the last, lost ones not counted; `None` before the second.
+    pub fn measured_frame_rate(&self) -> Option<f64> {
+        let span = self.last_timestamp.checked_sub(self.first_timestamp).filter(|&span| span > 0)?;
+        let frames = self.captured.checked_sub(1).filter(|&frames| frames > 0)?;
+        Some(frames as f64 * 1e9 / span as f64)
+    }
+}
+
+macro_rules! counters {
+    ($($name:ident),* $(,)?) => {
+        /// The counters themselves: one writer, so that plain loads and stores do.
+        #[derive(Debug, Default)]
+        pub(crate) struct SourceCounters {
+            $(pub(super) $name: AtomicU64,)*
+        }
+
+        impl SourceCounters {
+            /// What they say now.
+            pub(crate) fn snapshot(&self) -> SourceStatistics {
+                let mut statistics = SourceStatistics::default();
+                $(statistics.$name = self.$name.load(Ordering::Relaxed);)*
+                statistics.expected = statistics.captured + statistics.lost_in_driver;
+                statistics
+            }
+        }
+    };
+}
+
+counters!(
+    captured,
+    lost_in_driver,
+    accepted,
+    error,
+    short,
+    bad_jpeg,
+    duplicate,
+    starved,
+    host_stamped,
+    copied,
+    first_timestamp,
+    last_timestamp,
+    bytes,
+);
+
+/// Adds to a counter that only the reactor writes.
+pub(super) fn add(counter: &AtomicU64, count: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+}

@@ -1,0 +1,152 @@
+//! The built-in camera as the reactor serves it: frames at exact times, drawn into buffers nobody holds.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nix::sys::epoll::EpollFlags;
+
+use super::pattern::Painter;
+use crate::capture::buffer::{Buffer, LeaseMut, Pool};
+use crate::capture::format::VideoFormat;
+use crate::capture::inspect::Payload;
+use crate::capture::reactor::{EventSource, Next};
+use crate::capture::source::{CameraRequest, CapturedFrame, FrameInfo, Outlet};
+use crate::capture::statistics::{SourceCounters, add};
+use crate::capture::timeline::{Timeline, TimestampSource};
+use crate::error::{Error, ErrorName, Result};
+use crate::format::FrameRate;
+use crate::seam::{MAX_PLANES, PixelFormat, PlaneFormat};
+
+/// As many buffers as a driver would have, the two it never gives away included.
+const BUFFERS: u32 = 6;
+/// V4L2_COLORSPACE_SMPTE170M: what the pattern's numbers are in.
+const SMPTE170M: u32 = 1;
+
+/// The built-in camera.
+pub(in crate::capture) struct SyntheticCamera {
+    painter: Painter,
+    format: Arc<VideoFormat>,
+    buffers: Vec<Arc<Buffer>>,
+    /// What each buffer shows already.
+    painted: Vec<Option<u32>>,
+    rate: FrameRate,
+    start: u64,
+    /// The number of the next frame.
+    next: u64,
+    timeline: Timeline,
+    counters: Arc<SourceCounters>,
+    outlet: Arc<dyn Outlet>,
+}
+
+impl SyntheticCamera {
+    /// A camera whose first frame is due at `start`.
+    ///
+    /// # Errors
+    /// [`ErrorName::OverconstrainedError`] for a format or size it does not offer.
+    pub(in crate::capture) fn new(
+        request: &CameraRequest,
+        start: u64,
+        counters: Arc<SourceCounters>,
+        outlet: Arc<dyn Outlet>,
+    ) -> Result<Self> {
+        let (fourcc, width, height) = (request.fourcc, request.width, request.height);
+        let refused = || {
+            let message = format!("the synthetic camera does not offer {fourcc} {width}x{height}");
+            Error::new(ErrorName::OverconstrainedError, message).with_constraint("")
+        };
+        let painter = Painter::new(fourcc, width, height).ok_or_else(refused)?;
+        let rate = request.frame_rate.unwrap_or(FrameRate::whole(30));
+        let mut pixels = PixelFormat::request(fourcc, width, height);
+        pixels.colorspace = SMPTE170M;
+        pixels.plane_count = 1;
+        pixels.planes[0] = PlaneFormat {
+            bytesperline: u32::try_from(painter.stride()).map_err(|_| refused())?,
+            sizeimage: u32::try_from(painter.size()).map_err(|_| refused())?,
+        };
+        let format = Arc::new(VideoFormat::from_driver(&pixels, Some(rate)).ok_or_else(refused)?);
+        let count = request.buffers.unwrap_or(BUFFERS).clamp(1, 32) as usize;
+        Ok(Self {
+            buffers: Pool::owned(count, &[painter.size()], format.clone()),
+            painted: vec![None; count],
+            painter,
+            timeline: Timeline::new(Some(rate.interval_ns())),
+            format,
+            rate,
+            start,
+            next: 0,
+            counters,
+            outlet,
+        })
+    }
+
+    /// What it gives.
+    pub(in crate::capture) fn format(&self) -> &Arc<VideoFormat> {
+        &self.format
+    }
+
+    /// When a frame is due: exact for ever, never a sum of rounded intervals.
+    fn time_of(&self, frame: u64) -> u64 {
+        let elapsed = u128::from(frame) * 1_000_000_000 * u128::from(self.rate.denominator());
+        self.start.saturating_add((elapsed / u128::from(self.rate.numerator())) as u64)
+    }
+
+    fn draw(&mut self, number: u32) -> Option<LeaseMut> {
+        let mut lease = LeaseMut::take(&self.buffers)?;
+        let painted = self.painted.get_mut(lease.index())?;
+        let out = lease.memory_mut(0);
+        if painted.is_none() {
+            self.painter.paint_background(out);
+        }
+        self.painter.paint_number(out, painted.replace(number), number);
+        Some(lease)
+    }
+}
+
+impl EventSource for SyntheticCamera {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn ready(&mut self, _flags: EpollFlags, _now: u64) -> Next {
+        Next::Stay
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        Some(self.time_of(self.next))
+    }
+
+    fn due(&mut self, now: u64) -> Next {
+        // A reactor that was held up skips what it missed, as a sensor does: the gap is counted.
+        while self.time_of(self.next + 1) <= now {
+            self.next += 1;
+        }
+        // The pattern's number and V4L2's sequence numbers wrap alike.
+        let number = self.next as u32;
+        let placed = self.timeline.place(number, self.time_of(self.next), now);
+        self.next += 1;
+        add(&self.counters.captured, 1);
+        add(&self.counters.lost_in_driver, placed.lost);
+        let _ =
+            self.counters.first_timestamp.compare_exchange(0, placed.timestamp, Ordering::Relaxed, Ordering::Relaxed);
+        self.counters.last_timestamp.store(placed.timestamp, Ordering::Relaxed);
+        add(&self.counters.host_stamped, u64::from(placed.source == TimestampSource::Host));
+        let Some(lease) = self.draw(number) else {
+            add(&self.counters.starved, 1);
+            return Next::Stay;
+        };
+        let mut payloads = [Payload::default(); MAX_PLANES];
+        payloads[0] = Payload { offset: 0, length: self.format.sizeimage[0] };
+        let info = FrameInfo {
+            sequence: placed.sequence,
+            timestamp: placed.timestamp,
+            timestamp_source: placed.source,
+            payloads,
+            copied: false,
+        };
+        add(&self.counters.accepted, 1);
+        add(&self.counters.bytes, u64::from(self.format.sizeimage[0]));
+        self.outlet.frame(&CapturedFrame { lease: lease.into_lease(), info }, now);
+        Next::Stay
+    }
+}

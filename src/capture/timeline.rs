@@ -1,0 +1,232 @@
+//! Where a frame belongs in time: gaps, repeats, and stamps that cannot be true. Pure.
+
+/// Where a frame's timestamp comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TimestampSource {
+    /// The driver's own stamp on CLOCK_MONOTONIC.
+    Driver,
+    /// The moment it arrived here, because the driver's stamp could not be true.
+    Host,
+}
+
+/// A stamp further in the past than this was not made for a frame that arrives now.
+const OLDEST: u64 = 5_000_000_000;
+/// Clocks are read on different CPUs, and some drivers stamp the end of a transfer that they expect.
+const FUTURE: u64 = 5_000_000;
+
+/// A frame, placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Placed {
+    /// Its number since the start, from 0; lost frames leave their numbers out.
+    pub sequence: u64,
+    /// CLOCK_MONOTONIC in nanoseconds, later than any before.
+    pub timestamp: u64,
+    pub source: TimestampSource,
+    /// How many frames are missing before it.
+    pub lost: u64,
+    /// It was given before.
+    pub duplicate: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    raw_sequence: u32,
+    raw_timestamp: u64,
+    sequence: u64,
+    timestamp: u64,
+    source: TimestampSource,
+}
+
+/// What the frames so far say about the next one.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    interval: Option<u64>,
+    last: Option<Last>,
+}
+
+impl Timeline {
+    /// For a camera with this many nanoseconds between two frames, where that is known.
+    pub(super) fn new(interval: Option<u64>) -> Self {
+        Self { interval: interval.filter(|&interval| interval > 0), last: None }
+    }
+
+    /// Places a frame by the driver's sequence number and timestamp, `now` being the time of its arrival.
+    pub(super) fn place(&mut self, raw_sequence: u32, raw_timestamp: u64, now: u64) -> Placed {
+        let placed = self.placed(raw_sequence, raw_timestamp, now);
+        if !placed.duplicate {
+            self.last = Some(Last {
+                raw_sequence,
+                raw_timestamp,
+                sequence: placed.sequence,
+                timestamp: placed.timestamp,
+                source: placed.source,
+            });
+        }
+        placed
+    }
+
+    /// Whether a stamp can be the truth about a frame that arrives now.
+    pub(super) fn is_sane(&self, raw_timestamp: u64, now: u64) -> bool {
+        let oldest = OLDEST.max(self.interval.unwrap_or(0).saturating_mul(4));
+        raw_timestamp != 0
+            && raw_timestamp <= now.saturating_add(FUTURE)
+            && now.saturating_sub(raw_timestamp) <= oldest
+            && self.last.is_none_or(|last| raw_timestamp > last.timestamp || raw_timestamp == last.raw_timestamp)
+    }
+
+    fn placed(&self, raw_sequence: u32, raw_timestamp: u64, now: u64) -> Placed {
+        let (timestamp, source) = if self.is_sane(raw_timestamp, now) {
+            (raw_timestamp, TimestampSource::Driver)
+        } else {
+            (now, TimestampSource::Host)
+        };
+        let Some(last) = self.last else {
+            return Placed { sequence: 0, timestamp, source, lost: 0, duplicate: false };
+        };
+        if raw_sequence == last.raw_sequence && raw_timestamp == last.raw_timestamp && raw_timestamp != 0 {
+            return Placed {
+                sequence: last.sequence,
+                timestamp: last.timestamp,
+                source: last.source,
+                lost: 0,
+                duplicate: true,
+            };
+        }
+        let lost = by_sequence(last.raw_sequence, raw_sequence).max(self.by_time(&last, timestamp, source));
+        Placed {
+            sequence: last.sequence + 1 + lost,
+            // Two frames can arrive in one tick of the clock; time still goes on.
+            timestamp: timestamp.max(last.timestamp + 1),
+            source,
+            lost,
+            duplicate: false,
+        }
+    }
+
+    /// Frames missing by the clock. Six tenths of an interval of jitter are no lost frame; two clocks are not compared.
+    fn by_time(&self, last: &Last, timestamp: u64, source: TimestampSource) -> u64 {
+        match self.interval {
+            Some(interval) if source == last.source => {
+                let delta = timestamp.saturating_sub(last.timestamp);
+                (delta.saturating_add(interval / 5 * 2) / interval).saturating_sub(1)
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// Frames missing by the driver's numbers, which wrap. A number that went back is a counter that began again.
+fn by_sequence(last: u32, next: u32) -> u64 {
+    match next.wrapping_sub(last) {
+        0 => 0,
+        step if step < 1 << 31 => u64::from(step - 1),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: u64 = 33_333_333;
+    const START: u64 = 100_000_000_000;
+
+    fn timeline() -> Timeline {
+        Timeline::new(Some(FRAME))
+    }
+
+    fn at(frame: u64) -> u64 {
+        START + frame * FRAME
+    }
+
+    #[test]
+    fn frames_in_order_lose_nothing_and_count_from_zero() {
+        let mut timeline = timeline();
+        for frame in 0..100 {
+            let placed = timeline.place(500 + frame as u32, at(frame), at(frame) + 1_000_000);
+            assert_eq!((placed.sequence, placed.lost, placed.duplicate), (frame, 0, false));
+            assert_eq!((placed.timestamp, placed.source), (at(frame), TimestampSource::Driver));
+        }
+    }
+
+    #[test]
+    fn the_larger_of_both_gaps_counts() {
+        let mut by_number = timeline();
+        by_number.place(0, at(0), at(0));
+        assert_eq!(by_number.place(4, at(1), at(1)).lost, 3);
+        let mut by_clock = timeline();
+        by_clock.place(0, at(0), at(0));
+        assert_eq!(by_clock.place(1, at(6), at(6)).lost, 5);
+        let mut both = timeline();
+        both.place(u32::MAX, at(0), at(0));
+        let placed = both.place(1, at(2), at(2));
+        assert_eq!((placed.lost, placed.sequence), (1, 2));
+    }
+
+    #[test]
+    fn jitter_of_half_a_frame_is_no_loss() {
+        let mut timeline = timeline();
+        timeline.place(0, at(0), at(1));
+        assert_eq!(timeline.place(1, at(1) + FRAME / 2, at(2)).lost, 0);
+        assert_eq!(timeline.place(2, at(2), at(3)).lost, 0);
+    }
+
+    #[test]
+    fn a_counter_that_begins_again_is_no_loss() {
+        let mut timeline = timeline();
+        timeline.place(1000, at(0), at(0));
+        let placed = timeline.place(0, at(1), at(1));
+        assert_eq!((placed.lost, placed.sequence), (0, 1));
+    }
+
+    #[test]
+    fn a_frame_given_twice_is_a_duplicate_and_moves_nothing() {
+        let mut timeline = timeline();
+        timeline.place(7, at(0), at(0));
+        assert!(timeline.place(7, at(0), at(1)).duplicate);
+        let placed = timeline.place(8, at(1), at(1));
+        assert_eq!((placed.lost, placed.sequence, placed.duplicate), (0, 1, false));
+    }
+
+    #[test]
+    fn impossible_stamps_become_the_time_of_arrival() {
+        for stamp in [0, at(1000), START - 2 * OLDEST, 1_700_000_000_000_000_000, at(0) - 1] {
+            let mut timeline = timeline();
+            timeline.place(0, at(0), at(0));
+            let placed = timeline.place(1, stamp, at(1));
+            assert_eq!((placed.timestamp, placed.source), (at(1), TimestampSource::Host), "stamp {stamp}");
+            assert_eq!(placed.lost, 0);
+        }
+    }
+
+    #[test]
+    fn time_always_goes_on() {
+        let mut timeline = timeline();
+        let mut last = 0;
+        for (sequence, stamp) in [(0, at(1)), (1, at(1)), (2, 0), (3, at(1) + 1), (4, at(0))] {
+            let placed = timeline.place(sequence, stamp, at(1));
+            assert!(placed.timestamp > last);
+            last = placed.timestamp;
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_numbers_give_growing_times_and_sequences(
+            frames in proptest::collection::vec((0u32.., 0u64.., 0u64..u64::MAX / 2), 1..50),
+            interval in proptest::option::of(0u64..),
+        ) {
+            let mut timeline = Timeline::new(interval);
+            let mut last: Option<Placed> = None;
+            for (sequence, stamp, now) in frames {
+                let placed = timeline.place(sequence, stamp, now);
+                if let Some(last) = last && !placed.duplicate {
+                    proptest::prop_assert!(placed.timestamp > last.timestamp);
+                    proptest::prop_assert_eq!(placed.sequence, last.sequence + 1 + placed.lost);
+                }
+                last = Some(placed);
+            }
+        }
+    }
+}

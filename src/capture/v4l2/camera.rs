@@ -1,0 +1,261 @@
+//! The control half: everything that may block.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
+use std::thread;
+use std::time::Duration;
+
+use memmap2::MmapRaw;
+use nix::errno::Errno;
+
+use super::failure::{Step, failure};
+use super::reader::Reader;
+use crate::capture::buffer::{Buffer, DriverQueue, Home, Pool, Reaper};
+use crate::capture::format::VideoFormat;
+use crate::capture::lease::Ledger;
+use crate::capture::source::{CameraRequest, Outlet};
+use crate::capture::statistics::SourceCounters;
+use crate::error::{Error, ErrorName, Result};
+use crate::format::FrameRate;
+use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
+use crate::seam::{BufferType, CapabilityFlags, Fraction, Kernel, MAX_PLANES, PixelFormat, PoolFlags, retry};
+
+/// How many buffers the driver must always have, where it does not say.
+const LOW_MARK: u32 = 2;
+/// How many buffers consumers may hold before frames are copied, unless the request says how many there shall be.
+const HEADROOM: u32 = 4;
+/// The most buffers vb2 gives (`VIDEO_MAX_FRAME`).
+const MOST_BUFFERS: u32 = 32;
+/// How long a reopening waits for frames of the stream before, on drivers that cannot orphan their buffers.
+const HELD_FRAMES_WAIT: (u32, Duration) = (50, Duration::from_millis(10));
+
+/// An open, configured camera.
+pub(in crate::capture) struct V4l2Camera {
+    kernel: Arc<dyn Kernel>,
+    fd: Arc<OwnedFd>,
+    path: String,
+    kind: BufferType,
+    loopback: bool,
+    format: Arc<VideoFormat>,
+    buffers: Vec<Arc<Buffer>>,
+}
+
+impl V4l2Camera {
+    /// Opens the node and has the driver agree to the mode, or to what it makes of it: see [`V4l2Camera::format`].
+    pub(in crate::capture) fn open(kernel: Arc<dyn Kernel>, request: &CameraRequest) -> Result<Self> {
+        let path = request.path.clone();
+        let fd = retry(|| kernel.open(path.as_ref())).map_err(|errno| failure(Step::Open, errno, &path, false))?;
+        match Self::configure(&*kernel, fd.as_fd(), request) {
+            Ok((kind, loopback, format)) => Ok(Self {
+                kernel,
+                fd: Arc::new(fd),
+                path,
+                kind,
+                loopback,
+                format: Arc::new(format),
+                buffers: Vec::new(),
+            }),
+            Err(error) => {
+                kernel.close(fd);
+                Err(error)
+            }
+        }
+    }
+
+    fn configure(
+        kernel: &dyn Kernel,
+        fd: BorrowedFd<'_>,
+        request: &CameraRequest,
+    ) -> Result<(BufferType, bool, VideoFormat)> {
+        let path = &request.path;
+        let capability = retry(|| kernel.query_capability(fd))
+            .map_err(|errno| failure(Step::QueryCapability, errno, path, false))?;
+        let flags = capability.effective();
+        let loopback = capability.driver == "v4l2 loopback";
+        let kind = if flags.contains(CapabilityFlags::VIDEO_CAPTURE) {
+            BufferType::VideoCapture
+        } else if flags.contains(CapabilityFlags::VIDEO_CAPTURE_MPLANE) {
+            BufferType::VideoCaptureMplane
+        } else if loopback {
+            return Err(failure(Step::StreamOn, Errno::EIO, path, true));
+        } else {
+            return Err(Error::new(ErrorName::NotReadableError, format!("{path} is no longer a capture device"))
+                .with_device(&capability.card, path)
+                .with_remedy("list the devices again: node numbers change when devices come and go"));
+        };
+        let wanted = PixelFormat::request(request.fourcc, request.width, request.height);
+        let pixels = retry(|| kernel.set_format(fd, kind, &wanted))
+            .map_err(|errno| failure(Step::SetFormat, errno, path, loopback))?;
+        let frame_rate = set_frame_rate(kernel, fd, kind, request.frame_rate);
+        let format = VideoFormat::from_driver(&pixels, frame_rate).ok_or_else(|| {
+            let (width, height, planes) = (pixels.width, pixels.height, pixels.plane_count);
+            let said = format!("{path} answered VIDIOC_S_FMT with {width}x{height} in {planes} planes");
+            Error::new(ErrorName::NotReadableError, said).with_device(&capability.card, path)
+        })?;
+        Ok((kind, loopback, format))
+    }
+
+    /// What the driver agreed to.
+    pub(in crate::capture) fn format(&self) -> &Arc<VideoFormat> {
+        &self.format
+    }
+
+    /// Has buffers made and mapped, queues them, and streams. The reader belongs on the reactor from here on.
+    pub(in crate::capture) fn start(
+        &mut self,
+        buffers: Option<u32>,
+        reaper: Arc<dyn Reaper>,
+        counters: Arc<SourceCounters>,
+        outlet: Arc<dyn Outlet>,
+        frames_still_held: &dyn Fn() -> bool,
+    ) -> Result<Reader> {
+        let low_mark = retry(|| self.kernel.get_control(self.fd.as_fd(), CID_MIN_BUFFERS_FOR_CAPTURE))
+            .ok()
+            .and_then(|count| u32::try_from(count).ok())
+            .filter(|count| (1..MOST_BUFFERS).contains(count))
+            .unwrap_or(LOW_MARK);
+        let count = buffers.unwrap_or(low_mark + HEADROOM).clamp(1, MOST_BUFFERS);
+        self.allocate(count, reaper, frames_still_held)?;
+        let copies = Pool::owned(
+            if self.loopback { self.buffers.len().max(16) } else { self.buffers.len() },
+            &self.memory_sizes(),
+            self.format.clone(),
+        );
+        self.stream_on()?;
+        Ok(Reader::new(
+            self.kernel.clone(),
+            self.fd.clone(),
+            self.kind,
+            self.buffers.clone(),
+            copies,
+            if self.loopback { usize::MAX } else { low_mark as usize },
+            counters,
+            outlet,
+        ))
+    }
+
+    fn fail(&self, step: Step) -> impl Fn(Errno) -> Error + '_ {
+        move |errno| failure(step, errno, &self.path, self.loopback)
+    }
+
+    fn allocate(&mut self, count: u32, reaper: Arc<dyn Reaper>, frames_still_held: &dyn Fn() -> bool) -> Result<()> {
+        let fd = self.fd.as_fd();
+        let (mut tries, pause) = HELD_FRAMES_WAIT;
+        let granted = loop {
+            match retry(|| self.kernel.request_buffers(fd, self.kind, count)) {
+                Err(Errno::EBUSY) if tries > 0 && frames_still_held() => {
+                    tries -= 1;
+                    thread::sleep(pause);
+                }
+                Err(Errno::EBUSY) if frames_still_held() => {
+                    let message = format!("frames of the stream before are still held, and {} needs them", self.path);
+                    return Err(self.fail(Step::RequestBuffers)(Errno::EBUSY)
+                        .replace_message(message, "drop the frames of the stopped stream first"));
+                }
+                answer => break answer.map_err(self.fail(Step::RequestBuffers))?,
+            }
+        };
+        if granted.count == 0 {
+            return Err(self.fail(Step::RequestBuffers)(Errno::ENOMEM));
+        }
+        let maps = (0..granted.count).map(|index| self.map(index)).collect::<Result<Vec<_>>>().inspect_err(|_| {
+            let _ = retry(|| self.kernel.request_buffers(fd, self.kind, 0));
+        })?;
+        let home = DriverQueue {
+            kernel: self.kernel.clone(),
+            fd: self.fd.as_raw_fd(),
+            kind: self.kind,
+            plane_count: u32::try_from(self.format.memory_count).unwrap_or(1),
+            failed: AtomicI32::new(0),
+        };
+        let pool = Arc::new(Pool {
+            ledger: Ledger::new(maps.len()),
+            format: self.format.clone(),
+            home: Home::Driver(home),
+            reaper: Some(reaper),
+            orphans: granted.flags.contains(PoolFlags::ORPHANED_BUFFERS),
+        });
+        self.buffers = maps
+            .into_iter()
+            .enumerate()
+            .map(|(index, maps)| Arc::new(Buffer::mapped(index, maps, pool.clone())))
+            .collect();
+        Ok(())
+    }
+
+    /// Maps the memory planes of one buffer.
+    fn map(&self, index: u32) -> Result<Vec<MmapRaw>> {
+        let fd = self.fd.as_fd();
+        let memory = retry(|| self.kernel.query_buffer(fd, self.kind, index)).map_err(self.fail(Step::QueryBuffer))?;
+        if usize::try_from(memory.plane_count) != Ok(self.format.memory_count) {
+            return Err(self.fail(Step::QueryBuffer)(Errno::EPROTO));
+        }
+        memory.planes[..self.format.memory_count]
+            .iter()
+            .map(|&(length, offset)| retry(|| self.kernel.map(fd, length, offset)).map_err(self.fail(Step::Map)))
+            .collect()
+    }
+
+    fn memory_sizes(&self) -> Vec<usize> {
+        let Some(first) = self.buffers.first() else { return Vec::new() };
+        (0..self.format.memory_count.min(MAX_PLANES)).map(|memory| first.memory_len(memory)).collect()
+    }
+
+    fn stream_on(&self) -> Result<()> {
+        if let Some(first) = self.buffers.first() {
+            first.pool().ledger.open();
+            first.pool().queue_returned().map_err(self.fail(Step::QueueBuffer))?;
+        }
+        retry(|| self.kernel.stream_on(self.fd.as_fd(), self.kind)).map_err(self.fail(Step::StreamOn))
+    }
+
+    /// The pool, for whoever must know whether frames of it are still held after the stop.
+    pub(in crate::capture) fn pool(&self) -> Option<Arc<Pool>> {
+        self.buffers.first().map(|buffer| buffer.pool().clone())
+    }
+
+    /// Stops and closes: the reader is off the reactor and dropped. Held frames keep their memory and nothing else.
+    pub(in crate::capture) fn stop(mut self) {
+        if let Some(pool) = self.pool() {
+            // No QBUF is under way after this, and none will be.
+            pool.ledger.close();
+            // Nothing can be done about a failure here: the device is gone, or goes with the close below.
+            let _ = retry(|| self.kernel.stream_off(self.fd.as_fd(), self.kind));
+            pool.ledger.reclaim();
+            self.buffers.drain(..).for_each(Buffer::unmap);
+            // Where frames are held this orphans their buffers, or is refused by drivers that cannot.
+            let _ = retry(|| self.kernel.request_buffers(self.fd.as_fd(), self.kind, 0));
+        }
+    }
+}
+
+impl Drop for V4l2Camera {
+    fn drop(&mut self) {
+        for buffer in self.buffers.drain(..) {
+            // A start that failed halfway: no reader exists, and what was queued comes back with the close.
+            buffer.pool().ledger.close();
+            Buffer::unmap(buffer);
+        }
+    }
+}
+
+/// Asks for a rate and reads back which one there is. Failing is not fatal: cheap cameras refuse any change.
+fn set_frame_rate(
+    kernel: &dyn Kernel,
+    fd: BorrowedFd<'_>,
+    kind: BufferType,
+    wanted: Option<FrameRate>,
+) -> Option<FrameRate> {
+    let current = retry(|| kernel.get_interval(fd, kind)).ok();
+    let answer = match (wanted, current) {
+        (Some(rate), Some(current)) if current.settable => {
+            let interval = Fraction { numerator: rate.denominator(), denominator: rate.numerator() };
+            let set = retry(|| kernel.set_interval(fd, kind, interval)).ok();
+            // Some drivers answer S_PARM with what was asked and do otherwise: G_PARM is the one to believe.
+            retry(|| kernel.get_interval(fd, kind)).ok().or(set).or(Some(current))
+        }
+        (_, current) => current,
+    }?;
+    FrameRate::from_interval(answer.time_per_frame.numerator, answer.time_per_frame.denominator)
+}

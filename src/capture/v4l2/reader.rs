@@ -1,0 +1,191 @@
+//! The reactor half: one DQBUF per readiness, checked, counted and delivered.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
+
+use crate::capture::buffer::{Buffer, Lease, LeaseMut};
+use crate::capture::inspect::{Payload, Reject, inspect, is_whole_jpeg, required_bytes};
+use crate::capture::reactor::{EventSource, Next};
+use crate::capture::source::{CapturedFrame, FrameInfo, Outlet, SourceEnd};
+use crate::capture::statistics::{SourceCounters, add};
+use crate::capture::timeline::{Timeline, TimestampSource};
+use crate::seam::{BufferType, Dequeued, Kernel, MAX_PLANES, retry};
+
+/// Errors of DQBUF in a row after which the camera is given up: one may be a lost signal.
+const PATIENCE: u32 = 8;
+
+/// A streaming camera, as the reactor serves it.
+pub(in crate::capture) struct Reader {
+    kernel: Arc<dyn Kernel>,
+    fd: Arc<OwnedFd>,
+    kind: BufferType,
+    buffers: Vec<Arc<Buffer>>,
+    copies: Vec<Arc<Buffer>>,
+    /// With fewer buffers than this at the driver, frames are copied.
+    low_mark: usize,
+    memory_count: usize,
+    required: [usize; MAX_PLANES],
+    jpeg: bool,
+    timeline: Timeline,
+    counters: Arc<SourceCounters>,
+    outlet: Arc<dyn Outlet>,
+    failures: u32,
+}
+
+impl Reader {
+    #[expect(clippy::too_many_arguments, reason = "the one caller hands over the whole state of a start")]
+    pub(super) fn new(
+        kernel: Arc<dyn Kernel>,
+        fd: Arc<OwnedFd>,
+        kind: BufferType,
+        buffers: Vec<Arc<Buffer>>,
+        copies: Vec<Arc<Buffer>>,
+        low_mark: usize,
+        counters: Arc<SourceCounters>,
+        outlet: Arc<dyn Outlet>,
+    ) -> Self {
+        let format = buffers.first().map(|buffer| buffer.pool().format.clone());
+        let interval = format.as_ref().and_then(|format| format.frame_rate).map(|rate| rate.interval_ns());
+        Self {
+            kernel,
+            fd,
+            kind,
+            low_mark,
+            memory_count: format.as_ref().map_or(0, |format| format.memory_count),
+            required: format.as_ref().map_or([0; MAX_PLANES], |format| required_bytes(format)),
+            jpeg: format.is_some_and(|format| format.fourcc.is_jpeg()),
+            buffers,
+            copies,
+            timeline: Timeline::new(interval),
+            counters,
+            outlet,
+            failures: 0,
+        }
+    }
+
+    fn end(&self, errno: Errno) -> Next {
+        self.outlet.ended(SourceEnd::from_errno(errno));
+        Next::Leave
+    }
+
+    fn take(&mut self, dequeued: &Dequeued, now: u64) {
+        add(&self.counters.captured, 1);
+        let buffer = usize::try_from(dequeued.index).ok().and_then(|index| self.buffers.get(index));
+        // From here on the buffer goes back to the driver whichever way this ends: its lease sees to that.
+        let Some(lease) = buffer.and_then(Lease::begin) else {
+            add(&self.counters.error, 1);
+            return;
+        };
+        let inspected = inspect(dequeued, self.memory_count, |memory| self.memory_len(memory), &self.required);
+        // A frame lost on the bus comes back without a stamp: it says nothing about time.
+        if inspected.is_err() && !self.timeline.is_sane(dequeued.timestamp, now) {
+            return self.reject(inspected.err());
+        }
+        let placed = self.timeline.place(dequeued.sequence, dequeued.timestamp, now);
+        add(&self.counters.lost_in_driver, placed.lost);
+        let payloads = match inspected {
+            Ok(_) if placed.duplicate => return add(&self.counters.duplicate, 1),
+            Ok(payloads) => payloads,
+            reject => return self.reject(reject.err()),
+        };
+        if self.counters.first_timestamp.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+            add(&self.counters.first_timestamp, placed.timestamp);
+        }
+        self.counters.last_timestamp.store(placed.timestamp, std::sync::atomic::Ordering::Relaxed);
+        add(&self.counters.host_stamped, u64::from(placed.source == TimestampSource::Host));
+        let payload = payloads[0];
+        if self.jpeg && !lease.bytes(0, payload.offset as usize, payload.length as usize).is_some_and(is_whole_jpeg) {
+            return self.reject(Some(Reject::BadJpeg));
+        }
+        let info = FrameInfo {
+            sequence: placed.sequence,
+            timestamp: placed.timestamp,
+            timestamp_source: placed.source,
+            payloads,
+            copied: false,
+        };
+        let Some(frame) = self.keep_the_driver_fed(CapturedFrame { lease, info }) else {
+            return add(&self.counters.starved, 1);
+        };
+        add(&self.counters.accepted, 1);
+        let bytes: u64 = payloads[..self.memory_count].iter().map(|payload| u64::from(payload.length)).sum();
+        add(&self.counters.bytes, bytes);
+        self.outlet.frame(&frame, now);
+    }
+
+    /// The frame itself while the driver has buffers enough, else a copy, so that the buffer can go back at once.
+    fn keep_the_driver_fed(&self, frame: CapturedFrame) -> Option<CapturedFrame> {
+        let queued = self.buffers.first().map_or(0, |buffer| buffer.pool().ledger.queued());
+        if queued >= self.low_mark {
+            return Some(frame);
+        }
+        let mut copy = LeaseMut::take(&self.copies)?;
+        for (memory, payload) in frame.info.payloads.iter().enumerate().take(self.memory_count) {
+            let bytes = frame.lease.bytes(memory, payload.offset as usize, payload.length as usize)?;
+            copy.memory_mut(memory).get_mut(..bytes.len())?.copy_from_slice(bytes);
+        }
+        add(&self.counters.copied, 1);
+        let mut info = frame.info;
+        info.payloads = info.payloads.map(|payload| Payload { offset: 0, length: payload.length });
+        info.copied = true;
+        Some(CapturedFrame { lease: copy.into_lease(), info })
+    }
+
+    fn reject(&self, reject: Option<Reject>) {
+        add(
+            match reject {
+                Some(Reject::Short) => &self.counters.short,
+                Some(Reject::BadJpeg) => &self.counters.bad_jpeg,
+                Some(Reject::Error) | None => &self.counters.error,
+            },
+            1,
+        );
+    }
+
+    fn memory_len(&self, memory: usize) -> usize {
+        self.buffers.first().map_or(0, |buffer| buffer.memory_len(memory))
+    }
+}
+
+impl EventSource for Reader {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.fd.as_fd())
+    }
+
+    fn ready(&mut self, flags: EpollFlags, now: u64) -> Next {
+        let answer = retry(|| self.kernel.dequeue_buffer(self.fd.as_fd(), self.kind));
+        // The kernel repeats an error or a hang-up for ever: whatever DQBUF says, waiting on is a busy loop.
+        if flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP) {
+            return self.end(answer.err().unwrap_or(Errno::ENODEV));
+        }
+        match answer {
+            Ok(dequeued) => {
+                self.failures = 0;
+                self.take(&dequeued, now);
+            }
+            Err(Errno::EAGAIN) => {}
+            Err(Errno::ENODEV | Errno::ENXIO) => return self.end(Errno::ENODEV),
+            Err(errno) => {
+                self.failures += 1;
+                if self.failures >= PATIENCE {
+                    return self.end(errno);
+                }
+            }
+        }
+        match self.buffers.first().and_then(|buffer| buffer.pool().queue_failure()) {
+            Some(errno) => self.end(errno),
+            None => Next::Stay,
+        }
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        None
+    }
+
+    fn due(&mut self, _now: u64) -> Next {
+        Next::Stay
+    }
+}

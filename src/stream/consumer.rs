@@ -1,0 +1,84 @@
+//! What a consumer is to a track, and what is counted of it.
+
+use std::time::Duration;
+
+use super::ages::Ages;
+use crate::capture::CapturedFrame;
+use crate::error::Error;
+
+/// Gets a track's frames, on the reactor's thread: nothing here may block.
+pub(super) trait Consumer: Send + Sync {
+    /// A frame of the track; `now` is the time of its arrival in nanoseconds.
+    fn offer(&self, frame: &CapturedFrame, now: u64);
+    /// There will be no more frames; the error says why, if it ended badly.
+    fn end(&self, error: Option<&Error>);
+    /// What was counted.
+    fn statistics(&self) -> ConsumerStatistics;
+}
+
+/// Where the frames went that a track offered to one consumer since it was attached.
+///
+/// The sum holds at every moment: `accepted = delivered + behind + holding + queued`.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ConsumerStatistics {
+    /// What it is: `processor`, `on_frame`, or the sink's name.
+    pub name: String,
+    /// Frames the track offered.
+    pub accepted: u64,
+    /// Frames it took.
+    pub delivered: u64,
+    /// Frames dropped because newer ones came before it took them.
+    pub behind: u64,
+    /// Frames it was not given because it held too many.
+    pub holding: u64,
+    /// Frames waiting for it now.
+    pub queued: u64,
+    /// Delivered frames that were copies. Part of `delivered`.
+    pub copied: u64,
+    /// Frames an `on_frame` callback took longer than half a frame period for.
+    pub slow: u64,
+    /// Age of the frames when it took them, from the driver's timestamp: the median.
+    pub age_p50: Option<Duration>,
+    /// The 99th percentile.
+    pub age_p99: Option<Duration>,
+    /// The oldest.
+    pub age_max: Option<Duration>,
+}
+
+/// The counters behind [`ConsumerStatistics`], guarded by the consumer's own lock.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) accepted: u64,
+    pub(super) delivered: u64,
+    pub(super) behind: u64,
+    pub(super) holding: u64,
+    pub(super) copied: u64,
+    pub(super) slow: u64,
+    pub(super) ages: Ages,
+}
+
+impl Counters {
+    /// A frame was taken at `now`.
+    pub(super) fn deliver(&mut self, frame: &CapturedFrame, now: u64) {
+        self.delivered += 1;
+        self.copied += u64::from(frame.info.copied);
+        self.ages.record(now.saturating_sub(frame.info.timestamp));
+    }
+
+    pub(super) fn statistics(&self, name: &str, queued: usize) -> ConsumerStatistics {
+        ConsumerStatistics {
+            name: name.to_owned(),
+            accepted: self.accepted,
+            delivered: self.delivered,
+            behind: self.behind,
+            holding: self.holding,
+            queued: queued as u64,
+            copied: self.copied,
+            slow: self.slow,
+            age_p50: self.ages.percentile(50),
+            age_p99: self.ages.percentile(99),
+            age_max: self.ages.max(),
+        }
+    }
+}

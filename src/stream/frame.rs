@@ -1,0 +1,173 @@
+//! One picture: the driver's own bytes, lent.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::capture::{CapturedFrame, TimestampSource, pattern};
+use crate::format::Fourcc;
+
+/// A video frame, after WebCodecs' `VideoFrame`.
+///
+/// Its bytes are the driver's mapped buffer, lent: nothing is copied unless [`VideoFrame::is_copied`] says so. A clone
+/// is another holder of the same bytes. When the last holder is dropped, on whatever thread, the buffer goes back to the
+/// driver; a frame that outlives its stream keeps its bytes and nothing else.
+///
+/// Hold few and not for long: the driver needs its buffers. A consumer that holds too many gets no new ones
+/// ([`ConsumerStatistics::holding`](crate::ConsumerStatistics::holding)) until it lets go; others do not suffer.
+pub struct VideoFrame {
+    frame: CapturedFrame,
+    /// The consumer it counts against.
+    hold: Option<Arc<AtomicUsize>>,
+}
+
+impl VideoFrame {
+    pub(crate) fn new(frame: CapturedFrame, hold: Option<Arc<AtomicUsize>>) -> Self {
+        if let Some(hold) = &hold {
+            hold.fetch_add(1, Ordering::Relaxed);
+        }
+        Self { frame, hold }
+    }
+
+    pub(crate) fn captured(&self) -> &CapturedFrame {
+        &self.frame
+    }
+
+    /// The pixel format.
+    pub fn fourcc(&self) -> Fourcc {
+        self.frame.lease.format().fourcc
+    }
+
+    /// Pixels per line.
+    pub fn width(&self) -> u32 {
+        self.frame.lease.format().width
+    }
+
+    /// Lines.
+    pub fn height(&self) -> u32 {
+        self.frame.lease.format().height
+    }
+
+    /// When it was captured, in nanoseconds of CLOCK_MONOTONIC.
+    pub fn timestamp(&self) -> u64 {
+        self.frame.info.timestamp
+    }
+
+    /// Whether the timestamp is the driver's or the time of arrival.
+    pub fn timestamp_source(&self) -> TimestampSource {
+        self.frame.info.timestamp_source
+    }
+
+    /// Its number since the source started, from 0. Frames that were lost leave their numbers out.
+    pub fn sequence(&self) -> u64 {
+        self.frame.info.sequence
+    }
+
+    /// Whether the bytes are a copy, made because the driver was short of buffers or because another process may write
+    /// to them.
+    pub fn is_copied(&self) -> bool {
+        self.frame.info.copied
+    }
+
+    /// How many pieces of memory the driver delivers a frame in: 1, or up to 8 for multi-planar formats such as `NM12`.
+    pub fn memory_count(&self) -> usize {
+        self.frame.lease.format().memory_count
+    }
+
+    /// The payload of one piece of memory, exactly as long as the driver filled it.
+    pub fn memory(&self, index: usize) -> Option<&[u8]> {
+        if index >= self.memory_count() {
+            return None;
+        }
+        let payload = self.frame.info.payloads.get(index)?;
+        let (offset, length) = (usize::try_from(payload.offset).ok()?, usize::try_from(payload.length).ok()?);
+        self.frame.lease.bytes(index, offset, length)
+    }
+
+    /// How many colour planes there are: 1 for packed and compressed formats, 2 for `NV12`, 3 for `YU12`.
+    pub fn plane_count(&self) -> usize {
+        self.frame.lease.format().layout.as_ref().map_or(1, |layout| layout.planes().len())
+    }
+
+    /// A colour plane. An `NV12` in one piece of memory and an `NM12` in two read alike. A compressed frame is one plane
+    /// with a stride of 0.
+    pub fn plane(&self, index: usize) -> Option<Plane<'_>> {
+        let format = self.frame.lease.format();
+        let Some(layout) = &format.layout else {
+            return (index == 0).then(|| self.memory(0)).flatten().map(|data| Plane { data, stride: 0, rows: 1 });
+        };
+        let plane = layout.planes().get(index)?;
+        let memory = self.memory(plane.memory)?;
+        // The padding after the last row need not be there.
+        let data = memory.get(plane.offset..plane.end().min(memory.len()))?;
+        Some(Plane { data, stride: plane.stride, rows: plane.rows })
+    }
+
+    /// V4L2's `colorspace`, `ycbcr_enc`, `quantization` and `xfer_func` numbers (`enum v4l2_colorspace` and its
+    /// neighbours in `linux/videodev2.h`), as the driver gave them; 0 is "default".
+    pub fn colour_numbers(&self) -> [u32; 4] {
+        let format = self.frame.lease.format();
+        [format.colorspace, format.ycbcr_encoding, format.quantization, format.transfer_function]
+    }
+
+    /// The number that the built-in camera drew into the picture; `None` for other pictures, and for formats whose
+    /// brightness cannot be read directly.
+    pub fn synthetic_frame_number(&self) -> Option<u32> {
+        let plane = self.plane(0)?;
+        let (step, offset) = match &self.fourcc().0 {
+            b"YUYV" => (2, 0),
+            b"UYVY" => (2, 1),
+            b"RGB3" | b"BGR3" => (3, 1),
+            b"NV12" | b"YU12" | b"GREY" | b"NM12" | b"YM12" => (1, 0),
+            _ => return None,
+        };
+        pattern::read_number(self.width(), self.height(), |x, y| {
+            plane.data.get(y * plane.stride + x * step + offset).copied()
+        })
+    }
+
+    /// The addresses of a piece of memory, the whole mapping: for tests that show that nothing was copied.
+    #[doc(hidden)]
+    pub fn address_range(&self, memory: usize) -> Option<std::ops::Range<usize>> {
+        self.frame.lease.address_range(memory)
+    }
+}
+
+impl Clone for VideoFrame {
+    fn clone(&self) -> Self {
+        Self::new(self.frame.clone(), self.hold.clone())
+    }
+}
+
+impl Drop for VideoFrame {
+    fn drop(&mut self) {
+        if let Some(hold) = &self.hold {
+            hold.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for VideoFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VideoFrame")
+            .field("fourcc", &self.fourcc())
+            .field("width", &self.width())
+            .field("height", &self.height())
+            .field("sequence", &self.sequence())
+            .field("timestamp", &self.timestamp())
+            .field("copied", &self.is_copied())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A colour plane of a frame.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Plane<'a> {
+    /// The rows, `stride` bytes apart. The padding of the last row may be missing.
+    pub data: &'a [u8],
+    /// Bytes from the start of one row to the start of the next; 0 for a compressed frame.
+    pub stride: usize,
+    /// Rows; 1 for a compressed frame.
+    pub rows: usize,
+}

@@ -1,0 +1,105 @@
+//! A callback on the capture thread: no hand-over, no wait.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::consumer::{Consumer, ConsumerStatistics, Counters};
+use super::frame::VideoFrame;
+use super::outlet::TrackOutlet;
+use super::processor::Clock;
+use crate::capture::CapturedFrame;
+use crate::error::Error;
+
+type Callback = Box<dyn FnMut(&VideoFrame) + Send>;
+
+/// The consumer behind [`VideoTrack::on_frame`](super::VideoTrack::on_frame).
+pub(super) struct InlineConsumer {
+    /// Taken out for each call: a callback may stop its own track, or ask for its own statistics.
+    callback: Mutex<Option<Callback>>,
+    ended: AtomicBool,
+    counters: Mutex<Counters>,
+    /// Half a frame period in nanoseconds: a callback that takes longer endangers the next frame.
+    allowance: Option<u64>,
+    clock: Clock,
+}
+
+impl InlineConsumer {
+    pub(super) fn new(callback: Callback, interval: Option<u64>, clock: Clock) -> Self {
+        Self {
+            callback: Mutex::new(Some(callback)),
+            ended: AtomicBool::new(false),
+            counters: Mutex::new(Counters::default()),
+            allowance: interval.map(|interval| interval / 2),
+            clock,
+        }
+    }
+
+    fn callback(&self) -> MutexGuard<'_, Option<Callback>> {
+        self.callback.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn counters(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Consumer for InlineConsumer {
+    fn offer(&self, frame: &CapturedFrame, now: u64) {
+        let Some(mut call) = self.callback().take() else { return };
+        {
+            let mut counters = self.counters();
+            counters.accepted += 1;
+            counters.deliver(frame, now);
+        }
+        let frame = VideoFrame::new(frame.clone(), None);
+        // A panic has been printed by its hook; it ends this consumer and nothing else.
+        let panicked = catch_unwind(AssertUnwindSafe(|| call(&frame))).is_err();
+        if self.allowance.is_some_and(|allowance| (self.clock)().saturating_sub(now) > allowance) {
+            self.counters().slow += 1;
+        }
+        if !panicked {
+            *self.callback() = Some(call);
+        }
+        if self.ended.load(Ordering::SeqCst) {
+            let callback = self.callback().take();
+            drop(callback);
+        }
+    }
+
+    fn end(&self, _error: Option<&Error>) {
+        // Dropped with the track: what it captured may be large, and nobody will call it again.
+        self.ended.store(true, Ordering::SeqCst);
+        let callback = self.callback().take();
+        drop(callback);
+    }
+
+    fn statistics(&self) -> ConsumerStatistics {
+        self.counters().statistics("on_frame", 0)
+    }
+}
+
+/// A callback that was attached with [`VideoTrack::on_frame`](super::VideoTrack::on_frame). It stays attached until the
+/// track ends or [`FrameCallback::cancel`] is called; dropping this does nothing.
+pub struct FrameCallback {
+    consumer: Arc<dyn Consumer>,
+    outlet: Weak<TrackOutlet>,
+}
+
+impl FrameCallback {
+    pub(super) fn new(consumer: Arc<dyn Consumer>, outlet: &Arc<TrackOutlet>) -> Self {
+        Self { consumer, outlet: Arc::downgrade(outlet) }
+    }
+
+    /// What was counted of it.
+    pub fn statistics(&self) -> ConsumerStatistics {
+        self.consumer.statistics()
+    }
+
+    /// Detaches it. A call that is under way is finished.
+    pub fn cancel(&self) {
+        if let Some(outlet) = self.outlet.upgrade() {
+            outlet.detach(&self.consumer);
+        }
+    }
+}

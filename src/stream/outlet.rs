@@ -1,0 +1,223 @@
+//! From a source to its tracks, and from a track to its consumers: the reactor's way out.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::black::black;
+use super::consumer::Consumer;
+use super::decimator::Decimator;
+use crate::capture::{CapturedFrame, Lease, Outlet, Payload, SourceEnd, VideoFormat};
+use crate::error::{Error, ErrorName};
+use crate::seam::MAX_PLANES;
+
+/// A list that is read for every frame and changed rarely: readers take a reference and leave the lock at once.
+struct Shared<T>(Mutex<Arc<[T]>>);
+
+impl<T: Clone> Shared<T> {
+    fn new() -> Self {
+        Self(Mutex::new(Arc::new([])))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<[T]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self) -> Arc<[T]> {
+        self.lock().clone()
+    }
+
+    fn push(&self, item: T) {
+        let mut list = self.lock();
+        *list = list.iter().cloned().chain([item]).collect();
+    }
+
+    fn retain(&self, keep: impl Fn(&T) -> bool) {
+        let mut list = self.lock();
+        *list = list.iter().filter(|item| keep(item)).cloned().collect();
+    }
+
+    fn clear(&self) {
+        *self.lock() = Arc::new([]);
+    }
+}
+
+/// All tracks of one source.
+pub(super) struct Feed {
+    label: String,
+    tracks: Shared<Arc<TrackOutlet>>,
+}
+
+impl Feed {
+    pub(super) fn new(label: &str) -> Self {
+        Self { label: label.to_owned(), tracks: Shared::new() }
+    }
+
+    pub(super) fn attach(&self, track: Arc<TrackOutlet>) {
+        self.tracks.push(track);
+    }
+
+    pub(super) fn detach(&self, track: &Arc<TrackOutlet>) {
+        self.tracks.retain(|other| !Arc::ptr_eq(other, track));
+    }
+}
+
+impl Outlet for Feed {
+    fn frame(&self, frame: &CapturedFrame, now: u64) {
+        for track in self.tracks.get().iter() {
+            track.frame(frame, now);
+        }
+    }
+
+    fn ended(&self, end: SourceEnd) {
+        let error = match end {
+            SourceEnd::Unplugged => {
+                Error::new(ErrorName::NotReadableError, format!("{} was unplugged", self.label))
+                    .with_errno(nix::errno::Errno::ENODEV as i32)
+                    .with_remedy("plug it in again and ask for it anew")
+            }
+            SourceEnd::Failed(errno) => {
+                Error::new(ErrorName::NotReadableError, format!("{} stopped with an error: {}", self.label, errno.desc()))
+                    .with_errno(errno as i32)
+                    .with_remedy("ask for it anew; if that fails too, unplug it and plug it in again")
+            }
+        };
+        let tracks = self.tracks.get();
+        self.tracks.clear();
+        for track in tracks.iter() {
+            track.end(Some(error.clone()));
+        }
+    }
+}
+
+type OnEnd = Box<dyn FnOnce(Option<Error>) + Send>;
+
+struct End {
+    ended: bool,
+    error: Option<Error>,
+    on_end: Option<OnEnd>,
+}
+
+/// One track's end of a source.
+pub(super) struct TrackOutlet {
+    enabled: AtomicBool,
+    consumers: Shared<Arc<dyn Consumer>>,
+    decimator: Mutex<Option<Decimator>>,
+    /// What is shown instead while the track is disabled.
+    black: Mutex<Option<(Lease, [Payload; MAX_PLANES])>>,
+    end: Mutex<End>,
+}
+
+impl TrackOutlet {
+    pub(super) fn new(decimator: Option<Decimator>) -> Self {
+        Self {
+            enabled: AtomicBool::new(true),
+            consumers: Shared::new(),
+            decimator: Mutex::new(decimator),
+            black: Mutex::new(None),
+            end: Mutex::new(End { ended: false, error: None, on_end: None }),
+        }
+    }
+
+    fn end_state(&self) -> MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What happens, once, when the track ends: on the thread that ends it.
+    pub(super) fn set_on_end(&self, on_end: OnEnd) {
+        let mut end = self.end_state();
+        if end.ended {
+            let error = end.error.clone();
+            drop(end);
+            on_end(error);
+        } else {
+            end.on_end = Some(on_end);
+        }
+    }
+
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_enabled(&self, enabled: bool, format: &Arc<VideoFormat>) {
+        let mut cover = self.black.lock().unwrap_or_else(PoisonError::into_inner);
+        if !enabled && cover.is_none() {
+            *cover = black(format).map(|(lease, payloads)| (lease.into_lease(), payloads));
+        }
+        self.enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.end_state().ended
+    }
+
+    pub(super) fn error(&self) -> Option<Error> {
+        self.end_state().error.clone()
+    }
+
+    /// Attaches a consumer; one that comes after the end is told of it.
+    pub(super) fn attach(&self, consumer: Arc<dyn Consumer>) {
+        // Under the lock, so that an end that comes meanwhile finds the consumer in the list.
+        let end = self.end_state();
+        if end.ended {
+            let error = end.error.clone();
+            drop(end);
+            consumer.end(error.as_ref());
+        } else {
+            self.consumers.push(consumer);
+        }
+    }
+
+    pub(super) fn detach(&self, consumer: &Arc<dyn Consumer>) {
+        self.consumers.retain(|other| !Arc::ptr_eq(other, consumer));
+    }
+
+    pub(super) fn consumers(&self) -> Arc<[Arc<dyn Consumer>]> {
+        self.consumers.get()
+    }
+
+    fn frame(&self, frame: &CapturedFrame, now: u64) {
+        let mut decimator = self.decimator.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(decimator) = &mut *decimator
+            && !decimator.keep(frame.info.sequence)
+        {
+            return;
+        }
+        drop(decimator);
+        if self.is_enabled() {
+            return self.offer(frame, now);
+        }
+        let cover = self.black.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Nothing is shown where black cannot be painted (H.264): never the picture itself.
+        if let Some((lease, payloads)) = cover {
+            let mut info = frame.info;
+            info.payloads = payloads;
+            info.copied = false;
+            self.offer(&CapturedFrame { lease, info }, now);
+        }
+    }
+
+    fn offer(&self, frame: &CapturedFrame, now: u64) {
+        for consumer in self.consumers.get().iter() {
+            consumer.offer(frame, now);
+        }
+    }
+
+    /// Ends it; the first end counts.
+    pub(super) fn end(&self, error: Option<Error>) {
+        let mut end = self.end_state();
+        if end.ended {
+            return;
+        }
+        end.ended = true;
+        end.error = error.clone();
+        let on_end = end.on_end.take();
+        drop(end);
+        for consumer in self.consumers.get().iter() {
+            consumer.end(error.as_ref());
+        }
+        self.black.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(on_end) = on_end {
+            on_end(error);
+        }
+    }
+}
