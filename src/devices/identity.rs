@@ -15,8 +15,9 @@
 //!
 //! `IF` is the USB interface number. The second and later nodes of one parent (a camera's metadata node, an infrared
 //! sensor, a card's second PCM) get `+INDEX`: the node's `index` in sysfs, the PCM's device number. `PORT` is the host
-//! controller with the port path (`0000:00:14.0-usb2-1.4`), not the bus number, which is given out in probing order. What
-//! is still the same after that is told apart by `~N` in the order of the nodes.
+//! controller with the port path (`0000:00:14.0-usb2-1.4`), not the bus number, which is given out in probing order. Where
+//! several devices are still the same after that, each gets `~NAME`, what its driver calls the node (four vivids have one
+//! parent), and where the names are the same too (two v4l2loopbacks of one label), `~N` in the order of the nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -67,25 +68,29 @@ pub(super) struct Identity {
     place: Place,
     /// Which of its parent's nodes.
     index: u32,
+    /// What the driver calls the node.
+    name: String,
     /// Made by software.
     pub is_virtual: bool,
 }
 
 impl Identity {
     /// The identity of the class device at `sysfs` (`…/video4linux/video0`, `…/sound/card1`), already without symbolic
-    /// links. `index` tells the nodes of one parent apart; `label` names a device that sits on no bus.
-    pub(super) fn from_sysfs(world: &dyn World, sysfs: &Path, index: u32, label: &str) -> Self {
+    /// links. `index` tells the nodes of one parent apart, `name` is what its driver calls it.
+    pub(super) fn from_sysfs(world: &dyn World, sysfs: &Path, index: u32, name: &str) -> Self {
         let parent = parent_device(sysfs);
         let Some(parent) = parent.filter(|parent| !parent.ends_with("virtual")) else {
-            return Self::on_no_bus(label);
+            return Self::on_no_bus(name);
         };
+        let name = sanitise(name);
         if let Some(place) = usb_place(world, &parent) {
-            return Self { place, index, is_virtual: false };
+            return Self { place, index, name, is_virtual: false };
         }
-        let name = parent.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let stem = name.split('.').next().unwrap_or_default();
+        let device = parent.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let stem = device.split('.').next().unwrap_or_default();
         let is_virtual = VIRTUAL_PARENTS.contains(&stem);
-        Self { place: Place::Bus(format!("{}-{}", bus_of(world, &parent), sanitise(&name))), index, is_virtual }
+        let place = Place::Bus(format!("{}-{}", bus_of(world, &parent), sanitise(&device)));
+        Self { place, index, name, is_virtual }
     }
 
     /// A device made by software that sits on no bus: by its label, which is the user's to choose. A v4l2loopback's
@@ -95,7 +100,7 @@ impl Identity {
             Some((stem, number)) if number.ends_with(')') => stem,
             _ => label,
         };
-        Self { place: Place::Bus(format!("virtual-{}", sanitise(stem))), index: 0, is_virtual: true }
+        Self { is_virtual: true, ..Self::named(&format!("virtual-{}", sanitise(stem)), 0) }
     }
 
     /// Where sysfs cannot be read: by what the driver calls its bus (`usb-0000:00:14.0-4`, `platform:vivid-000`).
@@ -106,7 +111,12 @@ impl Identity {
             }
             _ => sanitise(bus_info),
         };
-        Self { place: Place::Bus(name), index: 0, is_virtual: false }
+        Self::named(&name, 0)
+    }
+
+    /// A device by a name that is an id already.
+    pub(super) fn named(name: &str, index: u32) -> Self {
+        Self { place: Place::Bus(name.to_owned()), index, name: String::new(), is_virtual: false }
     }
 
     /// Whether it is a device of its own, below no other (`/sys/devices/virtual`).
@@ -165,21 +175,32 @@ pub(super) fn unique_ids(identities: &[Identity]) -> Vec<(String, String)> {
         })
         .collect();
 
-    let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (position, (device, _)) in ids.iter().enumerate() {
-        members.entry(device.clone()).or_default().push(position);
+    for position in same_ids(&ids).into_iter().flatten() {
+        let name = &identities[position].name;
+        if !name.is_empty() && !identities[position].sits_on_no_bus() {
+            ids[position].0.push_str(&format!("~{name}"));
+        }
     }
-    for positions in members.into_values().filter(|positions| positions.len() > 1) {
+    for positions in same_ids(&ids) {
         for (ordinal, position) in positions.into_iter().enumerate() {
             let (device, group) = &mut ids[position];
-            // Devices on no bus are devices of their own; the nodes of one parent stay one group.
-            if device.starts_with("virtual-") {
-                group.push_str(&format!("~{ordinal}"));
-            }
             device.push_str(&format!("~{ordinal}"));
+            // Devices on no bus are devices of their own; the nodes of one parent stay one group.
+            if identities[position].sits_on_no_bus() {
+                group.clone_from(device);
+            }
         }
     }
     ids
+}
+
+/// The positions of the devices whose ids are the same, by id.
+fn same_ids(ids: &[(String, String)]) -> Vec<Vec<usize>> {
+    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (position, (device, _)) in ids.iter().enumerate() {
+        members.entry(device).or_default().push(position);
+    }
+    members.into_values().filter(|positions| positions.len() > 1).collect()
 }
 
 /// Where a camera points, where the firmware says so: ACPI's `_PLD`, which the kernel shows as `physical_location`. A USB

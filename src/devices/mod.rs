@@ -6,6 +6,7 @@
 //! Listing opens each node, asks it, and closes it again. It changes nothing about a device that another program is
 //! streaming from.
 
+mod audio;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod identity;
@@ -13,6 +14,7 @@ mod model;
 mod modes;
 mod order;
 mod refusal;
+pub(crate) mod synthetic;
 mod video;
 
 use std::sync::Arc;
@@ -22,7 +24,7 @@ pub use model::{
     VideoMode,
 };
 
-use crate::seam::{Kernel, LinuxKernel, LinuxWorld, World};
+use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxWorld, PcmDirectory, World};
 
 /// The cameras and microphones of this machine: `MediaDevices.enumerateDevices()`.
 ///
@@ -42,12 +44,13 @@ pub fn enumerate_all_devices() -> Vec<MediaDeviceInfo> {
 pub(crate) struct Machine {
     pub kernel: Arc<dyn Kernel>,
     pub world: Arc<dyn World>,
+    pub pcm: Arc<dyn PcmDirectory>,
 }
 
 impl Machine {
     /// The machine this process runs on.
     pub(crate) fn this() -> Self {
-        Self { kernel: Arc::new(LinuxKernel), world: Arc::new(LinuxWorld::new()) }
+        Self { kernel: Arc::new(LinuxKernel), world: Arc::new(LinuxWorld::new()), pcm: Arc::new(LinuxPcmDirectory) }
     }
 
     /// See [`enumerate_devices`].
@@ -61,6 +64,7 @@ impl Machine {
     /// See [`enumerate_all_devices`].
     pub(crate) fn enumerate_all(&self) -> Vec<MediaDeviceInfo> {
         let mut found: Vec<Found> = self.world.v4l_nodes().iter().map(|node| video::read(self, node)).collect();
+        found.append(&mut audio::read_all(self));
         let identities: Vec<_> = found.iter().map(|found| found.identity.clone()).collect();
         for (found, (device_id, group_id)) in found.iter_mut().zip(identity::unique_ids(&identities)) {
             found.info.device_id = device_id;

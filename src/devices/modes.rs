@@ -241,8 +241,13 @@ fn span((min, max, step): (u32, u32, u32)) -> Option<Span> {
     (min <= max).then(|| Span::range(min, max, step))
 }
 
-fn rate(interval: Fraction) -> Option<FrameRate> {
-    FrameRate::from_interval(interval.numerator, interval.denominator)
+/// The rate of an interval, in lowest terms; `None` for an interval that is none.
+fn rate(Fraction { numerator, denominator }: Fraction) -> Option<FrameRate> {
+    let (mut a, mut b) = (numerator, denominator);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    FrameRate::from_interval(numerator.checked_div(a)?, denominator.checked_div(a)?)
 }
 
 fn rate_range(min: FrameRate, max: FrameRate) -> FrameRates {

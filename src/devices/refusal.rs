@@ -33,7 +33,7 @@ pub(super) fn apply(machine: &Machine, info: &mut MediaDeviceInfo, error: Errno,
         Errno::ENODEV | Errno::ENXIO | Errno::ENOENT => {
             Unusable::new(UnusableReason::Failed, "it went away while it was being read")
         }
-        Errno::ENOTTY => Unusable::new(UnusableReason::Failed, format!("{} is no V4L2 node", path.display())),
+        Errno::ENOTTY => Unusable::new(UnusableReason::Failed, format!("{} is not what its name says", path.display())),
         other => Unusable::new(UnusableReason::Failed, format!("reading it failed: {}", other.desc())),
     };
     // Errno is an enum over the C values: i32 is its representation.

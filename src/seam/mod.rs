@@ -7,6 +7,7 @@
 pub(crate) mod abi;
 mod kernel;
 mod linux;
+mod pcm;
 mod world;
 
 pub(crate) use kernel::{
@@ -14,4 +15,5 @@ pub(crate) use kernel::{
     InputStatus, Interval, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse, PoolFlags, RequestedBuffers, retry,
 };
 pub(crate) use linux::LinuxKernel;
+pub(crate) use pcm::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges, SoundCard};
 pub(crate) use world::{Access, LinuxWorld, Node, World};
