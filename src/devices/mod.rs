@@ -1,8 +1,84 @@
 //! What the machine has: cameras and microphones with their identity and modes.
+//!
+//! [`enumerate_devices`] lists what can be captured from, [`enumerate_all_devices`] adds every other node with the reason
+//! why it cannot and what to do about it. One bad device never hides the others, and nothing here fails.
+//!
+//! Listing opens each node, asks it, and closes it again. It changes nothing about a device that another program is
+//! streaming from.
 
+mod audio;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod identity;
 mod model;
+mod modes;
+mod order;
+mod refusal;
+pub(crate) mod synthetic;
+mod video;
+
+use std::sync::Arc;
 
 pub use model::{
     AudioModes, FacingMode, FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Unusable, UnusableReason, Values,
     VideoMode,
 };
+
+use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxWorld, PcmDirectory, World};
+
+/// The cameras and microphones of this machine: `MediaDevices.enumerateDevices()`.
+///
+/// In a stable order: cameras before microphones; by identity; hardware before virtual devices; v4l2loopbacks that no
+/// program writes to last. A device that another process holds is listed, with [`MediaDeviceInfo::busy`] set.
+pub fn enumerate_devices() -> Vec<MediaDeviceInfo> {
+    Machine::this().enumerate()
+}
+
+/// Every node of this machine, the unusable ones with the reason and the remedy in [`MediaDeviceInfo::unusable`].
+pub fn enumerate_all_devices() -> Vec<MediaDeviceInfo> {
+    Machine::this().enumerate_all()
+}
+
+/// A machine to look for devices on: this one, or a scripted one.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    pub kernel: Arc<dyn Kernel>,
+    pub world: Arc<dyn World>,
+    pub pcm: Arc<dyn PcmDirectory>,
+}
+
+impl Machine {
+    /// The machine this process runs on.
+    pub(crate) fn this() -> Self {
+        Self { kernel: Arc::new(LinuxKernel), world: Arc::new(LinuxWorld::new()), pcm: Arc::new(LinuxPcmDirectory) }
+    }
+
+    /// See [`enumerate_devices`].
+    pub(crate) fn enumerate(&self) -> Vec<MediaDeviceInfo> {
+        let usable = |info: &MediaDeviceInfo| {
+            info.unusable.as_ref().is_none_or(|unusable| unusable.reason == UnusableReason::Busy)
+        };
+        self.enumerate_all().into_iter().filter(usable).collect()
+    }
+
+    /// See [`enumerate_all_devices`].
+    pub(crate) fn enumerate_all(&self) -> Vec<MediaDeviceInfo> {
+        let mut found: Vec<Found> = self.world.v4l_nodes().iter().map(|node| video::read(self, node)).collect();
+        found.append(&mut audio::read_all(self));
+        let identities: Vec<_> = found.iter().map(|found| found.identity.clone()).collect();
+        for (found, (device_id, group_id)) in found.iter_mut().zip(identity::unique_ids(&identities)) {
+            found.info.device_id = device_id;
+            found.info.group_id = group_id;
+        }
+        found.sort_by(|a, b| order::compare((a.rank, &a.info), (b.rank, &b.info)));
+        found.into_iter().map(|found| found.info).collect()
+    }
+}
+
+/// A device before its neighbours are known: its ids are not final yet.
+#[derive(Debug, Clone)]
+struct Found {
+    info: MediaDeviceInfo,
+    identity: identity::Identity,
+    rank: order::Rank,
+}

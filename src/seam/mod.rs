@@ -7,9 +7,13 @@
 pub(crate) mod abi;
 mod kernel;
 mod linux;
+mod pcm;
+mod world;
 
 pub(crate) use kernel::{
     BufferFlags, BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize,
     InputStatus, Interval, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse, PoolFlags, RequestedBuffers, retry,
 };
 pub(crate) use linux::LinuxKernel;
+pub(crate) use pcm::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges, SoundCard};
+pub(crate) use world::{Access, LinuxWorld, Node, World};

@@ -1,0 +1,83 @@
+//! Why a node could not be opened, in sentences that say what to do.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::Machine;
+use super::model::{MediaDeviceInfo, Unusable, UnusableReason};
+
+/// A node that the kernel knows and `/dev` does not show.
+pub(super) fn absent(path: &str) -> Unusable {
+    let mut unusable = Unusable::new(UnusableReason::Failed, format!("the kernel has it, but {path} does not exist"));
+    unusable.remedy = Some(format!("in a container, start it with --device {path}"));
+    unusable
+}
+
+/// Writes into `info` why opening or asking the node at `path` failed.
+pub(super) fn apply(machine: &Machine, info: &mut MediaDeviceInfo, error: Errno, path: &Path) {
+    let mut unusable = match error {
+        Errno::EACCES => no_permission(machine, path),
+        Errno::EPERM => {
+            let mut unusable = Unusable::new(
+                UnusableReason::NoPermission,
+                format!("{} may not be opened here, whatever its permissions say", path.display()),
+            );
+            unusable.remedy = Some(format!("in a container, start it with --device {}", path.display()));
+            unusable
+        }
+        Errno::EBUSY => {
+            info.busy = true;
+            busy(machine, path)
+        }
+        Errno::ENODEV | Errno::ENXIO | Errno::ENOENT => {
+            Unusable::new(UnusableReason::Failed, "it went away while it was being read")
+        }
+        Errno::ENOTTY => Unusable::new(UnusableReason::Failed, format!("{} is not what its name says", path.display())),
+        other => Unusable::new(UnusableReason::Failed, format!("reading it failed: {}", other.desc())),
+    };
+    // Errno is an enum over the C values: i32 is its representation.
+    unusable.errno = Some(error as i32);
+    info.unusable = Some(unusable);
+}
+
+/// Which group would help, and what to type.
+pub(super) fn no_permission(machine: &Machine, path: &Path) -> Unusable {
+    let mut unusable =
+        Unusable::new(UnusableReason::NoPermission, format!("you have no permission to open {}", path.display()));
+    let Some(access) = machine.world.access(path) else { return unusable };
+    let group = &access.group;
+    let group_may = access.mode & 0o060 == 0o060 && !access.group_is_root;
+    unusable.remedy = Some(if !group_may {
+        format!(
+            "only its owner may open it (mode {:04o}, group {group}): a udev rule has to give it to a group such as video",
+            access.mode
+        )
+    } else if access.member {
+        // The permissions would do: something above them said no.
+        "your groups would allow it: a security policy (AppArmor, SELinux, a sandbox) refuses".to_owned()
+    } else if access.member_at_next_login {
+        format!("you are in the group {group}, but not in this session: log out and in again")
+    } else {
+        format!("add yourself to the group {group}: sudo usermod -aG {group} $USER, then log in again")
+    });
+    unusable
+}
+
+/// Who holds a busy node.
+pub(super) fn busy(machine: &Machine, path: &Path) -> Unusable {
+    let holder = machine.world.holder(path);
+    let mut unusable = match &holder {
+        Some(holder) => Unusable::new(
+            UnusableReason::Busy,
+            format!("{} (process {}) holds {}", holder.process, holder.pid, path.display()),
+        ),
+        None => Unusable::new(UnusableReason::Busy, format!("another process holds {}", path.display())),
+    };
+    unusable.remedy = Some(match &holder {
+        Some(holder) => format!("end {} or wait for it", holder.process),
+        None => format!("find it with: sudo fuser -v {}", path.display()),
+    });
+    unusable.holder = holder;
+    unusable
+}

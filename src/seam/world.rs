@@ -1,0 +1,232 @@
+//! What the system says about its devices without opening them: `/dev`, sysfs and `/proc`.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{self, Gid, Group, Uid, User};
+
+use crate::error::Holder;
+
+/// The longest attribute that is read: sysfs gives a page at most, the lists in `/proc/asound` a few.
+const LONGEST_ATTRIBUTE: u64 = 64 * 1024;
+
+/// The names of V4L2's nodes in `/dev`, each followed by a number (drivers/media/v4l2-core/v4l2-dev.c). Sub-devices are
+/// left out: they are parts of a camera, not sources of pictures.
+const NODE_NAMES: [&str; 5] = ["video", "vbi", "radio", "swradio", "v4l-touch"];
+
+/// A V4L2 node, as `/dev` and sysfs know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// `/dev/video0`.
+    pub path: PathBuf,
+    /// Whether `path` exists: in a container the kernel may know more nodes than `/dev` shows.
+    pub present: bool,
+    /// Its directory in sysfs without symbolic links (`/sys/devices/…/video4linux/video0`), where sysfs is readable.
+    pub sysfs: Option<PathBuf>,
+}
+
+/// Who may open a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// The permission bits, as `stat(2)` gives them.
+    pub mode: u32,
+    /// The name of its group, or the number where the group has no name.
+    pub group: String,
+    /// Whether that group is root's own, which nobody should be added to.
+    pub group_is_root: bool,
+    /// Whether this process has the group.
+    pub member: bool,
+    /// Whether the user database has this user in the group, as it does after `usermod` and before the next login.
+    pub member_at_next_login: bool,
+}
+
+/// The system around the devices. Paths are absolute paths of that system. Nothing here fails: what cannot be read is
+/// not known.
+pub(crate) trait World: Send + Sync + fmt::Debug {
+    /// The V4L2 nodes of `/dev` and of sysfs, by kind and number.
+    fn v4l_nodes(&self) -> Vec<Node>;
+    /// A small file as text without trailing white space, made valid UTF-8.
+    fn read(&self, path: &Path) -> Option<String>;
+    /// The path without symbolic links.
+    fn canonicalize(&self, path: &Path) -> Option<PathBuf>;
+    /// The names in a directory, in byte order.
+    fn list(&self, directory: &Path) -> Vec<String>;
+    /// Who may open a node.
+    fn access(&self, node: &Path) -> Option<Access>;
+    /// The first process that has the node open, of those whose descriptors this user may read.
+    fn holder(&self, node: &Path) -> Option<Holder>;
+}
+
+/// The system this process runs on, or a tree of files that looks like one.
+#[derive(Debug, Clone)]
+pub(crate) struct LinuxWorld {
+    root: PathBuf,
+}
+
+impl LinuxWorld {
+    /// The system this process runs on.
+    pub(crate) fn new() -> Self {
+        Self::rooted("/")
+    }
+
+    /// The tree below `root`, which holds its own `dev`, `sys` and `proc`.
+    pub(crate) fn rooted(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    fn at(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The sysfs directory of a node in `/dev`: by its device number, because a container may show a node under
+    /// another name; by name where `path` is no character device.
+    fn sysfs_of(&self, path: &Path, name: &str) -> Option<PathBuf> {
+        let metadata = fs::metadata(self.at(path)).ok()?;
+        if metadata.file_type().is_char_device() {
+            let (major, minor) = (nix::sys::stat::major(metadata.rdev()), nix::sys::stat::minor(metadata.rdev()));
+            return self.canonicalize(Path::new(&format!("/sys/dev/char/{major}:{minor}")));
+        }
+        self.canonicalize(&Path::new("/sys/class/video4linux").join(name))
+    }
+}
+
+/// The kind and number of a node's name: (0, 12) for `video12`. `None` for other names, such as `video-dec0`.
+fn node_rank(name: &str) -> Option<(usize, u32)> {
+    NODE_NAMES.iter().enumerate().find_map(|(kind, prefix)| {
+        let number = name.strip_prefix(prefix)?;
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some((kind, number.parse().ok()?))
+    })
+}
+
+impl World for LinuxWorld {
+    fn v4l_nodes(&self) -> Vec<Node> {
+        let mut nodes: Vec<(_, Node)> = Vec::new();
+        for name in self.list(Path::new("/dev")) {
+            if let Some(rank) = node_rank(&name) {
+                let path = Path::new("/dev").join(&name);
+                let sysfs = self.sysfs_of(&path, &name);
+                nodes.push((rank, Node { path, present: true, sysfs }));
+            }
+        }
+        for name in self.list(Path::new("/sys/class/video4linux")) {
+            let Some(rank) = node_rank(&name) else { continue };
+            let Some(sysfs) = self.canonicalize(&Path::new("/sys/class/video4linux").join(&name)) else { continue };
+            let known = |node: &Node| node.sysfs.as_ref() == Some(&sysfs);
+            let path = Path::new("/dev").join(&name);
+            if !nodes.iter().any(|(_, node)| known(node) || node.path == path) {
+                nodes.push((rank, Node { path, present: false, sysfs: Some(sysfs) }));
+            }
+        }
+        nodes.sort_by_key(|(rank, _)| *rank);
+        nodes.into_iter().map(|(_, node)| node).collect()
+    }
+
+    fn read(&self, path: &Path) -> Option<String> {
+        let mut bytes = Vec::new();
+        File::open(self.at(path)).ok()?.take(LONGEST_ATTRIBUTE).read_to_end(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+    }
+
+    fn canonicalize(&self, path: &Path) -> Option<PathBuf> {
+        let real = fs::canonicalize(self.at(path)).ok()?;
+        let root = fs::canonicalize(&self.root).ok()?;
+        Some(Path::new("/").join(real.strip_prefix(root).ok()?))
+    }
+
+    fn list(&self, directory: &Path) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.at(directory)) else { return Vec::new() };
+        let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+
+    fn access(&self, node: &Path) -> Option<Access> {
+        let metadata = fs::metadata(self.at(node)).ok()?;
+        let gid = Gid::from_raw(metadata.gid());
+        let group = Group::from_gid(gid).ok().flatten();
+        let member = unistd::getegid() == gid || unistd::getgroups().is_ok_and(|groups| groups.contains(&gid));
+        let user = User::from_uid(Uid::current()).ok().flatten();
+        let member_at_next_login = match (&group, &user) {
+            (Some(group), Some(user)) => group.mem.contains(&user.name) || user.gid == gid,
+            _ => false,
+        };
+        Some(Access {
+            mode: metadata.mode() & 0o777,
+            group: group.map_or_else(|| gid.to_string(), |group| group.name),
+            group_is_root: gid.as_raw() == 0,
+            member,
+            member_at_next_login,
+        })
+    }
+
+    fn holder(&self, node: &Path) -> Option<Holder> {
+        let mut pids: Vec<u32> = self.list(Path::new("/proc")).iter().filter_map(|name| name.parse().ok()).collect();
+        pids.sort_unstable();
+        pids.into_iter().find_map(|pid| {
+            let process = PathBuf::from(format!("/proc/{pid}"));
+            let descriptors = fs::read_dir(self.at(&process.join("fd"))).ok()?;
+            let holds = descriptors.filter_map(Result::ok).any(|descriptor| {
+                fs::read_link(descriptor.path()).is_ok_and(|target| target.as_os_str() == OsStr::new(node))
+            });
+            // A process that ended since has let go.
+            holds.then(|| self.read(&process.join("comm"))).flatten().map(|process| Holder { process, pid })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devices::fixture::Tree;
+
+    #[test]
+    fn nodes_come_by_kind_and_number_and_other_names_are_left_out() {
+        let tree = Tree::new();
+        for name in ["video10", "video2", "video-dec0", "radio0", "v4l-subdev0", "video", "vbi1", "null"] {
+            tree.file(&format!("dev/{name}"), "");
+        }
+        let names: Vec<_> = tree.world().v4l_nodes().into_iter().map(|node| node.path).collect();
+        assert_eq!(names, ["/dev/video2", "/dev/video10", "/dev/vbi1", "/dev/radio0"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_node_that_only_sysfs_knows_is_listed_as_absent() {
+        let tree = Tree::new();
+        tree.node("video0", "devices/platform/cam.0", "platform", &[]);
+        tree.remove("dev/video0");
+        let nodes = tree.world().v4l_nodes();
+        assert_eq!(nodes.len(), 1);
+        assert!(!nodes[0].present);
+        assert_eq!(nodes[0].sysfs.as_deref(), Some(Path::new("/sys/devices/platform/cam.0/video4linux/video0")));
+    }
+
+    #[test]
+    fn the_holder_is_found_by_its_descriptor() {
+        let tree = Tree::new();
+        tree.file("proc/7/comm", "idle\n");
+        tree.directory("proc/7/fd");
+        tree.file("proc/1234/comm", "obs\n");
+        tree.link("proc/1234/fd/9", "/dev/video0");
+        tree.file("proc/self-like/comm", "no number\n");
+        let world = tree.world();
+        let holder = world.holder(Path::new("/dev/video0"));
+        assert_eq!(holder, Some(Holder { process: "obs".into(), pid: 1234 }));
+        assert_eq!(world.holder(Path::new("/dev/video1")), None);
+    }
+
+    #[test]
+    fn broken_text_is_read_and_a_missing_file_is_not() {
+        let tree = Tree::new();
+        tree.bytes("sys/name", b"caf\xc3 cam\n");
+        let world = tree.world();
+        assert_eq!(world.read(Path::new("/sys/name")).as_deref(), Some("caf\u{fffd} cam"));
+        assert_eq!(world.read(Path::new("/sys/other")), None);
+    }
+}
