@@ -70,6 +70,11 @@ fn load_drivers(modules: &Path) -> io::Result<()> {
             eprintln!("lab: modprobe {module} {}: {status}", parameters.join(" "));
         }
     }
+    let codec = Path::new("/proc/asound").join(layout::SOUND_HDA);
+    let begun = Instant::now();
+    while !codec.exists() && begun.elapsed() < Duration::from_secs(5) {
+        thread::sleep(Duration::from_millis(10));
+    }
     as_udev_would();
     Ok(())
 }
@@ -109,7 +114,7 @@ fn perform(folder: &Path) -> Ending {
     }
 }
 
-/// Runs a program to its end or its timeout; then it and its process group are killed.
+/// Runs a program to its end or its timeout; then what is left of its process group is killed.
 pub fn run(request: &Request, stdout: File, mut stderr: File) -> Ending {
     let directory = if request.directory.is_dir() { request.directory.as_path() } else { Path::new("/") };
     let spawned = stderr.try_clone().and_then(|stderr| {

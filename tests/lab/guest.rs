@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ const BOOT: Duration = Duration::from_secs(90);
 const BOOT_WITH_KVM: Duration = Duration::from_secs(10);
 /// What the agent may need on top of a program's own timeout before the guest counts as wedged.
 const GRACE: Duration = Duration::from_secs(15);
+/// Replaces those 15 seconds, for the harness's tests of itself.
+pub const GRACE_VARIABLE: &str = "USERMEDIA_LAB_GRACE";
 /// How much of each output is kept for a report.
 const REPORTED: u64 = 256 * 1024;
 
@@ -35,8 +38,8 @@ pub struct Machine {
     kernel: PathBuf,
     /// The host's side of the share, with the guest's console log beside it.
     folder: PathBuf,
-    /// Whether the share's `files` folder was named by the user and is to stay.
-    keep: bool,
+    /// The tests' own part of the share: in `folder`, or a place the user named.
+    files: PathBuf,
 }
 
 impl Machine {
@@ -52,34 +55,31 @@ impl Machine {
         if std::env::var_os("USERMEDIA_LAB_DIR").is_none() {
             command.env("USERMEDIA_LAB_DIR", target_folder().join("lab"));
         }
-        let output = command.stderr(Stdio::inherit()).output().map_err(|error| format!("{}: {error}", script.display()))?;
+        let output =
+            command.stderr(Stdio::inherit()).output().map_err(|error| format!("{}: {error}", script.display()))?;
         if !output.status.success() {
             return Err("the device lab's guest could not be prepared (see above). Please run: make lab".to_owned());
         }
         let kernel = PathBuf::from(OsString::from(String::from_utf8_lossy(&output.stdout).trim_end()));
         let lab = kernel.parent().unwrap_or(&kernel);
         let folder = lab.join("runs").join(std::process::id().to_string());
-        let named = std::env::var_os(SHARE_VARIABLE).map(PathBuf::from);
-        let machine = Machine { kernel, folder, keep: named.is_some() };
-        machine.lay_out(named).map_err(|error| format!("{}: {error}", machine.folder.display()))?;
+        let files = std::env::var_os(SHARE_VARIABLE).map_or_else(|| folder.join(FILES), PathBuf::from);
+        let machine = Machine { kernel, folder, files };
+        machine.lay_out().map_err(|error| format!("{}: {error}", machine.folder.display()))?;
         Ok(machine)
     }
 
     /// Creates the share, and on it what the guest's init reads.
-    fn lay_out(&self, named: Option<PathBuf>) -> io::Result<()> {
+    fn lay_out(&self) -> io::Result<()> {
         let share = self.share();
-        fs::create_dir_all(&share)?;
-        match named {
-            Some(named) => {
-                fs::create_dir_all(&named)?;
-                std::os::unix::fs::symlink(fs::canonicalize(named)?, share.join(FILES))?;
-            }
-            None => fs::create_dir_all(share.join(FILES))?,
-        }
+        // init mounts the tests' files here.
+        fs::create_dir_all(share.join(FILES))?;
+        fs::create_dir_all(&self.files)?;
         let agent = std::env::current_exe()?;
         // The guest lays tmpfs over /tmp and /run: a checkout or a build folder there has to be put back.
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let hidden = [Some(project), agent.parent(), Path::new(env!("CARGO_BIN_EXE_usermedia")).parent(), Some(&self.kernel)];
+        let hidden =
+            [Some(project), agent.parent(), Path::new(env!("CARGO_BIN_EXE_usermedia")).parent(), Some(&self.kernel)];
         let mut keep = String::new();
         for folder in hidden.into_iter().flatten() {
             if folder.starts_with("/tmp") || folder.starts_with("/run") {
@@ -116,14 +116,17 @@ impl Machine {
         qemu.arg("-kernel").arg(self.kernel.join("vmlinux"));
         qemu.arg("-initrd").arg(self.kernel.join("initramfs.cpio"));
         qemu.args(["-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"]);
-        qemu.arg("-virtfs").arg(option("local,path=", &self.share(), ",mount_tag=share,security_model=none,multidevs=remap"));
+        for (tag, path) in [("share", &self.share()), (FILES, &self.files)] {
+            let options = format!(",mount_tag={tag},security_model=none,multidevs=remap");
+            qemu.arg("-virtfs").arg(option("local,path=", path, &options));
+        }
         qemu.args(["-audiodev", "none,id=silence", "-device", "intel-hda", "-device", "hda-duplex,audiodev=silence"]);
         qemu.arg("-append").arg(KERNEL_ARGUMENTS.join(" "));
         qemu
     }
 
     /// Boots a guest: with KVM where that works, which is found out once and remembered, else emulated.
-    pub fn boot(&self) -> Result<Guest<'_>, String> {
+    pub fn boot(self: &Arc<Self>) -> Result<Guest, String> {
         let verdict = self.kernel.with_file_name("kvm");
         let here = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let known = fs::read_to_string(&verdict).unwrap_or_default();
@@ -149,9 +152,6 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        if self.keep {
-            let _ = fs::remove_file(self.share().join(FILES));
-        }
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -183,8 +183,8 @@ const KERNEL_ARGUMENTS: &[&str] = &[
 
 /// A booted guest. Dropping it ends it.
 #[derive(Debug)]
-pub struct Guest<'machine> {
-    machine: &'machine Machine,
+pub struct Guest {
+    machine: Arc<Machine>,
     qemu: Child,
     line: ChildStdin,
     answers: Receiver<String>,
@@ -204,8 +204,8 @@ pub struct Report {
     pub dmesg: String,
 }
 
-impl<'machine> Guest<'machine> {
-    fn boot(machine: &'machine Machine, accelerator: Accelerator, patience: Duration) -> Result<Guest<'machine>, String> {
+impl Guest {
+    fn boot(machine: &Arc<Machine>, accelerator: Accelerator, patience: Duration) -> Result<Guest, String> {
         for left in fs::read_dir(machine.share()).into_iter().flatten().flatten() {
             if left.file_name().to_string_lossy().starts_with("run-") {
                 let _ = fs::remove_dir_all(left.path());
@@ -236,7 +236,7 @@ impl<'machine> Guest<'machine> {
                 }
             }
         });
-        let mut guest = Guest { machine, qemu, line, answers, runs: 0 };
+        let mut guest = Guest { machine: Arc::clone(machine), qemu, line, answers, runs: 0 };
         if guest.wait(patience, |line| (line == READY).then_some(()), || ()).is_some() {
             return Ok(guest);
         }
@@ -246,7 +246,12 @@ impl<'machine> Guest<'machine> {
     }
 
     /// Waits for an answer, calling `meanwhile` every few milliseconds. `None`: too late, or the guest is gone.
-    fn wait<T>(&self, patience: Duration, wanted: impl Fn(&str) -> Option<T>, mut meanwhile: impl FnMut()) -> Option<T> {
+    fn wait<T>(
+        &self,
+        patience: Duration,
+        wanted: impl Fn(&str) -> Option<T>,
+        mut meanwhile: impl FnMut(),
+    ) -> Option<T> {
         let begun = Instant::now();
         loop {
             match self.answers.recv_timeout(Duration::from_millis(10)) {
@@ -280,7 +285,9 @@ impl<'machine> Guest<'machine> {
             }
         };
         let is_answer = |line: &str| Done::parse(line).filter(|done| done.run == run);
-        let done = self.wait(request.timeout.saturating_add(GRACE), is_answer, &mut show);
+        let grace = std::env::var(GRACE_VARIABLE).ok().and_then(|seconds| seconds.parse().ok());
+        let grace = grace.map_or(GRACE, Duration::from_secs);
+        let done = self.wait(request.timeout.saturating_add(grace), is_answer, &mut show);
         show();
         let dmesg = if done.is_some() { folder.join("dmesg") } else { self.machine.console() };
         let report = Report {
@@ -294,7 +301,7 @@ impl<'machine> Guest<'machine> {
     }
 }
 
-impl Drop for Guest<'_> {
+impl Drop for Guest {
     fn drop(&mut self) {
         let _ = self.qemu.kill();
         let _ = self.qemu.wait();
@@ -304,7 +311,8 @@ impl Drop for Guest<'_> {
 /// The environment a program in the guest gets: the caller's, with the guest's own places.
 pub fn environment() -> Vec<(OsString, OsString)> {
     let share = Path::new(SHARE_IN_GUEST).join(FILES);
-    let own = [(SHARE_VARIABLE, share.as_os_str()), ("TMPDIR", OsStr::new("/tmp")), ("USERMEDIA_LAB", OsStr::new("guest"))];
+    let own =
+        [(SHARE_VARIABLE, share.as_os_str()), ("TMPDIR", OsStr::new("/tmp")), ("USERMEDIA_LAB", OsStr::new("guest"))];
     let inherited = std::env::vars_os().filter(|(name, _)| !own.iter().any(|(ours, _)| name == ours));
     inherited.chain(own.iter().map(|(name, value)| ((*name).into(), (*value).into()))).collect()
 }

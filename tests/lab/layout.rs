@@ -22,6 +22,10 @@ pub const NOT_CAMERAS: &[&str] = &[
     "vivid-003-meta-out",
     "vivid-003-touch-cap",
 ];
+/// What QUERYCAP calls vivid's driver and each of its cards.
+pub const VIVID: &str = "vivid";
+/// What QUERYCAP calls v4l2loopback's driver.
+pub const LOOPBACK_DRIVER: &str = "v4l2 loopback";
 /// v4l2loopback with `exclusive_caps=1`: an output until something writes, a camera from then on.
 pub const LOOPBACK_EXCLUSIVE: &str = "Exclusive loopback";
 /// v4l2loopback with `exclusive_caps=0`: output and camera at once.
@@ -33,6 +37,8 @@ pub const SOUND_HDA: &str = "Intel";
 
 /// The modules, in the order they are loaded, each with its parameters.
 pub const MODULES: &[(&str, &[&str])] = &[
+    // First, because its codec is probed in the background meanwhile.
+    ("snd-hda-intel", &["index=1"]),
     (
         "vivid",
         &[
@@ -53,6 +59,5 @@ pub const MODULES: &[(&str, &[&str])] = &[
             "max_buffers=8",
         ],
     ),
-    ("snd-aloop", &["id=Loopback"]),
-    ("snd-hda-intel", &[]),
+    ("snd-aloop", &["index=0", "id=Loopback"]),
 ];

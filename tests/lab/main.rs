@@ -5,13 +5,17 @@
 //! in a fresh guest; `--guest-shell` opens a shell there. README.md tells the rest.
 
 mod agent;
+mod cases;
+mod devices;
 mod guest;
+mod harness;
 mod layout;
 mod protocol;
 
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use guest::Machine;
@@ -22,9 +26,19 @@ fn main() -> ExitCode {
     let first = arguments.next().unwrap_or_default();
     let result = match first.to_str() {
         Some("--agent") => agent::main().map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string()),
+        Some("--guest-test") => {
+            let name = arguments.next().unwrap_or_default();
+            harness::run_here(&name.to_string_lossy()).map(|()| ExitCode::SUCCESS)
+        }
         Some("--guest") => run_in_guest(arguments.collect()),
         Some("--guest-shell") => Machine::prepare().and_then(|machine| machine.shell()).map(|_| ExitCode::SUCCESS),
-        _ => Ok(ExitCode::SUCCESS),
+        Some("--modprobe") => {
+            for (module, parameters) in layout::MODULES {
+                println!("modprobe {module} {}", parameters.join(" "));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => harness::main(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("lab: {error}");
@@ -38,7 +52,7 @@ fn run_in_guest(command: Vec<OsString>) -> Result<ExitCode, String> {
         return Err("which program?".to_owned());
     }
     let seconds = std::env::var("USERMEDIA_LAB_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
-    let machine = Machine::prepare()?;
+    let machine = Arc::new(Machine::prepare()?);
     let mut guest = machine.boot()?;
     let request = Request {
         timeout: Duration::from_secs(seconds),
