@@ -10,7 +10,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::agent;
 use crate::cases;
-use crate::guest::{self, Guest, Machine, Report};
+use crate::guest::{self, Guest, Report};
+use crate::machine::Machine;
 use crate::protocol::{Done, Ending, Request, SHARE_VARIABLE};
 
 /// What a lab test may take where it does not say otherwise.
@@ -151,7 +152,7 @@ impl Lab {
         let request = test.request(guest::environment())?;
         let report = guest.run(&request, false).map_err(|error| error.to_string())?;
         let trouble = kernel_trouble(&report.dmesg);
-        if report.done.is_some_and(|done| !done.stuck) && trouble.is_none() {
+        if report.done.is_ok_and(|done| !done.stuck) && trouble.is_none() {
             self.guest = Some(guest);
         }
         judge(&report, trouble)
@@ -171,7 +172,7 @@ fn run_on_host(test: &LabTest) -> Result<(), String> {
         let ending = agent::run(&request, File::create(&out).map_err(text)?, File::create(&err).map_err(text)?);
         let read = |path: &Path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         Ok(Report {
-            done: Some(Done { run: 0, ending, stuck: false }),
+            done: Ok(Done { run: 0, ending, stuck: false }),
             stdout: read(&out).map_err(text)?,
             stderr: read(&err).map_err(text)?,
             dmesg: String::new(),
@@ -185,15 +186,15 @@ fn run_on_host(test: &LabTest) -> Result<(), String> {
 /// Passed, or all that helps to see why not.
 fn judge(report: &Report, trouble: Option<String>) -> Result<(), String> {
     let mut message = match report.done {
-        Some(Done { ending: Ending::Exited(0), stuck: false, .. }) if trouble.is_none() => return Ok(()),
-        Some(Done { ending: Ending::Exited(0), stuck: true, .. }) => {
+        Ok(Done { ending: Ending::Exited(0), stuck: false, .. }) if trouble.is_none() => return Ok(()),
+        Ok(Done { ending: Ending::Exited(0), stuck: true, .. }) => {
             "the test ended, but left a process that cannot be killed".to_owned()
         }
-        Some(Done { ending: Ending::Exited(0), .. }) => "the kernel complained during the test".to_owned(),
-        Some(Done { ending, .. }) => format!("the test {ending}"),
-        None => "the guest was lost during the test".to_owned(),
+        Ok(Done { ending: Ending::Exited(0), .. }) => "the kernel complained during the test".to_owned(),
+        Ok(Done { ending, .. }) => format!("the test {ending}"),
+        Err(lost) => format!("{lost} during the test"),
     };
-    let kernel = trouble.unwrap_or_else(|| if report.done.is_none() { report.dmesg.clone() } else { String::new() });
+    let kernel = trouble.unwrap_or_else(|| if report.done.is_err() { report.dmesg.clone() } else { String::new() });
     for (title, text) in [("stdout", &report.stdout), ("stderr", &report.stderr), ("kernel", &kernel)] {
         if !text.trim().is_empty() {
             message.push_str(&format!("\n---- {title} ----\n{}", text.trim_end()));

@@ -10,6 +10,7 @@ mod devices;
 mod guest;
 mod harness;
 mod layout;
+mod machine;
 mod protocol;
 
 use std::ffi::OsString;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use guest::Machine;
+use machine::Machine;
 use protocol::{Ending, Request};
 
 fn main() -> ExitCode {
@@ -61,9 +62,7 @@ fn run_in_guest(command: Vec<OsString>) -> Result<ExitCode, String> {
         command,
     };
     let report = guest.run(&request, true).map_err(|error| error.to_string())?;
-    let Some(done) = report.done else {
-        return Err(format!("the guest was lost\n{}", report.dmesg));
-    };
+    let done = report.done.map_err(|lost| format!("{lost}\n{}", report.dmesg))?;
     let status = match done.ending {
         Ending::Exited(status) => status,
         Ending::Signalled(signal) => 128 + signal,
