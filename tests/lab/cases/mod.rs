@@ -1,0 +1,27 @@
+//! The tests of the lab. To add one: write a function in a file here, name it in that file's `TESTS`.
+
+mod drivers;
+mod loopback;
+mod misbehaving;
+mod self_test;
+mod sound;
+mod webcam;
+
+use crate::harness::{LabTest, Place};
+
+/// Every test that runs where the drivers are.
+pub fn all() -> Vec<LabTest> {
+    // The harness's test of itself wants tests that fail.
+    if misbehaving::wanted() {
+        return misbehaving::TESTS.to_vec();
+    }
+    [drivers::TESTS, webcam::TESTS, loopback::TESTS, sound::TESTS].concat()
+}
+
+/// Tests of the harness itself, run on this side.
+pub fn on_the_host(place: Place) -> Vec<(&'static str, fn())> {
+    if misbehaving::wanted() {
+        return Vec::new();
+    }
+    self_test::tests(place)
+}

@@ -1,0 +1,123 @@
+//! What lab tests share: finding the devices of the layout by name, the command under test, programs of others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::layout;
+use crate::protocol::SHARE_VARIABLE;
+
+/// The plain, single-planar webcam.
+pub fn vivid_webcam() -> PathBuf {
+    node(layout::WEBCAM)
+}
+
+/// The plain webcam with multi-planar formats.
+pub fn vivid_webcam_multi_planar() -> PathBuf {
+    node(layout::WEBCAM_MULTI_PLANAR)
+}
+
+/// The HDMI input.
+pub fn vivid_hdmi() -> PathBuf {
+    node(layout::HDMI_INPUT)
+}
+
+/// The camera node of the device that also has a node of every other kind.
+pub fn vivid_every_kind() -> PathBuf {
+    node(layout::EVERY_KIND)
+}
+
+/// v4l2loopback with `exclusive_caps=1`.
+pub fn loopback_exclusive() -> PathBuf {
+    node(layout::LOOPBACK_EXCLUSIVE)
+}
+
+/// v4l2loopback with `exclusive_caps=0`.
+pub fn loopback_open() -> PathBuf {
+    node(layout::LOOPBACK_OPEN)
+}
+
+/// The node whose name in sysfs is this one.
+pub fn node(name: &str) -> PathBuf {
+    let mut seen = Vec::new();
+    for entry in fs::read_dir("/sys/class/video4linux").into_iter().flatten().flatten() {
+        let its_name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
+        if its_name.trim_end() == name {
+            return Path::new("/dev").join(entry.file_name());
+        }
+        seen.push(its_name.trim_end().to_owned());
+    }
+    seen.sort();
+    panic!(
+        "no video node is named {name:?}; there are {seen:?} (USERMEDIA_LAB=host needs the lab's drivers: see --modprobe)"
+    );
+}
+
+/// A folder the test may write to, which the harness's machine sees too. /tmp is faster: it is the guest's memory.
+pub fn share() -> PathBuf {
+    PathBuf::from(std::env::var_os(SHARE_VARIABLE).expect("the harness names the share"))
+}
+
+/// Whether this is the guest, which has devices no real machine has (the emulated HDA codec).
+pub fn in_guest() -> bool {
+    std::env::var("USERMEDIA_LAB").is_ok_and(|place| place == "guest")
+}
+
+/// The command under test.
+pub fn usermedia() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_usermedia"))
+}
+
+/// Runs a program that has to succeed.
+#[track_caller]
+pub fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    output
+}
+
+/// `v4l2-ctl` on a node, with these arguments.
+pub fn v4l2_ctl(node: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("v4l2-ctl");
+    command.arg("--device").arg(node).args(arguments);
+    command
+}
+
+/// Looks every 20 ms until there is something to see; panics after ten seconds.
+#[track_caller]
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "in ten seconds: not {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A child that is killed when the test is done with it.
+pub struct Background(std::process::Child);
+
+impl Background {
+    /// Starts it.
+    #[track_caller]
+    pub fn start(command: &mut Command) -> Background {
+        Background(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

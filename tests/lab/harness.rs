@@ -1,0 +1,215 @@
+//! The host's side: lab tests as ordinary test results.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::agent;
+use crate::cases;
+use crate::guest::{self, Guest, Report};
+use crate::machine::Machine;
+use crate::protocol::{Done, Ending, Request, SHARE_VARIABLE};
+
+/// What a lab test may take where it does not say otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One test of the lab: an ordinary function that runs, alone in its process, where the drivers are. It fails by panicking.
+#[derive(Debug, Clone, Copy)]
+pub struct LabTest {
+    module: &'static str,
+    name: &'static str,
+    timeout: Duration,
+    run: fn(),
+}
+
+/// The [`LabTest`] of a function: `lab_test!(vivid_streams)`, or `lab_test!(vivid_streams).timeout_secs(90)`.
+macro_rules! lab_test {
+    ($function:ident) => {
+        $crate::harness::LabTest::new(module_path!(), stringify!($function), $function)
+    };
+}
+pub(crate) use lab_test;
+
+impl LabTest {
+    /// See [`lab_test`].
+    pub const fn new(module: &'static str, name: &'static str, run: fn()) -> LabTest {
+        LabTest { module, name, timeout: TIMEOUT, run }
+    }
+
+    /// Allows the test this long in place of 30 seconds.
+    pub const fn timeout_secs(self, seconds: u64) -> LabTest {
+        LabTest { timeout: Duration::from_secs(seconds), ..self }
+    }
+
+    /// As it is listed: the file under cases/, then the function.
+    fn full_name(&self) -> String {
+        let file = self.module.rsplit("::").next().unwrap_or_default();
+        format!("{file}::{}", self.name)
+    }
+
+    /// How a process is told to run it, where the drivers are.
+    fn request(&self, environment: Vec<(std::ffi::OsString, std::ffi::OsString)>) -> Result<Request, String> {
+        let binary = std::env::current_exe().map_err(|error| error.to_string())?;
+        Ok(Request {
+            timeout: self.timeout,
+            directory: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+            environment,
+            command: vec![binary.into(), "--guest-test".into(), self.full_name().into()],
+        })
+    }
+}
+
+/// Runs one test in this very process, as `--guest-test NAME` asks.
+pub fn run_here(name: &str) -> Result<(), String> {
+    let tests = cases::all();
+    let test = tests.iter().find(|test| test.full_name() == name).ok_or_else(|| format!("no test named {name}"))?;
+    (test.run)();
+    Ok(())
+}
+
+/// Where lab tests run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In a guest.
+    Guest,
+    /// Here: this machine has the drivers, in the lab's layout.
+    Host,
+    /// Nowhere, and said aloud.
+    Off,
+}
+
+impl Place {
+    /// From `USERMEDIA_LAB`.
+    pub fn from_environment() -> Result<Place, String> {
+        match std::env::var("USERMEDIA_LAB").as_deref() {
+            Err(_) | Ok("" | "qemu") => Ok(Place::Guest),
+            Ok("host") => Ok(Place::Host),
+            Ok("off") => Ok(Place::Off),
+            Ok(other) => Err(format!("USERMEDIA_LAB is {other:?}; it may be qemu (the default), host or off")),
+        }
+    }
+}
+
+/// The harness: lists, runs and reports.
+pub fn main() -> Result<ExitCode, String> {
+    let place = Place::from_environment()?;
+    let mut arguments = Arguments::from_args();
+    // One guest: one test at a time.
+    arguments.test_threads = Some(1);
+    let lab = Arc::new(Mutex::new(Lab::new(place)));
+    let mut trials = Vec::new();
+    for test in cases::all() {
+        let lab = Arc::clone(&lab);
+        let run = move || lab.lock().unwrap_or_else(PoisonError::into_inner).run(&test).map_err(Failed::from);
+        trials.push(Trial::test(test.full_name(), run).with_ignored_flag(place == Place::Off));
+    }
+    for (name, run) in cases::on_the_host(place) {
+        let run = move || {
+            run();
+            Ok(())
+        };
+        trials.push(Trial::test(name, run).with_ignored_flag(place == Place::Off));
+    }
+    if place == Place::Off && !arguments.list {
+        eprintln!("\nUSERMEDIA_LAB=off: the device lab is off. Its {} tests did NOT run.", trials.len());
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(lab);
+    Ok(conclusion.exit_code())
+}
+
+/// The place the tests run in, made at the first test.
+struct Lab {
+    place: Place,
+    machine: Option<Result<Arc<Machine>, String>>,
+    guest: Option<Guest>,
+}
+
+impl Lab {
+    fn new(place: Place) -> Lab {
+        Lab { place, machine: None, guest: None }
+    }
+
+    fn run(&mut self, test: &LabTest) -> Result<(), String> {
+        match self.place {
+            Place::Guest => self.run_in_guest(test),
+            Place::Host => run_on_host(test),
+            Place::Off => Err("USERMEDIA_LAB=off: the device lab is off".to_owned()),
+        }
+    }
+
+    fn run_in_guest(&mut self, test: &LabTest) -> Result<(), String> {
+        // What makes one guest impossible makes the next impossible too: say it again instead of trying again.
+        let machine = self.machine.get_or_insert_with(|| Machine::prepare().map(Arc::new)).clone()?;
+        let mut guest = match self.guest.take() {
+            Some(guest) => guest,
+            None => machine.boot().inspect_err(|error| self.machine = Some(Err(error.clone())))?,
+        };
+        let request = test.request(guest::environment())?;
+        let report = guest.run(&request, false).map_err(|error| error.to_string())?;
+        let trouble = kernel_trouble(&report.dmesg);
+        if report.done.is_ok_and(|done| !done.stuck) && trouble.is_none() {
+            self.guest = Some(guest);
+        }
+        judge(&report, trouble)
+    }
+}
+
+/// Runs a test as a child of this process.
+fn run_on_host(test: &LabTest) -> Result<(), String> {
+    let folder = std::env::temp_dir().join(format!("usermedia-lab-{}", std::process::id()));
+    let run = || -> Result<Report, String> {
+        let text = |error: std::io::Error| error.to_string();
+        fs::create_dir_all(folder.join("files")).map_err(text)?;
+        let (out, err) = (folder.join("stdout"), folder.join("stderr"));
+        let mut environment: Vec<_> = std::env::vars_os().filter(|(name, _)| name != SHARE_VARIABLE).collect();
+        environment.push((SHARE_VARIABLE.into(), folder.join("files").into()));
+        let request = test.request(environment)?;
+        let ending = agent::run(&request, File::create(&out).map_err(text)?, File::create(&err).map_err(text)?);
+        let read = |path: &Path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Ok(Report {
+            done: Ok(Done { run: 0, ending, stuck: false }),
+            stdout: read(&out).map_err(text)?,
+            stderr: read(&err).map_err(text)?,
+            dmesg: String::new(),
+        })
+    };
+    let report = run();
+    let _ = fs::remove_dir_all(&folder);
+    judge(&report?, None)
+}
+
+/// Passed, or all that helps to see why not.
+fn judge(report: &Report, trouble: Option<String>) -> Result<(), String> {
+    let mut message = match report.done {
+        Ok(Done { ending: Ending::Exited(0), stuck: false, .. }) if trouble.is_none() => return Ok(()),
+        Ok(Done { ending: Ending::Exited(0), stuck: true, .. }) => {
+            "the test ended, but left a process that cannot be killed".to_owned()
+        }
+        Ok(Done { ending: Ending::Exited(0), .. }) => "the kernel complained during the test".to_owned(),
+        Ok(Done { ending, .. }) => format!("the test {ending}"),
+        Err(lost) => format!("{lost} during the test"),
+    };
+    let kernel = trouble.unwrap_or_else(|| if report.done.is_err() { report.dmesg.clone() } else { String::new() });
+    for (title, text) in [("stdout", &report.stdout), ("stderr", &report.stderr), ("kernel", &kernel)] {
+        if !text.trim().is_empty() {
+            message.push_str(&format!("\n---- {title} ----\n{}", text.trim_end()));
+        }
+    }
+    Err(message)
+}
+
+/// What in the kernel's log fails a test whatever the test itself thinks, with the lines after it.
+fn kernel_trouble(log: &str) -> Option<String> {
+    let signs = ["BUG:", "kernel BUG", "Oops", "general protection", "refcount_t: underflow", "list_del corruption"];
+    let is_trouble = |line: &str| {
+        signs.iter().any(|sign| line.contains(sign)) || line.contains("INFO: task ") && line.contains(" blocked")
+    };
+    let lines: Vec<&str> = log.lines().collect();
+    let first = lines.iter().position(|line| is_trouble(line))?;
+    Some(lines[first..].iter().take(60).copied().collect::<Vec<_>>().join("\n"))
+}

@@ -1,0 +1,194 @@
+//! The guest's machine: what it boots, on which accelerator, and the folder it shares with this side.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::guest::Guest;
+use crate::protocol::{FILES, SHARE_VARIABLE, SHELL_MODE};
+
+/// How long a guest may take to its first word, emulated on a busy machine.
+const BOOT: Duration = Duration::from_secs(90);
+/// The same where the processor does the work; longer, and KVM counts as not working here.
+const BOOT_WITH_KVM: Duration = Duration::from_secs(10);
+
+/// What executes the guest's instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accelerator {
+    /// The processor.
+    Kvm,
+    /// QEMU's emulation.
+    Tcg,
+}
+
+/// A prepared kernel, and where this run of the lab keeps its files.
+#[derive(Debug)]
+pub struct Machine {
+    /// What `tests/lab/prepare` made: vmlinux, initramfs.cpio, modules.
+    kernel: PathBuf,
+    /// The host's side of the share, with the guest's console log beside it.
+    folder: PathBuf,
+    /// The tests' own part of the share: in `folder`, or a place the user named.
+    files: PathBuf,
+}
+
+impl Machine {
+    /// Prepares what is not prepared yet. The error names the command that helps.
+    pub fn prepare() -> Result<Machine, String> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/prepare");
+        for program in ["qemu-system-x86_64", "setpriv"] {
+            if !is_in_path(program) {
+                return Err(format!("the device lab needs {program}. Please run: make lab"));
+            }
+        }
+        let mut command = Command::new(&script);
+        if std::env::var_os("USERMEDIA_LAB_DIR").is_none() {
+            command.env("USERMEDIA_LAB_DIR", target_folder().join("lab"));
+        }
+        let output =
+            command.stderr(Stdio::inherit()).output().map_err(|error| format!("{}: {error}", script.display()))?;
+        if !output.status.success() {
+            return Err("the device lab's guest could not be prepared (see above). Please run: make lab".to_owned());
+        }
+        let kernel = PathBuf::from(OsString::from(String::from_utf8_lossy(&output.stdout).trim_end()));
+        let lab = kernel.parent().unwrap_or(&kernel);
+        let folder = lab.join("runs").join(std::process::id().to_string());
+        let files = std::env::var_os(SHARE_VARIABLE).map_or_else(|| folder.join(FILES), PathBuf::from);
+        let machine = Machine { kernel, folder, files };
+        machine.lay_out().map_err(|error| format!("{}: {error}", machine.folder.display()))?;
+        Ok(machine)
+    }
+
+    /// Creates the share, and on it what the guest's init reads.
+    fn lay_out(&self) -> io::Result<()> {
+        let share = self.share();
+        // init mounts the tests' files here.
+        fs::create_dir_all(share.join(FILES))?;
+        fs::create_dir_all(&self.files)?;
+        let agent = std::env::current_exe()?;
+        // The guest lays tmpfs over /tmp and /run: a checkout or a build folder there has to be put back.
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let hidden =
+            [Some(project), agent.parent(), Path::new(env!("CARGO_BIN_EXE_usermedia")).parent(), Some(&self.kernel)];
+        let mut keep = String::new();
+        for folder in hidden.into_iter().flatten() {
+            if folder.starts_with("/tmp") || folder.starts_with("/run") {
+                keep.push_str(&format!("{}\n", folder.display()));
+            }
+        }
+        fs::write(share.join("keep"), keep)?;
+        fs::write(share.join("agent"), format!("{}\n", agent.display()))?;
+        fs::write(share.join("modules"), format!("{}\n", self.kernel.join("modules").display()))?;
+        fs::write(share.join("mode"), "agent")
+    }
+
+    /// The host's side of the share.
+    pub fn share(&self) -> PathBuf {
+        self.folder.join("share")
+    }
+
+    /// What the guest's kernel printed.
+    pub fn console(&self) -> PathBuf {
+        self.folder.join("console.log")
+    }
+
+    /// The command that starts the guest, its agent's line on stdin and stdout.
+    pub fn qemu(&self, accelerator: Accelerator) -> Command {
+        // A guest must not outlive the harness, however that ends.
+        let mut qemu = Command::new("setpriv");
+        qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+        qemu.args(["-M", "q35", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-m", "1024"]);
+        qemu.args(match accelerator {
+            Accelerator::Kvm => ["-accel", "kvm", "-cpu", "host"],
+            Accelerator::Tcg => ["-accel", "tcg,thread=multi", "-cpu", "max"],
+        });
+        qemu.arg("-smp").arg(std::env::var_os("USERMEDIA_LAB_CPUS").unwrap_or_else(|| "1".into()));
+        qemu.arg("-serial").arg(option("file:", &self.console(), ""));
+        qemu.args(["-chardev", "stdio,id=agent,signal=off", "-serial", "chardev:agent"]);
+        qemu.arg("-kernel").arg(self.kernel.join("vmlinux"));
+        qemu.arg("-initrd").arg(self.kernel.join("initramfs.cpio"));
+        qemu.args(["-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"]);
+        for (tag, path) in [("share", &self.share()), (FILES, &self.files)] {
+            let options = format!(",mount_tag={tag},security_model=none,multidevs=remap");
+            qemu.arg("-virtfs").arg(option("local,path=", path, &options));
+        }
+        qemu.args(["-audiodev", "none,id=silence", "-device", "intel-hda", "-device", "hda-duplex,audiodev=silence"]);
+        qemu.arg("-append").arg(KERNEL_ARGUMENTS.join(" "));
+        qemu
+    }
+
+    /// Boots a guest: with KVM where that works, which is found out once and remembered, else emulated.
+    pub fn boot(self: &Arc<Self>) -> Result<Guest, String> {
+        let verdict = self.kernel.with_file_name("kvm");
+        let here = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let known = fs::read_to_string(&verdict).unwrap_or_default();
+        let refused = known.strip_prefix("no ").is_some_and(|release| release == here);
+        if !refused && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok() {
+            if let Ok(guest) = Guest::boot(self, Accelerator::Kvm, BOOT_WITH_KVM) {
+                return Ok(guest);
+            }
+            let _ = fs::write(&verdict, format!("no {here}"));
+        }
+        Guest::boot(self, Accelerator::Tcg, BOOT)
+    }
+
+    /// A guest whose agent line is this terminal, with a shell in it.
+    pub fn shell(&self) -> Result<ExitStatus, String> {
+        let run = || {
+            fs::write(self.share().join("mode"), SHELL_MODE)?;
+            self.qemu(Accelerator::Tcg).status()
+        };
+        run().map_err(|error| format!("qemu-system-x86_64: {error}"))
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Nothing the lab does not need, and nothing that prints.
+const KERNEL_ARGUMENTS: &[&str] = &[
+    "quiet",
+    "console=ttyS0",
+    "panic=-1",
+    "nokaslr",
+    "mitigations=off",
+    "tsc=reliable",
+    "random.trust_cpu=on",
+    "audit=0",
+    "cryptomgr.notests",
+    "apparmor=0",
+    "ipv6.disable=1",
+    "rodata=off",
+    "init_on_alloc=0",
+    "no_timer_check",
+    "cgroup_disable=memory",
+    "numa=off",
+    "i8042.noaux",
+    "i8042.nokbd",
+    "i8042.nopnp",
+    "nowatchdog",
+    "initcall_blacklist=load_system_certificate_list,init_blk_tracer,init_encrypted,init_trusted",
+];
+
+/// A QEMU option holding a path: a comma in it is doubled.
+fn option(before: &str, path: &Path, after: &str) -> OsString {
+    OsString::from(format!("{before}{}{after}", path.display().to_string().replace(',', ",,")))
+}
+
+fn is_in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// The build folder, from where this binary lies: <target>/<profile>/deps/lab-….
+fn target_folder() -> PathBuf {
+    let here = std::env::current_exe().unwrap_or_default();
+    here.ancestors().nth(3).map_or_else(|| PathBuf::from("target"), Path::to_path_buf)
+}

@@ -1,0 +1,73 @@
+//! The device lab: tests that run on real kernel drivers, in a guest where this machine has none.
+//!
+//! One binary, several parts, told apart by the first argument: without any of its own it is the test harness on this
+//! machine; `--agent` makes it process 1 of the guest; `--guest-test NAME` runs one test; `--guest PROGRAM …` runs a program
+//! in a fresh guest; `--guest-shell` opens a shell there. README.md tells the rest.
+
+mod agent;
+mod cases;
+mod devices;
+mod guest;
+mod harness;
+mod layout;
+mod machine;
+mod protocol;
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use machine::Machine;
+use protocol::{Ending, Request};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next().unwrap_or_default();
+    let result = match first.to_str() {
+        Some("--agent") => agent::main().map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string()),
+        Some("--guest-test") => {
+            let name = arguments.next().unwrap_or_default();
+            harness::run_here(&name.to_string_lossy()).map(|()| ExitCode::SUCCESS)
+        }
+        Some("--guest") => run_in_guest(arguments.collect()),
+        Some("--guest-shell") => Machine::prepare().and_then(|machine| machine.shell()).map(|_| ExitCode::SUCCESS),
+        Some("--modprobe") => {
+            for (module, parameters) in layout::MODULES {
+                println!("modprobe {module} {}", parameters.join(" "));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => harness::main(),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("lab: {error}");
+        ExitCode::from(125)
+    })
+}
+
+/// Boots a guest, runs one program in it and ends as that program ended (124 at the timeout, 128 + signal, 125 without an end).
+fn run_in_guest(command: Vec<OsString>) -> Result<ExitCode, String> {
+    if command.is_empty() {
+        return Err("which program?".to_owned());
+    }
+    let seconds = std::env::var("USERMEDIA_LAB_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
+    let machine = Arc::new(Machine::prepare()?);
+    let mut guest = machine.boot()?;
+    let request = Request {
+        timeout: Duration::from_secs(seconds),
+        directory: std::env::current_dir().map_err(|error: io::Error| error.to_string())?,
+        environment: guest::environment(),
+        command,
+    };
+    let report = guest.run(&request, true).map_err(|error| error.to_string())?;
+    let done = report.done.map_err(|lost| format!("{lost}\n{}", report.dmesg))?;
+    let status = match done.ending {
+        Ending::Exited(status) => status,
+        Ending::Signalled(signal) => 128 + signal,
+        Ending::TimedOut => 124,
+        Ending::NotStarted => 127,
+    };
+    Ok(ExitCode::from(u8::try_from(status).unwrap_or(125)))
+}
