@@ -221,7 +221,7 @@ impl Drop for Lease {
             Home::Pool => Ok(()),
         });
         // A device that is gone says so on the reactor too; a drop has nobody to tell.
-        drop(outcome);
+        let _ = outcome;
     }
 }
 

@@ -53,4 +53,9 @@ impl VideoFormat {
             layout,
         })
     }
+
+    /// `colorspace`, `ycbcr_enc`, `quantization` and `xfer_func`.
+    pub(crate) fn colour_numbers(&self) -> [u32; 4] {
+        [self.colorspace, self.ycbcr_encoding, self.quantization, self.transfer_function]
+    }
 }

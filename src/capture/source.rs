@@ -105,9 +105,10 @@ impl Source {
         self.counters.snapshot()
     }
 
-    /// CLOCK_MONOTONIC as the capture engine reads it.
-    pub(crate) fn now(&self) -> u64 {
-        self.engine.kernel.now()
+    /// CLOCK_MONOTONIC as the capture engine reads it, in nanoseconds. Keeps the kernel, not the source.
+    pub(crate) fn clock(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
+        let kernel = self.engine.kernel.clone();
+        move || kernel.now()
     }
 
     /// Stops and closes the device, held frames or not. Waits at most 100 ms for that, and not at all on the

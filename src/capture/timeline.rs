@@ -12,7 +12,8 @@ pub enum TimestampSource {
 
 /// A stamp further in the past than this was not made for a frame that arrives now.
 const OLDEST: u64 = 5_000_000_000;
-/// Clocks are read on different CPUs, and some drivers stamp the end of a transfer that they expect.
+/// Clocks are read on different CPUs. Drivers that stamp the end of the exposure they expect (vivid does) are a frame
+/// ahead besides.
 const FUTURE: u64 = 5_000_000;
 
 /// A frame, placed.
@@ -70,7 +71,7 @@ impl Timeline {
     pub(super) fn is_sane(&self, raw_timestamp: u64, now: u64) -> bool {
         let oldest = OLDEST.max(self.interval.unwrap_or(0).saturating_mul(4));
         raw_timestamp != 0
-            && raw_timestamp <= now.saturating_add(FUTURE)
+            && raw_timestamp <= now.saturating_add(FUTURE).saturating_add(self.interval.unwrap_or(0))
             && now.saturating_sub(raw_timestamp) <= oldest
             && self.last.is_none_or(|last| raw_timestamp > last.timestamp || raw_timestamp == last.raw_timestamp)
     }
@@ -198,6 +199,13 @@ mod tests {
             assert_eq!((placed.timestamp, placed.source), (at(1), TimestampSource::Host), "stamp {stamp}");
             assert_eq!(placed.lost, 0);
         }
+    }
+
+    #[test]
+    fn a_stamp_of_the_end_that_the_driver_expects_is_the_driver_s() {
+        let mut timeline = timeline();
+        assert_eq!(timeline.place(0, at(1), at(0) + 1_000_000).source, TimestampSource::Driver);
+        assert_eq!(timeline.place(1, at(2) + FUTURE + 1_000_001, at(1) + 1_000_000).source, TimestampSource::Host);
     }
 
     #[test]

@@ -39,6 +39,11 @@ pub fn enumerate_all_devices() -> Vec<MediaDeviceInfo> {
     Machine::this().enumerate_all()
 }
 
+/// The built-in camera and microphone, as a listing of a machine that had no others.
+pub(crate) fn synthetic_devices() -> Vec<MediaDeviceInfo> {
+    vec![synthetic::camera(), synthetic::microphone()]
+}
+
 /// A machine to look for devices on: this one, or a scripted one.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {

@@ -48,7 +48,9 @@ fn black_jpeg(width: u16, height: u16) -> Vec<u8> {
     out[scan] = 0b1001_1111;
     out[scan + 1] = 0b1000_0000;
     // The last byte is filled up with ones (T.81, F.1.2.3).
-    if bits % 8 != 0 && let Some(last) = out.last_mut() {
+    if bits % 8 != 0
+        && let Some(last) = out.last_mut()
+    {
         *last |= 0xff >> (bits % 8);
     }
     out.extend([0xff, 0xd9]);

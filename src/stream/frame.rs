@@ -106,8 +106,7 @@ impl VideoFrame {
     /// V4L2's `colorspace`, `ycbcr_enc`, `quantization` and `xfer_func` numbers (`enum v4l2_colorspace` and its
     /// neighbours in `linux/videodev2.h`), as the driver gave them; 0 is "default".
     pub fn colour_numbers(&self) -> [u32; 4] {
-        let format = self.frame.lease.format();
-        [format.colorspace, format.ycbcr_encoding, format.quantization, format.transfer_function]
+        self.frame.lease.format().colour_numbers()
     }
 
     /// The number that the built-in camera drew into the picture; `None` for other pictures, and for formats whose

@@ -70,16 +70,15 @@ impl Outlet for Feed {
 
     fn ended(&self, end: SourceEnd) {
         let error = match end {
-            SourceEnd::Unplugged => {
-                Error::new(ErrorName::NotReadableError, format!("{} was unplugged", self.label))
-                    .with_errno(nix::errno::Errno::ENODEV as i32)
-                    .with_remedy("plug it in again and ask for it anew")
-            }
-            SourceEnd::Failed(errno) => {
-                Error::new(ErrorName::NotReadableError, format!("{} stopped with an error: {}", self.label, errno.desc()))
-                    .with_errno(errno as i32)
-                    .with_remedy("ask for it anew; if that fails too, unplug it and plug it in again")
-            }
+            SourceEnd::Unplugged => Error::new(ErrorName::NotReadableError, format!("{} was unplugged", self.label))
+                .with_errno(nix::errno::Errno::ENODEV as i32)
+                .with_remedy("plug it in again and ask for it anew"),
+            SourceEnd::Failed(errno) => Error::new(
+                ErrorName::NotReadableError,
+                format!("{} stopped with an error: {}", self.label, errno.desc()),
+            )
+            .with_errno(errno as i32)
+            .with_remedy("ask for it anew; if that fails too, unplug it and plug it in again"),
         };
         let tracks = self.tracks.get();
         self.tracks.clear();

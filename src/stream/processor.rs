@@ -177,6 +177,11 @@ impl MediaStreamTrackProcessor {
         Self { queue, outlet: Arc::downgrade(outlet), event: None }
     }
 
+    /// The queue itself, for who must end it from outside.
+    pub(super) fn queue(&self) -> Arc<FrameQueue> {
+        self.queue.clone()
+    }
+
     /// The next frame, waiting at most `limit` for it: `Pending` when none came by then, `Ready(None)` at the end.
     pub fn next_timeout(&self, limit: Duration) -> Poll<Option<Result<VideoFrame>>> {
         self.queue.wait(Some(limit))

@@ -1,13 +1,13 @@
 //! What consumes a stream on a thread of its own.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use super::consumer::ConsumerStatistics;
+use super::consumer::{Consumer, ConsumerStatistics};
 use super::frame::VideoFrame;
-use super::processor::MediaStreamTrackProcessor;
+use super::processor::{FrameQueue, MediaStreamTrackProcessor};
 use super::track::VideoTrack;
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::VideoSettings;
@@ -63,11 +63,11 @@ pub enum Flow {
     Done,
 }
 
-/// A sink at work. Dropping it lets the sink go on until the stream ends; [`Attachment::finish`] ends it now.
+/// A sink at work. Dropping it leaves the sink to go on until the stream ends.
 pub struct Attachment {
     thread: Option<JoinHandle<()>>,
     outcome: Receiver<Outcome>,
-    stop: Arc<VideoTrack>,
+    queue: Arc<FrameQueue>,
 }
 
 /// How a sink ended.
@@ -90,21 +90,50 @@ impl Attachment {
             settings: track.settings().clone(),
             colour_numbers: track.colour_numbers(),
         };
-        // A track of its own, so that the sink can be ended without ending the caller's.
-        let own = Arc::new(VideoTrack::clone(track));
-        own.set_enabled(true);
-        let processor = own.named_processor(sink.name(), QUEUE);
+        let processor = track.named_processor(sink.name(), QUEUE);
+        let queue = processor.queue();
         let (done, outcome) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name(format!("usermedia-{}", sink.name()))
             .spawn(move || {
-                let result = run(sink, &[metadata], processor);
-                let _ = done.send(result);
+                let _ = done.send(run(sink, &[metadata], processor));
             })
-            .map_err(|error: io::Error| {
-                Error::new(ErrorName::AbortError, format!("no thread for the sink: {error}"))
-            })?;
-        Ok(Self { thread: Some(thread), outcome, stop: own })
+            .map_err(|error| Error::new(ErrorName::AbortError, format!("no thread for the sink: {error}")))?;
+        Ok(Self { thread: Some(thread), outcome, queue })
+    }
+
+    /// What was counted of the sink so far.
+    pub fn statistics(&self) -> ConsumerStatistics {
+        self.queue.statistics()
+    }
+
+    /// Whether the sink has ended: by itself, or with the stream.
+    pub fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Ends the sink: it gets the frames that wait for it, and then its end. Waits for that.
+    pub fn finish(self) -> Outcome {
+        self.queue.end(None);
+        self.wait()
+    }
+
+    /// Waits until the sink has ended by itself or with the stream.
+    pub fn wait(mut self) -> Outcome {
+        let outcome = self.outcome.recv().unwrap_or_else(|_| Outcome {
+            result: Err(Error::new(ErrorName::AbortError, "the sink panicked")),
+            statistics: self.queue.statistics(),
+        });
+        if let Some(thread) = self.thread.take() {
+            // It has sent its last word, or panicked, which was printed.
+            let _ = thread.join();
+        }
+        outcome
+    }
+
+    /// As [`Attachment::wait`], but not longer than `limit`; `None` when it has not ended by then.
+    pub fn wait_timeout(&mut self, limit: Duration) -> Option<Outcome> {
+        self.outcome.recv_timeout(limit).ok()
     }
 }
 

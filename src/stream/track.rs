@@ -30,6 +30,7 @@ pub struct VideoTrack {
     /// `None` once stopped.
     camera: Arc<Mutex<Option<Arc<RunningCamera>>>>,
     capabilities: MediaDeviceInfo,
+    colour_numbers: [u32; 4],
     /// The last statistics of the source, kept past the end.
     last: Mutex<SourceStatistics>,
 }
@@ -53,6 +54,7 @@ impl VideoTrack {
             constraints,
             outlet,
             capabilities: camera.device().clone(),
+            colour_numbers: camera.source().format().colour_numbers(),
             camera: Arc::new(Mutex::new(Some(camera))),
             last: Mutex::new(SourceStatistics::default()),
         };
@@ -116,6 +118,11 @@ impl VideoTrack {
         self.outlet.error()
     }
 
+    /// V4L2's colour numbers of its frames: see [`VideoFrame::colour_numbers`].
+    pub fn colour_numbers(&self) -> [u32; 4] {
+        self.colour_numbers
+    }
+
     /// What it gives: `getSettings()`, as negotiated with the driver.
     pub fn settings(&self) -> &VideoSettings {
         &self.settings
@@ -160,8 +167,7 @@ impl VideoTrack {
     /// other frame of every camera while it runs. A panic in it ends it and nothing else.
     pub fn on_frame(&self, callback: impl FnMut(&VideoFrame) + Send + 'static) -> FrameCallback {
         let interval = self.settings.native_frame_rate.or(self.settings.frame_rate).map(|rate| rate.interval_ns());
-        let consumer: Arc<dyn Consumer> =
-            Arc::new(InlineConsumer::new(Box::new(callback), interval, self.clock()));
+        let consumer: Arc<dyn Consumer> = Arc::new(InlineConsumer::new(Box::new(callback), interval, self.clock()));
         self.outlet.attach(consumer.clone());
         FrameCallback::new(consumer, &self.outlet)
     }
@@ -223,6 +229,7 @@ impl Clone for VideoTrack {
                     outlet,
                     camera: Arc::new(Mutex::new(None)),
                     capabilities: self.capabilities.clone(),
+                    colour_numbers: self.colour_numbers,
                     last: Mutex::new(self.statistics()),
                 }
             }
@@ -245,4 +252,3 @@ impl fmt::Debug for VideoTrack {
             .finish_non_exhaustive()
     }
 }
-

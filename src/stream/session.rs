@@ -1,0 +1,77 @@
+//! The engine that all requests of a process share, and the cameras that run on it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::running::RunningCamera;
+use crate::capture::{Engine, Worker};
+use crate::error::{Error, ErrorName, Result};
+use crate::seam::Kernel;
+
+/// One engine, one dispatcher, and what runs. Its threads end with the last track.
+pub(super) struct Session {
+    engine: Arc<Engine>,
+    dispatcher: Arc<Worker>,
+    cameras: Mutex<Vec<Weak<RunningCamera>>>,
+}
+
+/// Where requests find the session that is there, or put one.
+#[derive(Clone, Default)]
+pub(super) struct SessionPlace(Arc<Mutex<Weak<Session>>>);
+
+impl SessionPlace {
+    /// The session of this process.
+    pub(super) fn of_process() -> Self {
+        static PLACE: std::sync::LazyLock<SessionPlace> = std::sync::LazyLock::new(SessionPlace::default);
+        PLACE.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Weak<Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session, if something runs.
+    pub(super) fn current(&self) -> Option<Arc<Session>> {
+        self.lock().upgrade()
+    }
+
+    /// The session, started if nothing runs.
+    pub(super) fn current_or_start(&self, kernel: &Arc<dyn Kernel>) -> Result<Arc<Session>> {
+        let mut place = self.lock();
+        if let Some(session) = place.upgrade() {
+            return Ok(session);
+        }
+        let refused = |error: std::io::Error| {
+            Error::new(ErrorName::AbortError, format!("the capture engine cannot start: {error}"))
+                .with_remedy("raise the limits of threads and open files (ulimit -u, ulimit -n)")
+        };
+        let session = Arc::new(Session {
+            engine: Engine::start(kernel.clone()).map_err(refused)?,
+            dispatcher: Arc::new(Worker::start("usermedia-dispatch").map_err(refused)?),
+            cameras: Mutex::default(),
+        });
+        *place = Arc::downgrade(&session);
+        Ok(session)
+    }
+}
+
+impl Session {
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The thread on which callers' callbacks run.
+    pub(super) fn dispatcher(&self) -> &Arc<Worker> {
+        &self.dispatcher
+    }
+
+    /// The cameras that run now.
+    pub(super) fn cameras(&self) -> Vec<Arc<RunningCamera>> {
+        let mut cameras = self.cameras.lock().unwrap_or_else(PoisonError::into_inner);
+        cameras.retain(|camera| camera.strong_count() > 0);
+        cameras.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(super) fn register(&self, camera: &Arc<RunningCamera>) {
+        self.cameras.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(camera));
+    }
+}
