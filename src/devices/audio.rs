@@ -56,14 +56,22 @@ fn read_card(machine: &Machine, card: u32, name: Option<String>, class: &[String
         let node = PathBuf::from(format!("/dev/snd/pcmC{card}D{}c", pcm.device));
         match refused.map_or_else(|| machine.pcm.ranges(&info.path), Err) {
             Ok(ranges) => info.audio = modes(ranges),
-            Err(Errno::ENOENT) if machine.world.access(&node).is_none() => {
-                info.unusable = Some(refusal::absent(&node.to_string_lossy()));
-            }
-            Err(error) => refusal::apply(machine, &mut info, error, &node),
+            Err(error) => refuse(machine, &mut info, error, &node),
         }
         Found { info, identity, rank }
     };
     pcms.iter().zip(labels).map(read).collect()
+}
+
+/// Why a PCM cannot be read. libasound says ENOENT or ENODEV of a card it may not open as of one that is not there, so
+/// the node itself is looked at.
+fn refuse(machine: &Machine, info: &mut MediaDeviceInfo, error: Errno, node: &Path) {
+    let vague = matches!(error, Errno::ENOENT | Errno::ENODEV | Errno::ENXIO);
+    match machine.world.access(node) {
+        None if vague => info.unusable = Some(refusal::absent(&node.to_string_lossy())),
+        Some(access) if vague && !access.allowed => refusal::apply(machine, info, Errno::EACCES, node),
+        _ => refusal::apply(machine, info, error, node),
+    }
 }
 
 /// The PCM `default`, which a sound server shares among programs.

@@ -15,6 +15,8 @@ mod modes;
 mod order;
 mod refusal;
 pub(crate) mod synthetic;
+#[cfg(test)]
+mod tests;
 mod video;
 
 use std::sync::Arc;
@@ -60,10 +62,7 @@ impl Machine {
 
     /// See [`enumerate_devices`].
     pub(crate) fn enumerate(&self) -> Vec<MediaDeviceInfo> {
-        let usable = |info: &MediaDeviceInfo| {
-            info.unusable.as_ref().is_none_or(|unusable| unusable.reason == UnusableReason::Busy)
-        };
-        self.enumerate_all().into_iter().filter(usable).collect()
+        self.enumerate_all().into_iter().filter(MediaDeviceInfo::is_capturable).collect()
     }
 
     /// See [`enumerate_all_devices`].

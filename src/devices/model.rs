@@ -323,4 +323,10 @@ impl MediaDeviceInfo {
             unusable: None,
         }
     }
+
+    /// Whether it is listed without being asked for by `--all`: it can be captured from, or could but for the process
+    /// that holds it now.
+    pub fn is_capturable(&self) -> bool {
+        self.unusable.as_ref().is_none_or(|unusable| unusable.reason == UnusableReason::Busy)
+    }
 }

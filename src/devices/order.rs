@@ -17,7 +17,8 @@ pub(super) enum Rank {
     IdleLoopback,
 }
 
-/// Cameras before microphones; then by rank; then by identity, numbers in it by value.
+/// Cameras before microphones; then what can be captured from before what cannot; then by rank; then by identity, numbers
+/// in it by value.
 pub(super) fn compare(a: (Rank, &MediaDeviceInfo), b: (Rank, &MediaDeviceInfo)) -> Ordering {
     let kind = |info: &MediaDeviceInfo| match info.kind {
         MediaDeviceKind::VideoInput => 0,
@@ -25,6 +26,7 @@ pub(super) fn compare(a: (Rank, &MediaDeviceInfo), b: (Rank, &MediaDeviceInfo)) 
     };
     kind(a.1)
         .cmp(&kind(b.1))
+        .then(a.1.is_capturable().cmp(&b.1.is_capturable()).reverse())
         .then(a.0.cmp(&b.0))
         .then_with(|| natural(&a.1.device_id, &b.1.device_id))
         .then_with(|| natural(&a.1.path, &b.1.path))

@@ -41,6 +41,15 @@ pub(super) fn apply(machine: &Machine, info: &mut MediaDeviceInfo, error: Errno,
     info.unusable = Some(unusable);
 }
 
+/// A v4l2loopback that is open as often as it allows. Ending its writer would not help.
+pub(super) fn too_many_openers(sysfs_name: &str) -> Unusable {
+    let mut unusable =
+        Unusable::new(UnusableReason::Busy, "this v4l2loopback is open as often as its max_openers allows");
+    unusable.remedy = Some(format!("allow more: echo 10 | sudo tee /sys/class/video4linux/{sysfs_name}/max_openers"));
+    unusable.errno = Some(Errno::EBUSY as i32);
+    unusable
+}
+
 /// Which group would help, and what to type.
 pub(super) fn no_permission(machine: &Machine, path: &Path) -> Unusable {
     let mut unusable =

@@ -16,6 +16,17 @@ use crate::seam::{BufferType, Capability, CapabilityFlags, Node, retry};
 /// What VIDIOC_QUERYCAP of a v4l2loopback says.
 const LOOPBACK_DRIVER: &str = "v4l2 loopback";
 
+/// What nodes that are no `/dev/videoN` are for. They are not opened: a radio would be switched on for nothing.
+fn by_name(path: &str) -> Option<UnusableReason> {
+    let name = path.strip_prefix("/dev/")?.trim_end_matches(|character: char| character.is_ascii_digit());
+    match name {
+        "vbi" => Some(UnusableReason::Vbi),
+        "radio" | "swradio" => Some(UnusableReason::Radio),
+        "v4l-touch" => Some(UnusableReason::Touch),
+        _ => None,
+    }
+}
+
 /// What a node is for, by its capabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
@@ -47,10 +58,16 @@ pub(super) fn read(machine: &Machine, node: &Node) -> Found {
     found.info.facing_mode = sysfs.and_then(|sysfs| identity::facing_mode(machine.world.as_ref(), sysfs));
     found.info.path = path;
 
-    if !node.present {
+    if let Some(reason) = by_name(&found.info.path) {
+        found.info.unusable = Some(not_a_camera(reason, CapabilityFlags::empty()));
+    } else if !node.present {
         found.info.unusable = Some(refusal::absent(&found.info.path));
     } else if let Err(error) = open_and_read(machine, node, &mut found) {
         refusal::apply(machine, &mut found.info, error, &node.path);
+        if error == Errno::EBUSY && attribute("max_openers").is_some() {
+            let name = sysfs.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+            found.info.unusable = Some(refusal::too_many_openers(&name));
+        }
     }
     if found.identity.is_virtual && found.rank == Rank::Hardware {
         found.rank = Rank::Virtual;
@@ -68,7 +85,7 @@ fn open_and_read(machine: &Machine, node: &Node, found: &mut Found) -> Result<()
                 if reason == UnusableReason::NoWriter {
                     found.rank = Rank::IdleLoopback;
                 }
-                found.info.unusable = Some(not_a_camera(reason, &capability));
+                found.info.unusable = Some(not_a_camera(reason, capability.effective()));
                 Ok(())
             }
             Class::Camera(queue) => {
@@ -134,7 +151,7 @@ fn classify(capability: &Capability, on_no_bus: bool) -> Class {
     }
 }
 
-fn not_a_camera(reason: UnusableReason, capability: &Capability) -> Unusable {
+fn not_a_camera(reason: UnusableReason, flags: CapabilityFlags) -> Unusable {
     let (message, remedy) = match reason {
         UnusableReason::Metadata => ("it carries metadata of a camera, no pictures", None),
         UnusableReason::MemoryToMemory => ("it is a codec or scaler: pictures go in and come out changed", None),
@@ -147,8 +164,8 @@ fn not_a_camera(reason: UnusableReason, capability: &Capability) -> Unusable {
             Some("start the program that writes to it, or load the module with exclusive_caps=0"),
         ),
         _ => {
-            let flags = capability.effective().bits();
-            return Unusable::new(reason, format!("its capabilities (0x{flags:08x}) have no kind of capture in them"));
+            let message = format!("its capabilities (0x{:08x}) have no kind of capture in them", flags.bits());
+            return Unusable::new(reason, message);
         }
     };
     let mut unusable = Unusable::new(reason, message);

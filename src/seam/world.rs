@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{self, Gid, Group, Uid, User};
+use nix::unistd::{self, AccessFlags, Gid, Group, Uid, User};
 
 use crate::error::Holder;
 
@@ -38,6 +38,8 @@ pub(crate) struct Access {
     pub group: String,
     /// Whether that group is root's own, which nobody should be added to.
     pub group_is_root: bool,
+    /// Whether the permissions let this process open it for reading and writing.
+    pub allowed: bool,
     /// Whether this process has the group.
     pub member: bool,
     /// Whether the user database has this user in the group, as it does after `usermod` and before the next login.
@@ -148,7 +150,8 @@ impl World for LinuxWorld {
     }
 
     fn access(&self, node: &Path) -> Option<Access> {
-        let metadata = fs::metadata(self.at(node)).ok()?;
+        let path = self.at(node);
+        let metadata = fs::metadata(&path).ok()?;
         let gid = Gid::from_raw(metadata.gid());
         let group = Group::from_gid(gid).ok().flatten();
         let member = unistd::getegid() == gid || unistd::getgroups().is_ok_and(|groups| groups.contains(&gid));
@@ -161,6 +164,7 @@ impl World for LinuxWorld {
             mode: metadata.mode() & 0o777,
             group: group.map_or_else(|| gid.to_string(), |group| group.name),
             group_is_root: gid.as_raw() == 0,
+            allowed: unistd::eaccess(&path, AccessFlags::R_OK | AccessFlags::W_OK).is_ok(),
             member,
             member_at_next_login,
         })

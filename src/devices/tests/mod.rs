@@ -1,0 +1,6 @@
+//! The listing, on machines made of files and scripts.
+
+mod identity;
+mod modes;
+mod nodes;
+mod sound;
