@@ -4,6 +4,8 @@ pub mod devices;
 pub mod error;
 pub mod format;
 mod seam;
+#[cfg(any(feature = "record", feature = "picture"))]
+mod sink;
 
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
