@@ -1,7 +1,7 @@
 //! Reads frames of a camera and says what they are: `cargo run --example frames [-- synthetic]`.
 
-use usermedia::constraints::MediaStreamConstraints;
 use usermedia::MediaDevices;
+use usermedia::constraints::MediaStreamConstraints;
 
 fn main() -> Result<(), usermedia::Error> {
     let devices =
@@ -11,7 +11,13 @@ fn main() -> Result<(), usermedia::Error> {
     for frame in camera.processor(2).take(30) {
         let frame = frame?;
         let bytes = frame.plane(0).map_or(0, |plane| plane.data.len());
-        println!("{} {} ns {bytes} bytes {:?} copied {}", frame.sequence(), frame.timestamp(), frame.synthetic_frame_number(), frame.is_copied());
+        println!(
+            "{} {} ns {bytes} bytes {:?} copied {}",
+            frame.sequence(),
+            frame.timestamp(),
+            frame.synthetic_frame_number(),
+            frame.is_copied()
+        );
     }
     println!("{:?}", camera.statistics());
     println!("{:?}", camera.consumer_statistics());

@@ -6,7 +6,11 @@ pub mod devices;
 pub mod error;
 pub mod format;
 pub mod resolve;
+pub mod resolve;
 mod seam;
+mod seam;
+#[cfg(any(feature = "record", feature = "picture"))]
+mod sink;
 mod stream;
 
 pub use capture::{SourceStatistics, TimestampSource};

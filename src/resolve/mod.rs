@@ -37,6 +37,21 @@ pub struct ResolveOptions {
 /// x
 pub fn resolve(_c: &MediaStreamConstraints, d: &[MediaDeviceInfo], _o: &ResolveOptions) -> Result<Resolution> {
     let want = std::env::var("WANT").unwrap_or_default();
-    let c: Vec<_> = d.iter().filter(|d| d.kind == crate::MediaDeviceKind::VideoInput && d.unusable.is_none() && d.path.contains(&want)).map(|d| VideoSettings { device_id: d.device_id.clone(), group_id: d.group_id.clone(), label: d.label.clone(), path: d.path.clone(), fourcc: Fourcc::YUYV, width: 640, height: 480, frame_rate: Some(FrameRate::whole(30)), native_frame_rate: Some(FrameRate::whole(30)), synthetic: d.synthetic }).collect();
+    let c: Vec<_> = d
+        .iter()
+        .filter(|d| d.kind == crate::MediaDeviceKind::VideoInput && d.unusable.is_none() && d.path.contains(&want))
+        .map(|d| VideoSettings {
+            device_id: d.device_id.clone(),
+            group_id: d.group_id.clone(),
+            label: d.label.clone(),
+            path: d.path.clone(),
+            fourcc: Fourcc::YUYV,
+            width: 640,
+            height: 480,
+            frame_rate: Some(FrameRate::whole(30)),
+            native_frame_rate: Some(FrameRate::whole(30)),
+            synthetic: d.synthetic,
+        })
+        .collect();
     Ok(Resolution { video: c.first().cloned(), audio: None, why: vec![], video_candidates: c })
 }
