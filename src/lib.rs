@@ -6,8 +6,6 @@ pub mod devices;
 pub mod error;
 pub mod format;
 pub mod resolve;
-pub mod resolve;
-mod seam;
 mod seam;
 #[cfg(any(feature = "record", feature = "picture"))]
 mod sink;
