@@ -1,3 +1,7 @@
 //! The command `usermedia`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    usermedia::cli::main()
+}

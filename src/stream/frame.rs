@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::capture::{CapturedFrame, TimestampSource, pattern};
+use crate::capture::{CapturedFrame, TimestampSource, VideoFormat, pattern};
 use crate::format::Fourcc;
 
 /// A video frame, after WebCodecs' `VideoFrame`.
@@ -29,8 +29,8 @@ impl VideoFrame {
         Self { frame, hold }
     }
 
-    pub(crate) fn captured(&self) -> &CapturedFrame {
-        &self.frame
+    pub(crate) fn format(&self) -> &VideoFormat {
+        self.frame.lease.format()
     }
 
     /// The pixel format.

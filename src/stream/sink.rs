@@ -9,6 +9,7 @@ use super::consumer::{Consumer, ConsumerStatistics};
 use super::frame::VideoFrame;
 use super::processor::{FrameQueue, MediaStreamTrackProcessor};
 use super::track::VideoTrack;
+use crate::capture::VideoFormat;
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::VideoSettings;
 
@@ -23,8 +24,8 @@ pub struct TrackMetadata {
     pub label: String,
     /// What the track gives.
     pub settings: VideoSettings,
-    /// V4L2's colour numbers: see [`VideoFrame::colour_numbers`].
-    pub colour_numbers: [u32; 4],
+    /// The format of the track's frames, as negotiated.
+    pub(crate) format: Arc<VideoFormat>,
 }
 
 /// Consumes a stream: a recorder, a snapshot, a viewer.
@@ -88,7 +89,7 @@ impl Attachment {
         let metadata = TrackMetadata {
             label: track.label().to_owned(),
             settings: track.settings().clone(),
-            colour_numbers: track.colour_numbers(),
+            format: track.format().clone(),
         };
         let processor = track.named_processor(sink.name(), QUEUE);
         let queue = processor.queue();

@@ -11,7 +11,7 @@ use super::outlet::TrackOutlet;
 use super::processor::{Clock, FrameQueue, MediaStreamTrackProcessor};
 use super::running::RunningCamera;
 use super::{MediaStreamTrackState, random_id};
-use crate::capture::SourceStatistics;
+use crate::capture::{SourceStatistics, VideoFormat};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::MediaDeviceInfo;
 use crate::error::Error;
@@ -30,7 +30,7 @@ pub struct VideoTrack {
     /// `None` once stopped.
     camera: Arc<Mutex<Option<Arc<RunningCamera>>>>,
     capabilities: MediaDeviceInfo,
-    colour_numbers: [u32; 4],
+    format: Arc<VideoFormat>,
     /// The last statistics of the source, kept past the end.
     last: Mutex<SourceStatistics>,
 }
@@ -54,7 +54,7 @@ impl VideoTrack {
             constraints,
             outlet,
             capabilities: camera.device().clone(),
-            colour_numbers: camera.source().format().colour_numbers(),
+            format: camera.source().format().clone(),
             camera: Arc::new(Mutex::new(Some(camera))),
             last: Mutex::new(SourceStatistics::default()),
         };
@@ -98,9 +98,7 @@ impl VideoTrack {
     /// Shows the picture, or black. Compressed formats other than JPEG have no black: a disabled track yields no frames
     /// there.
     pub fn set_enabled(&self, enabled: bool) {
-        if let Some(camera) = &*self.camera() {
-            self.outlet.set_enabled(enabled, camera.source().format());
-        }
+        self.outlet.set_enabled(enabled, &self.format);
     }
 
     /// Whether the camera gives nothing for now, through no doing of the caller's.
@@ -118,9 +116,9 @@ impl VideoTrack {
         self.outlet.error()
     }
 
-    /// V4L2's colour numbers of its frames: see [`VideoFrame::colour_numbers`].
-    pub fn colour_numbers(&self) -> [u32; 4] {
-        self.colour_numbers
+    /// The format of its frames.
+    pub(crate) fn format(&self) -> &Arc<VideoFormat> {
+        &self.format
     }
 
     /// What it gives: `getSettings()`, as negotiated with the driver.
@@ -215,7 +213,7 @@ impl Clone for VideoTrack {
         match &*self.camera() {
             Some(camera) => {
                 let track = Self::new(camera.clone(), self.settings.clone(), self.constraints.clone());
-                track.outlet.set_enabled(self.enabled(), camera.source().format());
+                track.outlet.set_enabled(self.enabled(), &self.format);
                 track
             }
             None => {
@@ -229,7 +227,7 @@ impl Clone for VideoTrack {
                     outlet,
                     camera: Arc::new(Mutex::new(None)),
                     capabilities: self.capabilities.clone(),
-                    colour_numbers: self.colour_numbers,
+                    format: self.format.clone(),
                     last: Mutex::new(self.statistics()),
                 }
             }

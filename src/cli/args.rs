@@ -1,0 +1,248 @@
+//! The command line, as its contract has it.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::format::Fourcc;
+
+/// getUserMedia for Linux: find cameras and microphones, resolve constraints, capture.
+#[derive(Debug, Parser)]
+#[command(name = "usermedia", version, disable_help_subcommand = true, max_term_width = 110)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List cameras and microphones with their modes.
+    Devices(DevicesArguments),
+    /// Say which device and mode a request would get, and why. Opens no device for streaming.
+    Resolve(ResolveArguments),
+    /// Get a stream, record or discard it, and say what became of its frames.
+    Capture(CaptureArguments),
+    /// Take one picture.
+    Snapshot(SnapshotArguments),
+    /// Say what works on this machine, what does not, and what to do about it.
+    Check(CheckArguments),
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Print one JSON document on stdout, and nothing else there.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Use the built-in camera and microphone; with `=auto` only if this machine has no device at all.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "always",
+        env = "USERMEDIA_SYNTHETIC",
+        value_parser = parse_synthetic,
+    )]
+    pub(super) synthetic: Option<Synthetic>,
+}
+
+/// When the built-in devices are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Synthetic {
+    /// In place of the machine's.
+    Always,
+    /// Where the machine has none.
+    Auto,
+    /// Not at all.
+    Never,
+}
+
+fn parse_synthetic(text: &str) -> Result<Synthetic, String> {
+    match text {
+        "always" | "1" | "true" | "yes" => Ok(Synthetic::Always),
+        "auto" => Ok(Synthetic::Auto),
+        "never" | "0" | "false" | "no" | "" => Ok(Synthetic::Never),
+        other => Err(format!("{other:?} is none of always, auto, never")),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DevicesArguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// Add every node that is not usable, with the reason and the remedy.
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+/// Which algorithm picks the mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileArgument {
+    /// The 2012 dialect's, as libjingle did it.
+    Libjingle,
+    /// SelectSettings of W3C Media Capture and Streams.
+    W3c,
+}
+
+/// What is asked for: constraints as JSON, or flags in their place.
+#[derive(Debug, Args)]
+pub(super) struct Request {
+    /// Media stream constraints as JSON, in either dialect, such as '{"video": {"width": {"min": 1280}}}'.
+    #[arg(long, value_name = "JSON", conflicts_with_all = [
+        "video", "audio", "width", "height", "max_width", "max_height", "min_width", "min_height", "fps", "fourcc",
+        "device", "microphone",
+    ])]
+    pub(super) constraints: Option<String>,
+    /// Force the algorithm; without it the constraints' own dialect decides.
+    #[arg(long, value_enum)]
+    pub(super) profile: Option<ProfileArgument>,
+    /// A camera. The default where nothing else is said.
+    #[arg(long)]
+    pub(super) video: bool,
+    /// A microphone.
+    #[arg(long)]
+    pub(super) audio: bool,
+    /// Pixels per line, as near as possible.
+    #[arg(long, value_name = "PIXELS")]
+    pub(super) width: Option<u32>,
+    /// Lines, as near as possible.
+    #[arg(long, value_name = "PIXELS")]
+    pub(super) height: Option<u32>,
+    /// At most this wide.
+    #[arg(long, value_name = "PIXELS")]
+    pub(super) max_width: Option<u32>,
+    /// At most this high.
+    #[arg(long, value_name = "PIXELS")]
+    pub(super) max_height: Option<u32>,
+    /// At least this wide.
+    #[arg(long, value_name = "PIXELS")]
+    pub(super) min_width: Option<u32>,
+    /// At least this high.
+    #[arg(long, value_name = "PIXELS")]
+    pub(super) min_height: Option<u32>,
+    /// Frames per second, as near as possible: 30, 29.97 or 30000/1001.
+    #[arg(long, value_name = "RATE")]
+    pub(super) fps: Option<crate::format::FrameRate>,
+    /// This pixel format and no other: YUYV, MJPG, NV12, ...
+    #[arg(long)]
+    pub(super) fourcc: Option<Fourcc>,
+    /// This camera: its id, its node, or part of its name.
+    #[arg(long, value_name = "CAMERA")]
+    pub(super) device: Option<String>,
+    /// This microphone: its id, its PCM, or part of its name.
+    #[arg(long, value_name = "MICROPHONE")]
+    pub(super) microphone: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResolveArguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) request: Request,
+    /// Resolve over a saved `devices --json` instead of this machine; `-` reads stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(super) devices: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CaptureArguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) request: Request,
+    /// Record to this file: .mkv, .y4m, .mjpg, or .yuv and .raw for the driver's bytes; `-` is those to stdout. Without
+    /// it the frames are counted and discarded.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Also take a picture (.jpg or .png) on the way.
+    #[arg(long, value_name = "FILE")]
+    pub(super) snapshot: Option<PathBuf>,
+    /// Stop after this long, such as 5s, 500ms or 2m.
+    #[arg(long, value_parser = parse_duration)]
+    pub(super) duration: Option<Duration>,
+    /// Stop after this many frames.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) frames: Option<u64>,
+    /// Wait this long for a device that matches.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) wait: Option<Duration>,
+    /// How many buffers to ask the driver for.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
+    pub(super) buffers: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SnapshotArguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) request: Request,
+    /// The picture: .jpg or .png.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    /// Take the first frame, without waiting for the exposure to settle.
+    #[arg(long)]
+    pub(super) immediate: bool,
+    /// Wait this long for a device that matches.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) wait: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// `5s`, `500ms`, `2m`, `1h`, or seconds as a number.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let refused = || format!("{text:?} is no duration: write 5s, 500ms, 2m or 1h");
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number = f64::from_str(number).map_err(|_| refused())?;
+    let seconds = match unit.trim() {
+        "" | "s" => number,
+        "ms" => number / 1000.0,
+        "m" | "min" => number * 60.0,
+        "h" => number * 3600.0,
+        _ => return Err(refused()),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|_| refused())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        assert_eq!(parse_duration("5s"), Ok(Duration::from_secs(5)));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "s", "5 parsecs", "-1s", "1e400"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn synthetic_takes_its_value_only_with_an_equals_sign() {
+        let synthetic = |words: &[&str]| {
+            let Command::Capture(capture) = Arguments::parse_from(words).command else { panic!("not capture") };
+            capture.common.synthetic
+        };
+        assert_eq!(synthetic(&["usermedia", "capture", "--synthetic"]), Some(Synthetic::Always));
+        assert_eq!(synthetic(&["usermedia", "capture", "--synthetic=auto", "--frames", "1"]), Some(Synthetic::Auto));
+        assert!(Arguments::try_parse_from(["usermedia", "capture", "--synthetic=perhaps"]).is_err());
+    }
+}

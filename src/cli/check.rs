@@ -1,0 +1,92 @@
+//! `usermedia check`: feature detection.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::args::CheckArguments;
+use super::{Failure, print, report, request};
+use crate::constraints::{MediaStreamConstraints, MediaTrackConstraints};
+use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
+use crate::resolve::{ResolveOptions, resolve};
+
+/// One thing that works or does not.
+struct Finding {
+    name: &'static str,
+    ok: bool,
+    message: String,
+    remedy: Option<String>,
+}
+
+pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
+    let devices = request::devices(&arguments.common).enumerate_all_devices();
+    let camera = camera(&devices);
+    let possible = camera.ok;
+    let findings = [camera, microphone(&devices)];
+    if arguments.common.json {
+        let list: Vec<_> = findings
+            .iter()
+            .map(|found| json!({"name": found.name, "ok": found.ok, "message": found.message, "remedy": found.remedy}))
+            .collect();
+        print::document(&json!({"ok": possible, "checks": list}).to_string());
+    } else {
+        for found in &findings {
+            print::line(&format!("{} {:<11} {}", if found.ok { "ok " } else { "no " }, found.name, found.message));
+            if let Some(remedy) = &found.remedy {
+                print::line(&format!("    {:<11} hint: {remedy}", ""));
+            }
+        }
+        let verdict = if possible { "getUserMedia works here." } else { "No capture is possible here." };
+        print::line(verdict);
+        if !possible {
+            print::line("The built-in camera always works: usermedia capture --synthetic --duration 5s -o capture.mkv");
+        }
+    }
+    Ok(if possible { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Whether `{video: true}` would get a camera, and which.
+fn camera(devices: &[MediaDeviceInfo]) -> Finding {
+    let constraints = MediaStreamConstraints::new().with_video(MediaTrackConstraints::new());
+    let finding = |ok, message, remedy| Finding { name: "camera", ok, message, remedy };
+    match resolve(&constraints, devices, &ResolveOptions::new()) {
+        Ok(resolution) => {
+            let message = resolution.video.map_or_else(String::new, |video| {
+                format!("{} ({}): {}", video.label, video.path, report::mode(&video))
+            });
+            finding(true, message, None)
+        }
+        Err(error) => {
+            let none = !devices.iter().any(|device| device.kind == MediaDeviceKind::VideoInput);
+            let remedy = if none {
+                "plug in a camera and look again; `ls /dev/video*` and `dmesg | tail` show whether the kernel sees it \
+                 (in a container, pass the node in: --device /dev/video0)"
+                    .to_owned()
+            } else {
+                error.remedy().map_or_else(
+                    || "`usermedia devices --all` lists every node with the reason".to_owned(),
+                    str::to_owned,
+                )
+            };
+            finding(false, error.message().to_owned(), Some(remedy))
+        }
+    }
+}
+
+fn microphone(devices: &[MediaDeviceInfo]) -> Finding {
+    let finding = |ok, message, remedy| Finding { name: "microphone", ok, message, remedy };
+    let of_kind = || devices.iter().filter(|device| device.kind == MediaDeviceKind::AudioInput);
+    if let Some(device) = of_kind().find(|device| device.unusable.is_none()) {
+        let message = format!("{} ({}); this version lists microphones and does not record them yet", device.label, device.path);
+        return finding(true, message, None);
+    }
+    let refused = of_kind().filter_map(|device| device.unusable.as_ref());
+    match refused.min_by_key(|unusable| unusable.reason != UnusableReason::NoPermission) {
+        Some(unusable) => finding(false, unusable.message.clone(), unusable.remedy.clone()),
+        None => finding(
+            false,
+            "no microphone is connected".to_owned(),
+            Some("`cat /proc/asound/cards` lists the sound cards that the kernel sees".to_owned()),
+        ),
+    }
+}

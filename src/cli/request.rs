@@ -1,0 +1,185 @@
+//! From flags to a request: which devices, under which constraints.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Failure;
+use super::args::{Common, ProfileArgument, Request, Synthetic};
+use super::print;
+use crate::constraints::{ConstrainDouble, ConstrainString, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints};
+use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
+use crate::error::{Error, ErrorName, Result};
+use crate::resolve::{Profile, ResolveOptions};
+use crate::stream::{LocalMediaStream, MediaDevices};
+
+/// How often a waiting command looks for devices.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// The devices that the flags name: the machine's, or the built-in ones.
+pub(super) fn devices(common: &Common) -> MediaDevices {
+    match common.synthetic {
+        Some(Synthetic::Always) => MediaDevices::synthetic(),
+        Some(Synthetic::Auto) => {
+            let machine = MediaDevices::new();
+            if machine.enumerate_all_devices().is_empty() {
+                print::note("This machine has no camera and no microphone: using the built-in synthetic ones.");
+                MediaDevices::synthetic()
+            } else {
+                machine
+            }
+        }
+        Some(Synthetic::Never) | None => MediaDevices::new(),
+    }
+}
+
+/// How modes are chosen.
+pub(super) fn options(request: &Request, recording: bool) -> ResolveOptions {
+    let profile = request.profile.map(|profile| match profile {
+        ProfileArgument::Libjingle => Profile::Libjingle,
+        ProfileArgument::W3c => Profile::W3c,
+    });
+    ResolveOptions::new().with_profile(profile).with_recording(recording)
+}
+
+/// The constraints: as JSON, or from flags; a camera where nothing is said. `devices` are those that `--device` and
+/// `--microphone` may name.
+pub(super) fn constraints(
+    request: &Request,
+    devices: impl FnOnce() -> Vec<MediaDeviceInfo>,
+) -> Result<MediaStreamConstraints> {
+    if let Some(json) = &request.constraints {
+        return MediaStreamConstraints::from_json(json);
+    }
+    let named = request.device.is_some() || request.microphone.is_some();
+    let devices = if named { devices() } else { Vec::new() };
+    let wants_audio = request.audio || request.microphone.is_some();
+    let wants_video = request.video || !wants_audio || video_flags(request);
+    let mut constraints = MediaStreamConstraints::new();
+    if wants_video {
+        constraints = constraints.with_video(video_constraints(request, &devices)?);
+    }
+    if wants_audio {
+        let mut audio = MediaTrackConstraints::new();
+        if let Some(name) = &request.microphone {
+            audio = audio.with_device_id(named_device(&devices, MediaDeviceKind::AudioInput, name)?);
+        }
+        constraints = constraints.with_audio(audio);
+    }
+    Ok(constraints)
+}
+
+fn video_flags(request: &Request) -> bool {
+    let sizes = [
+        request.width,
+        request.height,
+        request.max_width,
+        request.max_height,
+        request.min_width,
+        request.min_height,
+    ];
+    sizes.iter().any(Option::is_some)
+        || request.fps.is_some()
+        || request.fourcc.is_some()
+        || request.device.is_some()
+}
+
+fn video_constraints(request: &Request, devices: &[MediaDeviceInfo]) -> Result<MediaTrackConstraints> {
+    let mut video = MediaTrackConstraints::new();
+    let length = |ideal, min, max| ConstrainULong { ideal, min, max, ..ConstrainULong::default() };
+    let width = length(request.width, request.min_width, request.max_width);
+    let height = length(request.height, request.min_height, request.max_height);
+    video = video.with_width(width).with_height(height);
+    if let Some(rate) = request.fps {
+        video = video.with_frame_rate(ConstrainDouble::ideal(rate.as_f64()));
+    }
+    if let Some(fourcc) = request.fourcc {
+        video = video.with_pixel_format(ConstrainString::exact([fourcc.to_string()]));
+    }
+    if let Some(name) = &request.device {
+        video = video.with_device_id(named_device(devices, MediaDeviceKind::VideoInput, name)?);
+    }
+    Ok(video)
+}
+
+/// The devices that a name means: an id, a path, or part of a label.
+fn named_device(devices: &[MediaDeviceInfo], kind: MediaDeviceKind, name: &str) -> Result<ConstrainString> {
+    let of_kind = || devices.iter().filter(|device| device.kind == kind);
+    let exact: Vec<_> = of_kind().filter(|device| device.device_id == name || device.path == name).collect();
+    let found = if exact.is_empty() {
+        let name = name.to_lowercase();
+        of_kind().filter(|device| device.label.to_lowercase().contains(&name)).collect()
+    } else {
+        exact
+    };
+    let usable: Vec<_> = found
+        .iter()
+        .filter(|device| {
+            // A raw sensor is a candidate where its format is named: the resolver's decision.
+            device.unusable.as_ref().is_none_or(|unusable| unusable.reason == UnusableReason::MediaPipeline)
+        })
+        .map(|device| device.device_id.clone())
+        .collect();
+    match (usable.is_empty(), found.first()) {
+        (false, _) => Ok(ConstrainString::exact(usable)),
+        (true, Some(device)) => Err(refused(device)),
+        // No such device: left to the resolver, which knows whether there is any.
+        (true, None) => Ok(ConstrainString::exact([name.to_owned()])),
+    }
+}
+
+/// Why a device that was named cannot be had.
+fn refused(device: &MediaDeviceInfo) -> Error {
+    let Some(unusable) = &device.unusable else {
+        return Error::new(ErrorName::NotReadableError, format!("{} cannot be used", device.path));
+    };
+    let name = match unusable.reason {
+        UnusableReason::NoPermission => ErrorName::NotAllowedError,
+        UnusableReason::Busy | UnusableReason::Failed | UnusableReason::NoWriter => ErrorName::NotReadableError,
+        _ => ErrorName::OverconstrainedError,
+    };
+    let message = format!("{}: {}", device.path, unusable.message);
+    let mut error = Error::new(name, message).with_device(&*device.label, &*device.path);
+    if name == ErrorName::OverconstrainedError {
+        error = error.with_constraint("deviceId");
+    }
+    if let Some(remedy) = &unusable.remedy {
+        error = error.with_remedy(remedy);
+    }
+    if let Some(errno) = unusable.errno {
+        error = error.with_errno(errno);
+    }
+    match &unusable.holder {
+        Some(holder) => error.with_holder(holder.clone()),
+        None => error,
+    }
+}
+
+/// A stream that meets the request, waited for if the flags say so.
+pub(super) fn stream(
+    devices: &MediaDevices,
+    request: &Request,
+    wait: Option<Duration>,
+) -> Result<LocalMediaStream, Failure> {
+    let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
+    loop {
+        let attempt = constraints(request, || devices.enumerate_all_devices())
+            .and_then(|constraints| devices.get_user_media(&constraints));
+        let error = match attempt {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        // What a device that arrives can mend; a malformed request never gets better.
+        let may_come = !matches!(error.name(), ErrorName::TypeError | ErrorName::NotSupportedError);
+        if !may_come || deadline.is_none_or(|deadline| Instant::now() >= deadline) {
+            return Err(with_hint(error).into());
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+}
+
+fn with_hint(error: Error) -> Error {
+    if error.name() == ErrorName::NotFoundError && error.remedy().is_none() {
+        return error.with_remedy("plug one in, or pass --synthetic to use the built-in one");
+    }
+    error
+}

@@ -1,0 +1,34 @@
+//! SIGINT, SIGTERM and SIGHUP as events: the first finishes the work, the second kills.
+
+use std::io;
+use std::thread;
+
+use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
+
+/// Takes the three signals from here on. Before any other thread is started: they inherit it.
+///
+/// `first` is called with the first of them, on a thread of its own.
+pub(super) fn watch(first: impl FnOnce(Signal) + Send + 'static) -> io::Result<()> {
+    let mut set = SigSet::empty();
+    for caught in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        set.add(caught);
+    }
+    set.thread_block()?;
+    thread::Builder::new().name("usermedia-signals".into()).spawn(move || {
+        if let Ok(caught) = set.wait() {
+            first(caught);
+        }
+        if let Ok(caught) = set.wait() {
+            // SAFETY: the default action is no handler of ours, so nothing runs in a signal's context.
+            let _ = unsafe { signal(caught, SigHandler::SigDfl) };
+            let _ = set.thread_unblock();
+            let _ = raise(caught);
+        }
+    })?;
+    Ok(())
+}
+
+/// What a shell sees of a program that a signal ended.
+pub(super) fn exit_code(signal: Signal) -> u8 {
+    u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)
+}
