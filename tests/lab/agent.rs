@@ -213,7 +213,7 @@ impl KernelLog {
 fn shell() -> io::Result<()> {
     Command::new("busybox").args(["stty", "-F", LINE, "sane"]).status()?;
     Command::new("setsid")
-        .args(["--ctty", "--wait", "bash", "-i"])
+        .args(["--ctty", "--wait", "bash", "--norc", "-i"])
         .env("TERM", "xterm")
         .env("HOME", "/tmp")
         .env("PS1", "guest:\\w# ")

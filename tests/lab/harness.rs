@@ -204,7 +204,7 @@ fn judge(report: &Report, trouble: Option<String>) -> Result<(), String> {
 }
 
 /// What in the kernel's log fails a test whatever the test itself thinks, with the lines after it.
-fn kernel_trouble(log: &str) -> Option<String> {
+pub fn kernel_trouble(log: &str) -> Option<String> {
     let signs = ["BUG:", "kernel BUG", "Oops", "general protection", "refcount_t: underflow", "list_del corruption"];
     let is_trouble = |line: &str| {
         signs.iter().any(|sign| line.contains(sign)) || line.contains("INFO: task ") && line.contains(" blocked")

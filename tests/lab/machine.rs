@@ -56,7 +56,9 @@ impl Machine {
         }
         let kernel = PathBuf::from(OsString::from(String::from_utf8_lossy(&output.stdout).trim_end()));
         let lab = kernel.parent().unwrap_or(&kernel);
-        let folder = lab.join("runs").join(std::process::id().to_string());
+        let runs = lab.join("runs");
+        remove_abandoned(&runs);
+        let folder = runs.join(std::process::id().to_string());
         let files = std::env::var_os(SHARE_VARIABLE).map_or_else(|| folder.join(FILES), PathBuf::from);
         let machine = Machine { kernel, folder, files };
         machine.lay_out().map_err(|error| format!("{}: {error}", machine.folder.display()))?;
@@ -176,6 +178,15 @@ const KERNEL_ARGUMENTS: &[&str] = &[
     "nowatchdog",
     "initcall_blacklist=load_system_certificate_list,init_blk_tracer,init_encrypted,init_trusted",
 ];
+
+/// Runs that were killed before they could tidy up. Their folders bear the number of a process that is no more.
+fn remove_abandoned(runs: &Path) {
+    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
+        if !Path::new("/proc").join(run.file_name()).exists() {
+            let _ = fs::remove_dir_all(run.path());
+        }
+    }
+}
 
 /// A QEMU option holding a path: a comma in it is doubled.
 fn option(before: &str, path: &Path, after: &str) -> OsString {
