@@ -16,6 +16,9 @@ const BOOT: Duration = Duration::from_secs(90);
 /// The same where the processor does the work; longer, and KVM counts as not working here.
 const BOOT_WITH_KVM: Duration = Duration::from_secs(10);
 
+/// What the lab calls from here and the tests from inside; the guest sees this machine's programs.
+const NEEDED: &[&str] = &["qemu-system-x86_64", "setpriv", "v4l2-ctl", "arecord", "ffprobe"];
+
 /// What executes the guest's instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accelerator {
@@ -40,7 +43,7 @@ impl Machine {
     /// Prepares what is not prepared yet. The error names the command that helps.
     pub fn prepare() -> Result<Machine, String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/prepare");
-        for program in ["qemu-system-x86_64", "setpriv"] {
+        for program in NEEDED {
             if !is_in_path(program) {
                 return Err(format!("the device lab needs {program}. Please run: make lab"));
             }
