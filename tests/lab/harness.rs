@@ -17,7 +17,7 @@ use crate::protocol::{Done, Ending, Request, SHARE_VARIABLE};
 /// What a lab test may take where it does not say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One test of the lab: an ordinary function that runs, alone in its process, where the drivers are. It fails by panicking.
+/// One test of the lab: an ordinary function that runs, alone in its process, where the drivers are. It fails by a panic.
 #[derive(Debug, Clone, Copy)]
 pub struct LabTest {
     module: &'static str,
