@@ -1,6 +1,8 @@
 # Two commands for a newcomer: `make run` captures five seconds, `make test` runs every test.
 # Both install what is missing on a Debian machine; without root they print the line that does.
 
+# Cargo shares the work out; two of it at once would only wait for each other.
+.NOTPARALLEL:
 .PHONY: run test check fmt lab lab-shell help
 
 help: ## what there is to make

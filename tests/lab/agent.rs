@@ -24,7 +24,7 @@ const LINE: &str = "/dev/ttyS1";
 /// How long killed processes may take to be gone before the guest counts as wedged.
 const BURIAL: Duration = Duration::from_secs(5);
 
-/// Runs until the harness ends the guest. As process 1 it must not return: an error ends in a kernel panic, which ends QEMU.
+/// Runs until the harness ends the guest. As process 1 it does not return but to a kernel panic, which ends QEMU.
 pub fn main() -> io::Result<()> {
     let share = Path::new(SHARE_IN_GUEST);
     load_drivers(Path::new(fs::read_to_string(share.join("modules"))?.trim_end()))?;
@@ -213,7 +213,7 @@ impl KernelLog {
 fn shell() -> io::Result<()> {
     Command::new("busybox").args(["stty", "-F", LINE, "sane"]).status()?;
     Command::new("setsid")
-        .args(["--ctty", "--wait", "bash", "-i"])
+        .args(["--ctty", "--wait", "bash", "--norc", "-i"])
         .env("TERM", "xterm")
         .env("HOME", "/tmp")
         .env("PS1", "guest:\\w# ")

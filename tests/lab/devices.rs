@@ -50,9 +50,7 @@ pub fn node(name: &str) -> PathBuf {
         seen.push(its_name.trim_end().to_owned());
     }
     seen.sort();
-    panic!(
-        "no video node is named {name:?}; there are {seen:?} (USERMEDIA_LAB=host needs the lab's drivers: see --modprobe)"
-    );
+    panic!("no video node is named {name:?}; there are {seen:?} (with USERMEDIA_LAB=host, see --modprobe)");
 }
 
 /// A folder the test may write to, which the harness's machine sees too. /tmp is faster: it is the guest's memory.

@@ -17,7 +17,7 @@ use crate::protocol::{Done, Ending, Request, SHARE_VARIABLE};
 /// What a lab test may take where it does not say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One test of the lab: an ordinary function that runs, alone in its process, where the drivers are. It fails by panicking.
+/// One test of the lab: an ordinary function that runs, alone in its process, where the drivers are. It fails by a panic.
 #[derive(Debug, Clone, Copy)]
 pub struct LabTest {
     module: &'static str,
@@ -117,14 +117,20 @@ pub fn main() -> Result<ExitCode, String> {
     if place == Place::Off && !arguments.list {
         eprintln!("\nUSERMEDIA_LAB=off: the device lab is off. Its {} tests did NOT run.", trials.len());
     }
+    let anything = trials.iter().any(|trial| !arguments.is_filtered_out(trial));
+    if place == Place::Guest && anything && !arguments.list {
+        // Before the first line of results: preparing may have something to say.
+        lab.lock().unwrap_or_else(PoisonError::into_inner).machine = Some(Machine::prepare().map(Arc::new));
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(lab);
     Ok(conclusion.exit_code())
 }
 
-/// The place the tests run in, made at the first test.
+/// The place the tests run in; the guest is booted at the first test.
 struct Lab {
     place: Place,
+    /// The guest's machine, or why there is none, which is then every test's failure.
     machine: Option<Result<Arc<Machine>, String>>,
     guest: Option<Guest>,
 }
@@ -143,11 +149,17 @@ impl Lab {
     }
 
     fn run_in_guest(&mut self, test: &LabTest) -> Result<(), String> {
-        // What makes one guest impossible makes the next impossible too: say it again instead of trying again.
-        let machine = self.machine.get_or_insert_with(|| Machine::prepare().map(Arc::new)).clone()?;
+        let machine = self.machine.clone().ok_or("the guest's machine was not prepared")??;
         let mut guest = match self.guest.take() {
             Some(guest) => guest,
-            None => machine.boot().inspect_err(|error| self.machine = Some(Err(error.clone())))?,
+            // A busy machine may spoil one boot; what spoils two will spoil the next.
+            None => match machine.boot().or_else(|_| machine.boot()) {
+                Ok(guest) => guest,
+                Err(error) => {
+                    self.machine = Some(Err(error.clone()));
+                    return Err(error);
+                }
+            },
         };
         let request = test.request(guest::environment())?;
         let report = guest.run(&request, false).map_err(|error| error.to_string())?;
@@ -204,7 +216,7 @@ fn judge(report: &Report, trouble: Option<String>) -> Result<(), String> {
 }
 
 /// What in the kernel's log fails a test whatever the test itself thinks, with the lines after it.
-fn kernel_trouble(log: &str) -> Option<String> {
+pub fn kernel_trouble(log: &str) -> Option<String> {
     let signs = ["BUG:", "kernel BUG", "Oops", "general protection", "refcount_t: underflow", "list_del corruption"];
     let is_trouble = |line: &str| {
         signs.iter().any(|sign| line.contains(sign)) || line.contains("INFO: task ") && line.contains(" blocked")

@@ -16,6 +16,9 @@ const BOOT: Duration = Duration::from_secs(90);
 /// The same where the processor does the work; longer, and KVM counts as not working here.
 const BOOT_WITH_KVM: Duration = Duration::from_secs(10);
 
+/// What the lab calls from here and the tests from inside; the guest sees this machine's programs.
+const NEEDED: &[&str] = &["qemu-system-x86_64", "setpriv", "v4l2-ctl", "arecord", "ffprobe"];
+
 /// What executes the guest's instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accelerator {
@@ -40,7 +43,7 @@ impl Machine {
     /// Prepares what is not prepared yet. The error names the command that helps.
     pub fn prepare() -> Result<Machine, String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/prepare");
-        for program in ["qemu-system-x86_64", "setpriv"] {
+        for program in NEEDED {
             if !is_in_path(program) {
                 return Err(format!("the device lab needs {program}. Please run: make lab"));
             }
@@ -56,7 +59,9 @@ impl Machine {
         }
         let kernel = PathBuf::from(OsString::from(String::from_utf8_lossy(&output.stdout).trim_end()));
         let lab = kernel.parent().unwrap_or(&kernel);
-        let folder = lab.join("runs").join(std::process::id().to_string());
+        let runs = lab.join("runs");
+        remove_abandoned(&runs);
+        let folder = runs.join(std::process::id().to_string());
         let files = std::env::var_os(SHARE_VARIABLE).map_or_else(|| folder.join(FILES), PathBuf::from);
         let machine = Machine { kernel, folder, files };
         machine.lay_out().map_err(|error| format!("{}: {error}", machine.folder.display()))?;
@@ -176,6 +181,15 @@ const KERNEL_ARGUMENTS: &[&str] = &[
     "nowatchdog",
     "initcall_blacklist=load_system_certificate_list,init_blk_tracer,init_encrypted,init_trusted",
 ];
+
+/// Runs that were killed before they could tidy up. Their folders bear the number of a process that is no more.
+fn remove_abandoned(runs: &Path) {
+    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
+        if !Path::new("/proc").join(run.file_name()).exists() {
+            let _ = fs::remove_dir_all(run.path());
+        }
+    }
+}
 
 /// A QEMU option holding a path: a comma in it is doubled.
 fn option(before: &str, path: &Path, after: &str) -> OsString {

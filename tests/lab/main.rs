@@ -1,8 +1,8 @@
 //! The device lab: tests that run on real kernel drivers, in a guest where this machine has none.
 //!
 //! One binary, several parts, told apart by the first argument: without any of its own it is the test harness on this
-//! machine; `--agent` makes it process 1 of the guest; `--guest-test NAME` runs one test; `--guest PROGRAM …` runs a program
-//! in a fresh guest; `--guest-shell` opens a shell there. README.md tells the rest.
+//! machine; `--agent` makes it process 1 of the guest; `--guest-test NAME` runs one test; `--guest PROGRAM …` runs a
+//! program in a fresh guest; `--guest-shell` opens a shell there. README.md tells the rest.
 
 mod agent;
 mod cases;
@@ -47,7 +47,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Boots a guest, runs one program in it and ends as that program ended (124 at the timeout, 128 + signal, 125 without an end).
+/// Boots a guest, runs one program in it and ends as that program ended: with its status, 128 + its signal, or 124 at the
+/// timeout. 125 is the lab's own failure.
 fn run_in_guest(command: Vec<OsString>) -> Result<ExitCode, String> {
     if command.is_empty() {
         return Err("which program?".to_owned());

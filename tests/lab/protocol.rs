@@ -1,8 +1,8 @@
 //! What harness and agent say to each other.
 //!
-//! Bulk goes through files on the share, one folder per run: `request`, `stdout`, `stderr`, `dmesg`. The serial line only
-//! carries `ready`, `run N` and `done N …`: short lines that survive whatever the guest's kernel does, while all a test has
-//! written is on the host's disk already.
+//! Bulk goes through files on the share, one folder per run: `request`, `stdout`, `stderr`, `dmesg`. The serial line
+//! only carries `ready`, `run N` and `done N …`; whatever becomes of the guest, all a test has written is on the host's
+//! disk already.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;

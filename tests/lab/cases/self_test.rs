@@ -1,15 +1,23 @@
 //! The harness judged from outside: this binary run again with tests that misbehave, and what it says about them.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::cases::misbehaving;
 use crate::guest::GRACE_VARIABLE;
-use crate::harness::Place;
+use crate::harness::{Place, kernel_trouble};
+use crate::protocol::Request;
 
 /// The tests that make sense there: a machine somebody needs is neither crashed nor stopped.
 pub fn tests(place: Place) -> Vec<(&'static str, fn())> {
     let mut tests: Vec<(&'static str, fn())> = vec![
+        ("harness::a_request_reads_back_as_it_was_written", a_request_reads_back_as_it_was_written),
+        ("harness::a_cut_off_request_is_refused", a_cut_off_request_is_refused),
+        ("harness::a_complaint_of_the_kernel_is_told_from_its_chatter", a_complaint_is_told_from_chatter),
         ("harness::a_panic_fails_its_test_and_is_shown", a_panic_fails_its_test_and_is_shown),
         ("harness::a_hanging_test_is_killed_with_all_its_processes", a_hanging_test_is_killed_with_all_its_processes),
     ];
@@ -30,7 +38,6 @@ fn run() -> &'static (String, Output) {
         let output = Command::new(std::env::current_exe().unwrap())
             .env(misbehaving::VARIABLE, "1")
             .env(GRACE_VARIABLE, "5")
-            .args(if Place::from_environment() == Ok(Place::Host) { ["hang", "panics"].as_slice() } else { &[] })
             .output()
             .unwrap();
         (String::from_utf8_lossy(&output.stdout).into_owned(), output)
@@ -55,6 +62,45 @@ fn details(test: &str) -> String {
     let start = format!("---- misbehaving::{test} ----");
     let after = text.split_once(&start).unwrap_or_else(|| panic!("no details about {test}:\n{text}")).1;
     after.split("\n---- misbehaving::").next().unwrap_or_default().to_owned()
+}
+
+fn request() -> Request {
+    let odd = OsString::from_vec(vec![b'a', 0xff, b'\n', b' ', b'=']);
+    Request {
+        timeout: Duration::from_millis(1500),
+        directory: PathBuf::from("/tmp/with space"),
+        environment: vec![("EMPTY".into(), "".into()), ("ODD".into(), odd.clone())],
+        command: vec!["program".into(), "".into(), odd],
+    }
+}
+
+fn a_request_reads_back_as_it_was_written() {
+    assert_eq!(Request::decode(&request().encode()).unwrap(), request());
+}
+
+fn a_cut_off_request_is_refused() {
+    // Up to the program's name nothing can be left out; what follows it are its arguments, of which there may be fewer.
+    let whole = request().encode();
+    let name = whole.windows(8).position(|window| window == b"program\0").unwrap();
+    for length in 0..name {
+        assert!(Request::decode(&whole[..length]).is_err(), "{length} of {} bytes", whole.len());
+    }
+}
+
+fn a_complaint_is_told_from_chatter() {
+    let chatter = "[    1.0] vivid-000: V4L2 capture device registered as video0\n[    1.1] debugging enabled\n";
+    assert_eq!(kernel_trouble(chatter), None);
+    for complaint in [
+        "BUG: unable to handle page fault for address: ffff",
+        "kernel BUG at lib/list_debug.c:56!",
+        "Oops: 0002 [#1] PREEMPT SMP NOPTI",
+        "general protection fault, probably for non-canonical address",
+        "refcount_t: underflow; use-after-free.",
+        "INFO: task v4l2-ctl:123 blocked for more than 20 seconds.",
+    ] {
+        let log = format!("{chatter}[    2.0] {complaint}\n[    2.1] Call Trace:\n");
+        assert_eq!(kernel_trouble(&log), Some(format!("[    2.0] {complaint}\n[    2.1] Call Trace:")));
+    }
 }
 
 fn a_panic_fails_its_test_and_is_shown() {
