@@ -1,5 +1,6 @@
 //! The tests of the lab. To add one: write a function in a file here, name it in that file's `TESTS`.
 
+mod discovery;
 mod drivers;
 mod loopback;
 mod misbehaving;
@@ -15,7 +16,7 @@ pub fn all() -> Vec<LabTest> {
     if misbehaving::wanted() {
         return misbehaving::TESTS.to_vec();
     }
-    [drivers::TESTS, webcam::TESTS, loopback::TESTS, sound::TESTS].concat()
+    [drivers::TESTS, discovery::TESTS, webcam::TESTS, loopback::TESTS, sound::TESTS].concat()
 }
 
 /// Tests of the harness itself, run on this side.
