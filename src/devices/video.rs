@@ -47,7 +47,8 @@ pub(super) fn read(machine: &Machine, node: &Node) -> Found {
                 let name = sysfs_name.as_deref().unwrap_or("video");
                 Identity::from_sysfs(machine.world.as_ref(), sysfs, index, name)
             }
-            None => Identity::from_bus_info(&node.path.file_name().unwrap_or_default().to_string_lossy()),
+            // Until QUERYCAP has named the bus. The node's own name would be no identity.
+            None => Identity::named("unknown", 0),
         },
         rank: Rank::Hardware,
         info: MediaDeviceInfo::new(MediaDeviceKind::VideoInput, ""),
@@ -212,8 +213,8 @@ fn judge(machine: &Machine, node: &Node, capability: &Capability, listing: modes
     found.info.modes = listing.modes;
 }
 
-/// Whether a program writes to a v4l2loopback: its `state` in sysfs says `capture` then. Where sysfs is not readable: an
-/// idle one gives ranges, a written one exactly what is written.
+/// Whether a program writes to a v4l2loopback: its `state` in sysfs says `capture` then. Where sysfs is not readable:
+/// an idle one gives ranges, a written one exactly what is written.
 fn has_writer(machine: &Machine, node: &Node, modes: &[VideoMode]) -> bool {
     let state = node.sysfs.as_ref().and_then(|sysfs| machine.world.read(&sysfs.join("state")));
     match state.as_deref() {

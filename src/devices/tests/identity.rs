@@ -179,7 +179,7 @@ fn without_sysfs_the_driver_says_where_the_camera_sits() {
         ("usb-0000:00:14.0-4", "usb-0000:00:14.0-4"),
         ("platform:vivid-000", "platform-vivid-000"),
         ("PCI:0000:02:00.0", "pci-0000:02:00.0"),
-        ("", "video0"),
+        ("", "unknown"),
     ] {
         let mut node = FakeNode::camera("x", "X");
         node.capability.as_mut().unwrap().bus_info = bus_info.to_owned();
