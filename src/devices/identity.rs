@@ -1,5 +1,5 @@
-//! Who a device is: the `deviceId` and `groupId` that survive a replug, a reboot and a module's reload as far as the bus
-//! allows.
+//! Who a device is: the `deviceId` and `groupId` that survive a replug, a reboot and a module's reload as far as the
+//! bus allows.
 //!
 //! Everything here is read from sysfs, not from the node, so that a device has the same id whether or not it can be
 //! opened. The node's number is never a part: it changes with the order of probing.
@@ -15,9 +15,10 @@
 //!
 //! `IF` is the USB interface number. The second and later nodes of one parent (a camera's metadata node, an infrared
 //! sensor, a card's second PCM) get `+INDEX`: the node's `index` in sysfs, the PCM's device number. `PORT` is the host
-//! controller with the port path (`0000:00:14.0-usb2-1.4`), not the bus number, which is given out in probing order. Where
-//! several devices are still the same after that, each gets `~NAME`, what its driver calls the node (four vivids have one
-//! parent), and where the names are the same too (two v4l2loopbacks of one label), `~N` in the order of the nodes.
+//! controller with the port path (`0000:00:14.0-usb2-1.4`), not the bus number, which is given out in probing order.
+//! Where several devices are still the same after that, each gets `~NAME`, what its driver calls the node (four vivids
+//! have one parent), and where the names are the same too (two v4l2loopbacks of one label), `~N` in the order of the
+//! nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -28,8 +29,8 @@ use crate::seam::World;
 /// Devices made by software, by the name of their parent: they come after hardware in the listing.
 const VIRTUAL_PARENTS: [&str; 7] = ["vivid", "vimc", "vim2m", "vicodec", "visl", "snd_aloop", "snd_dummy"];
 
-/// Serial numbers that many cameras share, in lower case: placeholders, counters and firmware versions that vendors left
-/// in. Only well-known ones; a serial that is unique in fact must not be refused.
+/// Serial numbers that many cameras share, in lower case: placeholders, counters and firmware versions that vendors
+/// left in. Only well-known ones; a serial that is unique in fact must not be refused.
 const DUMMY_SERIALS: [&str; 14] = [
     "0123456789abcdef",
     "0123456789",
@@ -153,8 +154,8 @@ impl Identity {
     }
 }
 
-/// The final ids, `(deviceId, groupId)`, of devices that live at the same time: each device id once. `identities` come in
-/// the order of their nodes, cameras and microphones together: they share groups.
+/// The final ids, `(deviceId, groupId)`, of devices that live at the same time: each device id once. `identities` come
+/// in the order of their nodes, cameras and microphones together: they share groups.
 pub(super) fn unique_ids(identities: &[Identity]) -> Vec<(String, String)> {
     let mut ports: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for identity in identities {
@@ -203,8 +204,9 @@ fn same_ids(ids: &[(String, String)]) -> Vec<Vec<usize>> {
     members.into_values().filter(|positions| positions.len() > 1).collect()
 }
 
-/// Where a camera points, where the firmware says so: ACPI's `_PLD`, which the kernel shows as `physical_location`. A USB
-/// camera counts only where its port is fixed: a socket at the front of a case says nothing about what is plugged into it.
+/// Where a camera points, where the firmware says so: ACPI's `_PLD`, which the kernel shows as `physical_location`. A
+/// USB camera counts only where its port is fixed: a socket at the front of a case says nothing about what is plugged
+/// into it.
 pub(super) fn facing_mode(world: &dyn World, sysfs: &Path) -> Option<FacingMode> {
     let parent = parent_device(sysfs)?;
     let usb = usb_device(world, &parent);

@@ -1,7 +1,7 @@
 //! What the machine has: cameras and microphones with their identity and modes.
 //!
-//! [`enumerate_devices`] lists what can be captured from, [`enumerate_all_devices`] adds every other node with the reason
-//! why it cannot and what to do about it. One bad device never hides the others, and nothing here fails.
+//! [`enumerate_devices`] lists what can be captured from, [`enumerate_all_devices`] adds every other node with the
+//! reason why it cannot and what to do about it. One bad device never hides the others, and nothing here fails.
 //!
 //! Listing opens each node, asks it, and closes it again. It changes nothing about a device that another program is
 //! streaming from.

@@ -1,7 +1,7 @@
 //! A camera's formats, sizes and intervals, as ranges: VIDIOC_ENUM_FMT, ENUM_FRAMESIZES and ENUM_FRAMEINTERVALS.
 //!
-//! No VIDIOC_TRY_FMT: on a USB camera each costs a control transfer of many milliseconds. What a driver answers is bounded
-//! here in every direction, so that no driver can make a listing endless.
+//! No VIDIOC_TRY_FMT: on a USB camera each costs a control transfer of many milliseconds. What a driver answers is
+//! bounded here in every direction, so that no driver can make a listing endless.
 
 use std::os::fd::BorrowedFd;
 
@@ -11,13 +11,13 @@ use super::model::{FrameRates, Span, VideoMode};
 use crate::format::{Fourcc, FrameRate};
 use crate::seam::{BufferType, Fraction, FrameInterval, FrameSize, Kernel, retry};
 
-/// The sizes that the 2012 dialect's resolution looks for, largest first. Where a camera gives ranges, its intervals are
-/// asked for at these.
+/// The sizes that the 2012 dialect's resolution looks for, largest first. Where a camera gives ranges, its intervals
+/// are asked for at these.
 pub(crate) const RESOLUTION_TABLE: [(u32, u32); 7] =
     [(1920, 1080), (1280, 720), (960, 720), (640, 360), (640, 480), (320, 240), (320, 180)];
 
-/// The most pixel formats of a node, sizes of a format, and intervals of a size. Real drivers stay well below: vivid has
-/// about 90 formats, USB descriptors hold at most 255 of anything.
+/// The most pixel formats of a node, sizes of a format, and intervals of a size. Real drivers stay well below: vivid
+/// has about 90 formats, USB descriptors hold at most 255 of anything.
 const MOST_FORMATS: u32 = 256;
 const MOST_SIZES: u32 = 1024;
 const MOST_INTERVALS: u32 = 256;
@@ -41,8 +41,8 @@ pub(super) struct Listing {
 
 /// Lists a node's modes.
 ///
-/// A driver that names formats but no sizes (an HDMI input without a scaler, whose size is the signal's) has one mode per
-/// format: the current size, at the current interval. One that names no format at all enumerates nothing.
+/// A driver that names formats but no sizes (an HDMI input without a scaler, whose size is the signal's) has one mode
+/// per format: the current size, at the current interval. One that names no format at all enumerates nothing.
 ///
 /// # Errors
 ///

@@ -17,8 +17,8 @@ pub(super) enum Rank {
     IdleLoopback,
 }
 
-/// Cameras before microphones; then what can be captured from before what cannot; then by rank; then by identity, numbers
-/// in it by value.
+/// Cameras before microphones; then what can be captured from before what cannot; then by rank; then by identity,
+/// numbers in it by value.
 pub(super) fn compare(a: (Rank, &MediaDeviceInfo), b: (Rank, &MediaDeviceInfo)) -> Ordering {
     let kind = |info: &MediaDeviceInfo| match info.kind {
         MediaDeviceKind::VideoInput => 0,

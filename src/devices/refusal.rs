@@ -59,7 +59,8 @@ pub(super) fn no_permission(machine: &Machine, path: &Path) -> Unusable {
     let group_may = access.mode & 0o060 == 0o060 && !access.group_is_root;
     unusable.remedy = Some(if !group_may {
         format!(
-            "only its owner may open it (mode {:04o}, group {group}): a udev rule has to give it to a group such as video",
+            "only its owner may open it (mode {:04o}, group {group}): a udev rule has to give it to a group, as \
+             Debian's own do with video and audio",
             access.mode
         )
     } else if access.member {

@@ -10,7 +10,6 @@ use super::model::{FrameRates, MediaDeviceInfo, MediaDeviceKind, Unusable, Unusa
 use super::order::Rank;
 use super::refusal;
 use super::{Found, Machine, modes};
-use crate::format::Fourcc;
 use crate::seam::{BufferType, Capability, CapabilityFlags, Node, retry};
 
 /// What VIDIOC_QUERYCAP of a v4l2loopback says.
@@ -48,7 +47,8 @@ pub(super) fn read(machine: &Machine, node: &Node) -> Found {
                 let name = sysfs_name.as_deref().unwrap_or("video");
                 Identity::from_sysfs(machine.world.as_ref(), sysfs, index, name)
             }
-            None => Identity::from_bus_info(&node.path.file_name().unwrap_or_default().to_string_lossy()),
+            // Until QUERYCAP has named the bus. The node's own name would be no identity.
+            None => Identity::named("unknown", 0),
         },
         rank: Rank::Hardware,
         info: MediaDeviceInfo::new(MediaDeviceKind::VideoInput, ""),
@@ -193,7 +193,7 @@ fn judge(machine: &Machine, node: &Node, capability: &Capability, listing: modes
             "it is the end of a media pipeline that has to be configured first",
             "use libcamera, or configure the pipeline with media-ctl and name a pixel format",
         );
-    } else if !listing.formats.is_empty() && listing.formats.iter().all(|&fourcc| is_bayer(fourcc)) {
+    } else if !listing.formats.is_empty() && listing.formats.iter().all(|fourcc| fourcc.is_bayer()) {
         refuse(
             UnusableReason::MediaPipeline,
             "it gives a sensor's raw Bayer data only, which an image signal processor has to develop",
@@ -213,8 +213,8 @@ fn judge(machine: &Machine, node: &Node, capability: &Capability, listing: modes
     found.info.modes = listing.modes;
 }
 
-/// Whether a program writes to a v4l2loopback: its `state` in sysfs says `capture` then. Where sysfs is not readable: an
-/// idle one gives ranges, a written one exactly what is written.
+/// Whether a program writes to a v4l2loopback: its `state` in sysfs says `capture` then. Where sysfs is not readable:
+/// an idle one gives ranges, a written one exactly what is written.
 fn has_writer(machine: &Machine, node: &Node, modes: &[VideoMode]) -> bool {
     let state = node.sysfs.as_ref().and_then(|sysfs| machine.world.read(&sysfs.join("state")));
     match state.as_deref() {
@@ -241,23 +241,4 @@ fn label(card: &str) -> String {
 fn driver_of(machine: &Machine, sysfs: &Path) -> Option<String> {
     let driver = machine.world.canonicalize(&sysfs.join("device/driver"))?;
     Some(driver.file_name()?.to_string_lossy().into_owned())
-}
-
-/// Whether a format is a sensor's raw mosaic: every `V4L2_PIX_FMT_S[BGR]...` of include/uapi/linux/videodev2.h.
-pub(crate) fn is_bayer(fourcc: Fourcc) -> bool {
-    const BAYER: [&[u8; 4]; 48] = [
-        b"BA81", b"GBRG", b"GRBG", b"RGGB", // 8 bits
-        b"BG10", b"GB10", b"BA10", b"RG10", // 10 bits in 16
-        b"pBAA", b"pGAA", b"pgAA", b"pRAA", // 10 bits packed
-        b"aBA8", b"aGA8", b"agA8", b"aRA8", // 10 bits, A-law
-        b"bBA8", b"bGA8", b"BD10", b"bRA8", // 10 bits, DPCM
-        b"BG12", b"GB12", b"BA12", b"RG12", // 12 bits in 16
-        b"pBCC", b"pGCC", b"pgCC", b"pRCC", // 12 bits packed
-        b"BG14", b"GB14", b"GR14", b"RG14", // 14 bits in 16
-        b"pBEE", b"pGEE", b"pgEE", b"pREE", // 14 bits packed
-        b"BYR2", b"GB16", b"GR16", b"RG16", // 16 bits
-        b"ip3b", b"ip3g", b"ip3G", b"ip3r", // Intel IPU3's packing of 10 bits
-        b"PC1B", b"PC1G", b"PC1g", b"PC1R", // Raspberry Pi's compression of 16 bits
-    ];
-    BAYER.iter().any(|code| **code == fourcc.0)
 }

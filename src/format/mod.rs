@@ -39,6 +39,26 @@ impl Fourcc {
     pub const fn is_jpeg(self) -> bool {
         matches!(&self.0, b"MJPG" | b"JPEG")
     }
+
+    /// Whether a frame is a sensor's raw mosaic, which needs developing: the Bayer formats of
+    /// include/uapi/linux/videodev2.h.
+    pub fn is_bayer(self) -> bool {
+        const BAYER: [&[u8; 4]; 48] = [
+            b"BA81", b"GBRG", b"GRBG", b"RGGB", // 8 bits
+            b"BG10", b"GB10", b"BA10", b"RG10", // 10 bits in 16
+            b"pBAA", b"pGAA", b"pgAA", b"pRAA", // 10 bits packed
+            b"aBA8", b"aGA8", b"agA8", b"aRA8", // 10 bits, A-law
+            b"bBA8", b"bGA8", b"BD10", b"bRA8", // 10 bits, DPCM
+            b"BG12", b"GB12", b"BA12", b"RG12", // 12 bits in 16
+            b"pBCC", b"pGCC", b"pgCC", b"pRCC", // 12 bits packed
+            b"BG14", b"GB14", b"GR14", b"RG14", // 14 bits in 16
+            b"pBEE", b"pGEE", b"pgEE", b"pREE", // 14 bits packed
+            b"BYR2", b"GB16", b"GR16", b"RG16", // 16 bits
+            b"ip3b", b"ip3g", b"ip3G", b"ip3r", // Intel IPU3's packing of 10 bits
+            b"PC1B", b"PC1G", b"PC1g", b"PC1R", // Raspberry Pi's compression of 16 bits
+        ];
+        BAYER.contains(&&self.0)
+    }
 }
 
 impl fmt::Display for Fourcc {
@@ -273,6 +293,15 @@ mod tests {
         assert_eq!("Y10".parse::<Fourcc>(), Ok(Fourcc(*b"Y10 ")));
         assert!("".parse::<Fourcc>().is_err());
         assert!("YUYVX".parse::<Fourcc>().is_err());
+    }
+
+    #[test]
+    fn bayer_formats_are_told_from_others() {
+        assert!(["RG10", "pgAA", "GRBG", "BYR2"].iter().all(|code| code.parse::<Fourcc>().unwrap().is_bayer()));
+        // BA10 is a mosaic, BA24 is RGB with alpha.
+        assert!(
+            !["YUYV", "GREY", "Y10 ", "BA24", "RGB3"].iter().any(|code| code.parse::<Fourcc>().unwrap().is_bayer())
+        );
     }
 
     #[test]

@@ -15,5 +15,7 @@ pub(crate) use kernel::{
     InputStatus, Interval, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse, PoolFlags, RequestedBuffers, retry,
 };
 pub(crate) use linux::LinuxKernel;
-pub(crate) use pcm::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges, SoundCard};
-pub(crate) use world::{Access, LinuxWorld, Node, World};
+pub(crate) use pcm::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges};
+pub(crate) use world::{LinuxWorld, Node, World};
+#[cfg(test)]
+pub(crate) use {pcm::SoundCard, world::Access};

@@ -16,7 +16,8 @@ const COMMON_RATES: [u32; 19] = [
     352_800, 384_000, 768_000,
 ];
 
-/// The most cards, PCM devices of a card, and channel counts that are asked for. ALSA has 32 cards (256 in newer kernels).
+/// The most cards, PCM devices of a card, and channel counts that are asked for. ALSA has 32 cards (256 in newer
+/// kernels).
 const MOST_CARDS: usize = 256;
 const MOST_DEVICES: usize = 256;
 const MOST_CHANNELS: u32 = 64;
@@ -77,7 +78,8 @@ pub(crate) trait PcmDirectory: Send + Sync + fmt::Debug {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct LinuxPcmDirectory;
 
-/// Has libasound write its complaints of this thread into a buffer instead of stderr. Each call drops the buffer before.
+/// Has libasound write its complaints of this thread into a buffer instead of stderr. Each call drops the buffer
+/// before.
 fn quietly() {
     // Without memory for a buffer the complaints go to stderr as they would have.
     drop(Output::local_error_handler());

@@ -1,5 +1,9 @@
 //! Ids: what survives, what is told apart, what is one group.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use crate::devices::fixture::{FakeKernel, FakeNode, Tree, machine};
 use crate::devices::{FacingMode, MediaDeviceInfo};
 use crate::seam::CapabilityFlags;
@@ -175,7 +179,7 @@ fn without_sysfs_the_driver_says_where_the_camera_sits() {
         ("usb-0000:00:14.0-4", "usb-0000:00:14.0-4"),
         ("platform:vivid-000", "platform-vivid-000"),
         ("PCI:0000:02:00.0", "pci-0000:02:00.0"),
-        ("", "video0"),
+        ("", "unknown"),
     ] {
         let mut node = FakeNode::camera("x", "X");
         node.capability.as_mut().unwrap().bus_info = bus_info.to_owned();
@@ -199,4 +203,37 @@ fn firmware_says_where_a_built_in_camera_points_and_nothing_about_a_plugged_in_o
         assert_eq!(list(&tree)[0].facing_mode, facing, "{panel} {removable}");
     }
     assert_eq!(list(&c920s(&[("4", None)]))[0].facing_mode, None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever vendors and users write into names and serial numbers: each node has an id of its own, made of
+    /// characters that need no quoting.
+    #[test]
+    fn ids_are_unique_and_plain_whatever_the_attributes_say(
+        serials in prop::collection::vec(prop::option::of("\\PC{0,12}"), 0..3),
+        labels in prop::collection::vec("\\PC{0,31}", 0..3),
+    ) {
+        let tree = Tree::new();
+        let mut number = 0;
+        for (port, serial) in serials.iter().enumerate() {
+            let device = tree.usb(&(port + 1).to_string(), C920, serial.as_deref());
+            for interface in [0, 2] {
+                let parent = tree.interface(&device, interface);
+                tree.node(&format!("video{number}"), &parent, "usb", &[("name", "C920")]);
+                number += 1;
+            }
+        }
+        for label in &labels {
+            tree.node(&format!("video{number}"), "devices/virtual", "", &[("name", label)]);
+            number += 1;
+        }
+        let devices = list(&tree);
+        let ids: BTreeSet<_> = devices.iter().map(|device| device.device_id.clone()).collect();
+        prop_assert_eq!(ids.len(), number);
+        for id in ids {
+            prop_assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-_@~+".contains(&byte)), "{}", id);
+        }
+    }
 }

@@ -312,7 +312,7 @@ proptest! {
     fn no_answer_of_the_kernel_is_too_odd(
         flags in any::<u32>(),
         card in ".{0,31}",
-        formats in prop::collection::vec(any::<u32>(), 0..6),
+        formats in prop::collection::vec(any::<u32>().prop_map(Fourcc::from_u32), 0..6),
         sizes in prop::collection::vec(any_size(), 1..12),
         intervals in prop::collection::vec(any_interval(), 1..12),
         current in prop::option::of((any::<u32>(), any::<u32>())),
@@ -322,7 +322,7 @@ proptest! {
         let flags = CapabilityFlags::from_bits_retain(flags) | CapabilityFlags::VIDEO_CAPTURE;
         let mut node = FakeNode::new("test", &card, flags - CapabilityFlags::VIDEO_M2M - CapabilityFlags::TOUCH);
         node.current = current.ok_or(error);
-        node.format = Box::new(move |index| formats.get(index as usize).map(|code| Fourcc::from_u32(*code)).ok_or(error));
+        node.format = Box::new(move |index| formats.get(index as usize).copied().ok_or(error));
         node.size = Box::new(move |(_, index)| {
             let index = if endless { index as usize % sizes.len() } else { index as usize };
             sizes.get(index).copied().ok_or(error)
