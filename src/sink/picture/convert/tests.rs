@@ -62,12 +62,9 @@ fn colour_bars_have_their_known_colours() {
         ([16, 128, 128], [0, 0, 0]),
     ];
     for ([y, cb, cr], rgb) in bars {
-        for (code, pair) in [
-            (b"YUYV", [y, cb, y, cr]),
-            (b"UYVY", [cb, y, cr, y]),
-            (b"YVYU", [y, cr, y, cb]),
-            (b"VYUY", [cr, y, cb, y]),
-        ] {
+        for (code, pair) in
+            [(b"YUYV", [y, cb, y, cr]), (b"UYVY", [cb, y, cr, y]), (b"YVYU", [y, cr, y, cb]), (b"VYUY", [cr, y, cb, y])]
+        {
             let ours = rgb_of(code, 2, 1, &[(&pair, 4)]).unwrap();
             for (value, expected) in ours.iter().zip(rgb.iter().chain(&rgb)) {
                 assert!(value.abs_diff(*expected) <= 2, "{}: {ours:?} for {rgb:?}", Fourcc(*code));
