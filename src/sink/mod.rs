@@ -1,6 +1,22 @@
 //! What consumes a stream's frames: files and pictures. Nothing here knows how a frame was captured.
 
-#[cfg(any(feature = "record", feature = "picture"))]
 pub(crate) mod colorimetry;
+#[cfg(feature = "record")]
+pub(crate) mod container;
+#[cfg(all(test, feature = "record"))]
+mod ffmpeg;
+#[cfg(feature = "record")]
+pub(crate) mod file;
+#[cfg(feature = "record")]
+mod matroska;
+#[cfg(feature = "record")]
+mod output;
+#[cfg(feature = "record")]
+mod packing;
 #[cfg(feature = "picture")]
 pub(crate) mod picture;
+mod pixels;
+#[cfg(feature = "record")]
+mod raw;
+#[cfg(feature = "record")]
+mod y4m;

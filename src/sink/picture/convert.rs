@@ -1,10 +1,10 @@
 //! From any common format to RGB, by scalar code that is easy to check: within 1 of the exact value.
 
-use super::pixels::{Pixels, Sample, pixels};
 use super::{PictureView, jpeg};
 use crate::error::{Error, ErrorName, Result};
 use crate::format::layout::{Layout, layout};
 use crate::sink::colorimetry::Colorimetry;
+use crate::sink::pixels::{Pixels, Row, Sample, pixels};
 
 /// A picture in RGB, three bytes a pixel, rows without padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,24 +128,6 @@ impl<'a> Source<'a> {
     fn row(&self, sample: Sample, y: usize) -> &'a [u8] {
         let (bytes, stride) = self.view.planes[sample.plane];
         &bytes[(y >> sample.shift_rows) * stride..][..self.layout.planes()[sample.plane].row_bytes]
-    }
-}
-
-/// One kind of sample along one row.
-#[derive(Clone, Copy)]
-struct Row<'a> {
-    bytes: &'a [u8],
-    sample: Sample,
-}
-
-impl Row<'_> {
-    fn at(&self, x: usize) -> u8 {
-        let Sample { offset, step, shift, .. } = self.sample;
-        let index = offset + (x >> shift) * step;
-        // A packed 4:2:2 row of odd width ends in half a pair, which lacks one of its chroma samples: the neighbour's
-        // serves, and no colour in a picture of one pixel.
-        let neighbour = || index.checked_sub(step).and_then(|index| self.bytes.get(index));
-        self.bytes.get(index).or_else(neighbour).copied().unwrap_or(128)
     }
 }
 

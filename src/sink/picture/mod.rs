@@ -4,7 +4,6 @@ pub(crate) mod convert;
 mod encode;
 mod huffman;
 mod jpeg;
-mod pixels;
 
 pub(crate) use convert::{Rgb8, luma_mean, to_rgb8};
 pub(crate) use encode::{PictureType, encode};

@@ -4,7 +4,7 @@ use crate::format::Fourcc;
 
 /// The place of one sample: in the plane `plane`, at byte `offset + (x >> shift) * step` of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     pub plane: usize,
     pub offset: usize,
     pub step: usize,
@@ -16,7 +16,7 @@ pub(super) struct Sample {
 
 /// How a pixel is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pixels {
+pub(crate) enum Pixels {
     /// Y, Cb, Cr.
     Ycbcr([Sample; 3]),
     /// R, G, B.
@@ -50,7 +50,7 @@ const fn rgb(r: usize, g: usize, b: usize, step: usize) -> Pixels {
 }
 
 /// How `fourcc` keeps its pixels; `None` for formats that are not converted.
-pub(super) fn pixels(fourcc: Fourcc) -> Option<Pixels> {
+pub(crate) fn pixels(fourcc: Fourcc) -> Option<Pixels> {
     Some(match &fourcc.0 {
         b"YUYV" => packed_422(0, 1, 3),
         b"YVYU" => packed_422(0, 3, 1),
@@ -82,4 +82,25 @@ pub(super) fn pixels(fourcc: Fourcc) -> Option<Pixels> {
         b"RX24" | b"RA24" => rgb(3, 2, 1, 4),
         _ => return None,
     })
+}
+
+/// One kind of sample along one row.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a> {
+    /// The row, without padding.
+    pub bytes: &'a [u8],
+    /// The kind.
+    pub sample: Sample,
+}
+
+impl Row<'_> {
+    /// The sample of the pixel in column `x`.
+    pub fn at(&self, x: usize) -> u8 {
+        let Sample { offset, step, shift, .. } = self.sample;
+        let index = offset + (x >> shift) * step;
+        // A packed 4:2:2 row of odd width ends in half a pair, which lacks one of its chroma samples: the neighbour's
+        // serves, and no colour in a picture of one pixel.
+        let neighbour = || index.checked_sub(step).and_then(|index| self.bytes.get(index));
+        self.bytes.get(index).or_else(neighbour).copied().unwrap_or(128)
+    }
 }

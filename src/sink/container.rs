@@ -1,0 +1,99 @@
+//! What every recording file has in common: tracks, frames, and how it ends.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use super::colorimetry::Colorimetry;
+use crate::error::{Error, ErrorName, Result};
+use crate::format::layout::Layout;
+use crate::format::{Fourcc, FrameRate};
+
+/// What a file says about itself. Nothing here is needed to play it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    /// A title for people.
+    pub title: Option<String>,
+    /// When the recording began, by the wall clock.
+    pub recorded: Option<SystemTime>,
+    /// The pictures come from the built-in devices, not from a real camera.
+    pub synthetic: bool,
+}
+
+/// One track of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum TrackFormat {
+    /// Pictures.
+    Video(VideoFormat),
+    /// Sound.
+    Audio(AudioFormat),
+}
+
+/// The format of a video track: what the driver answered, and the track's label.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct VideoFormat {
+    /// The format.
+    pub fourcc: Fourcc,
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// The nominal rate, where it is known. Frames are stored with the times they have.
+    pub frame_rate: Option<FrameRate>,
+    /// Where the planes lie, with the driver's strides; `None` for a compressed format.
+    pub layout: Option<Layout>,
+    /// What the samples stand for.
+    pub colorimetry: Colorimetry,
+    /// The device's label.
+    pub label: String,
+}
+
+/// The format of an audio track: interleaved PCM, little-endian.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AudioFormat {
+    /// Frames per second.
+    pub sample_rate: u32,
+    /// Samples in a frame.
+    pub channel_count: u32,
+    /// Bits in a sample: 8 (unsigned), 16, 24 (in three bytes) or 32.
+    pub sample_size: u32,
+    /// IEEE floating point in place of integers.
+    pub float: bool,
+    /// The device's label.
+    pub label: String,
+}
+
+/// One video frame on its way into a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrameData<'a> {
+    /// When it was taken: CLOCK_MONOTONIC, in nanoseconds. The first frame of a file is its time zero.
+    pub timestamp_ns: u64,
+    /// The bytes the driver filled of each memory plane.
+    pub memories: &'a [&'a [u8]],
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Summary {
+    /// Where to; `None` for stdout.
+    pub path: Option<PathBuf>,
+    /// Video frames, of all tracks.
+    pub frames: u64,
+    /// Bytes, the file's own structure included.
+    pub bytes: u64,
+    /// From the first frame to the end of the last, in nanoseconds. In a file without times, by the nominal rate.
+    pub duration_ns: u64,
+}
+
+/// The one video track of a file that holds nothing else; what such a file is called is `kind`.
+pub(super) fn only_video<'a>(tracks: &'a [TrackFormat], kind: &str) -> Result<&'a VideoFormat> {
+    match tracks {
+        [TrackFormat::Video(format)] => Ok(format),
+        _ => Err(Error::new(ErrorName::NotSupportedError, format!("{kind} holds one video track and nothing else"))
+            .with_remedy("record to a .mkv file, or ask for video alone")),
+    }
+}
+
+/// A format that a kind of file cannot hold; `takes` is what can be done instead.
+pub(super) fn cannot_hold(kind: &str, format: &VideoFormat, takes: &str) -> Error {
+    Error::new(ErrorName::NotSupportedError, format!("{kind} cannot hold {} frames", format.fourcc)).with_remedy(takes)
+}

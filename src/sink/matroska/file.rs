@@ -1,0 +1,92 @@
+//! A recording as a Matroska file: frames from their planes into blocks.
+
+use std::io::{self, Write};
+
+use super::MatroskaWriter;
+use super::codec::video_codec;
+use crate::error::Result;
+use crate::format::layout::Layout;
+use crate::sink::container::{FrameData, Metadata, TrackFormat, VideoFormat};
+use crate::sink::output::{Output, WriteResult};
+use crate::sink::packing::tight_planes;
+
+/// A Matroska file that takes frames as capture has them.
+pub(in crate::sink) struct MatroskaFile {
+    writer: MatroskaWriter<Output>,
+    tracks: Vec<Packing>,
+    /// Frames with padded rows, repacked.
+    scratch: Vec<u8>,
+}
+
+/// How a track's frames become the bytes of a block.
+enum Packing {
+    /// As they are.
+    Whole,
+    /// These planes, without padding.
+    Planes(Layout, &'static [usize]),
+}
+
+impl Packing {
+    fn video(format: &VideoFormat) -> Result<Self> {
+        let codec = video_codec(format)?;
+        Ok(match format.layout {
+            Some(layout) if codec.raw.is_some() => Self::Planes(layout, codec.planes),
+            _ => Self::Whole,
+        })
+    }
+}
+
+/// Whether the tracks can be stored, before a file is touched.
+pub(in crate::sink) fn check(tracks: &[TrackFormat]) -> Result<()> {
+    tracks.iter().try_for_each(|track| match track {
+        TrackFormat::Video(format) => video_codec(format).map(drop),
+        TrackFormat::Audio(_) => Ok(()),
+    })
+}
+
+impl MatroskaFile {
+    /// The file's header, written.
+    pub fn begin(output: Output, tracks: &[TrackFormat], metadata: &Metadata) -> WriteResult<Self> {
+        let mut writer =
+            if output.is_seekable() { MatroskaWriter::seekable(output) } else { MatroskaWriter::new(output) };
+        let mut packings = Vec::with_capacity(tracks.len());
+        for track in tracks {
+            packings.push(match track {
+                TrackFormat::Video(format) => {
+                    writer.add_video(format)?;
+                    Packing::video(format)?
+                }
+                TrackFormat::Audio(format) => {
+                    writer.add_audio(format);
+                    Packing::Whole
+                }
+            });
+        }
+        writer.write_header(metadata)?;
+        Ok(Self { writer, tracks: packings, scratch: Vec::new() })
+    }
+
+    /// One frame. Every frame of an uncompressed format or of MJPEG is a key frame.
+    pub fn video(&mut self, track: usize, frame: &FrameData<'_>) -> WriteResult<()> {
+        match self.tracks.get(track) {
+            Some(Packing::Planes(layout, order)) => {
+                let pieces = tight_planes(layout, frame.memories, order, &mut self.scratch)?;
+                self.writer.write(track, frame.timestamp_ns, true, &pieces[..order.len()])?;
+            }
+            _ => self.writer.write(track, frame.timestamp_ns, true, frame.memories)?,
+        }
+        Ok(())
+    }
+
+    /// Samples.
+    pub fn audio(&mut self, track: usize, timestamp_ns: u64, samples: &[u8]) -> WriteResult<()> {
+        Ok(self.writer.write(track, timestamp_ns, true, &[samples])?)
+    }
+
+    /// The bytes written and the duration in nanoseconds.
+    pub fn finish(self) -> io::Result<(u64, u64)> {
+        let (mut output, bytes, duration_ns) = self.writer.finish()?;
+        output.flush()?;
+        Ok((bytes, duration_ns))
+    }
+}
