@@ -19,4 +19,13 @@ mod pixels;
 #[cfg(feature = "record")]
 mod raw;
 #[cfg(feature = "record")]
+mod recorder;
+#[cfg(feature = "picture")]
+mod snapshot;
+#[cfg(feature = "record")]
 mod y4m;
+
+#[cfg(feature = "record")]
+pub use recorder::{Recorder, RecordingProgress};
+#[cfg(feature = "picture")]
+pub use snapshot::Snapshot;
