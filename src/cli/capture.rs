@@ -75,9 +75,8 @@ pub(super) fn run(arguments: &CaptureArguments) -> std::result::Result<ExitCode,
 
 fn watch_signals(events: &Sender<Event>) -> Result<()> {
     let events = events.clone();
-    signals::watch(move |signal| drop(events.send(Event::Signal(signal)))).map_err(|error| {
-        Error::new(ErrorName::AbortError, format!("cannot watch for signals: {error}"))
-    })
+    signals::watch(move |signal| drop(events.send(Event::Signal(signal))))
+        .map_err(|error| Error::new(ErrorName::AbortError, format!("cannot watch for signals: {error}")))
 }
 
 /// Waits for whatever comes first, moving the progress bar where there is one.

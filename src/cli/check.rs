@@ -77,7 +77,8 @@ fn microphone(devices: &[MediaDeviceInfo]) -> Finding {
     let finding = |ok, message, remedy| Finding { name: "microphone", ok, message, remedy };
     let of_kind = || devices.iter().filter(|device| device.kind == MediaDeviceKind::AudioInput);
     if let Some(device) = of_kind().find(|device| device.unusable.is_none()) {
-        let message = format!("{} ({}); this version lists microphones and does not record them yet", device.label, device.path);
+        let message =
+            format!("{} ({}); this version lists microphones and does not record them yet", device.label, device.path);
         return finding(true, message, None);
     }
     let refused = of_kind().filter_map(|device| device.unusable.as_ref());

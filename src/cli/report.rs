@@ -114,7 +114,8 @@ impl Report {
         for consumer in &self.consumers {
             row(&consumer.name, consumed(consumer));
         }
-        let measured = source.measured_frame_rate().map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.2} fps"));
+        let measured =
+            source.measured_frame_rate().map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.2} fps"));
         row("measured rate", measured);
         if let Some(age) = self.consumers.iter().find_map(ages) {
             row("frame age", age);

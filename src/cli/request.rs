@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use super::Failure;
 use super::args::{Common, ProfileArgument, Request, Synthetic};
 use super::print;
-use crate::constraints::{ConstrainDouble, ConstrainString, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints};
+use crate::constraints::{
+    ConstrainDouble, ConstrainString, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints,
+};
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::{Profile, ResolveOptions};
@@ -69,18 +71,9 @@ pub(super) fn constraints(
 }
 
 fn video_flags(request: &Request) -> bool {
-    let sizes = [
-        request.width,
-        request.height,
-        request.max_width,
-        request.max_height,
-        request.min_width,
-        request.min_height,
-    ];
-    sizes.iter().any(Option::is_some)
-        || request.fps.is_some()
-        || request.fourcc.is_some()
-        || request.device.is_some()
+    let sizes =
+        [request.width, request.height, request.max_width, request.max_height, request.min_width, request.min_height];
+    sizes.iter().any(Option::is_some) || request.fps.is_some() || request.fourcc.is_some() || request.device.is_some()
 }
 
 fn video_constraints(request: &Request, devices: &[MediaDeviceInfo]) -> Result<MediaTrackConstraints> {

@@ -15,8 +15,7 @@ pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
     if arguments.immediate {
         snapshot = snapshot.immediate();
     }
-    let devices = request::devices(&arguments.common)
-        .with_resolve_options(request::options(&arguments.request, false));
+    let devices = request::devices(&arguments.common).with_resolve_options(request::options(&arguments.request, false));
     let stream = request::stream(&devices, &arguments.request, arguments.wait)?;
     let Some(track) = stream.video_tracks().first().cloned() else {
         return Err(Error::new(ErrorName::NotFoundError, "the stream has no camera").into());

@@ -55,3 +55,14 @@ pub fn resolve(_c: &MediaStreamConstraints, d: &[MediaDeviceInfo], _o: &ResolveO
         .collect();
     Ok(Resolution { video: c.first().cloned(), audio: None, why: vec![], video_candidates: c })
 }
+
+impl MediaStreamConstraints {
+    /// x
+    pub fn check_requested(&self) -> Result<()> {
+        Ok(())
+    }
+    /// x
+    pub fn video_violation(&self, _s: &VideoSettings) -> Option<String> {
+        None
+    }
+}

@@ -1,5 +1,6 @@
 //! How YCbCr numbers stand for colours: V4L2's colour space words brought to what a consumer needs.
 
+use crate::capture::VideoFormat;
 use crate::format::Fourcc;
 
 /// The matrix between YCbCr and R'G'B', named after its standard.
@@ -86,6 +87,13 @@ impl Colorimetry {
             _ => colorspace == COLORSPACE_JPEG || !is_ycbcr(fourcc),
         };
         Self { matrix, full_range }
+    }
+}
+
+impl From<&VideoFormat> for Colorimetry {
+    fn from(format: &VideoFormat) -> Self {
+        let [colorspace, ycbcr_enc, quantization, _] = format.colour_numbers();
+        Self::from_v4l2(format.fourcc, format.height, colorspace, ycbcr_enc, quantization)
     }
 }
 

@@ -78,6 +78,11 @@ impl Container {
         Ok(Self { path: path.to_owned(), format, metadata, frames: 0, file: State::New })
     }
 
+    /// What the file will say about itself. Before [`Container::begin`].
+    pub fn set_metadata(&mut self, metadata: Metadata) {
+        self.metadata = metadata;
+    }
+
     /// The kind of file.
     pub fn format(&self) -> FileFormat {
         self.format
