@@ -25,7 +25,8 @@ const STOP_WAIT: Duration = Duration::from_millis(100);
 pub(crate) struct CameraRequest {
     /// The node; empty for the built-in camera.
     pub(crate) path: String,
-    pub(crate) fourcc: Fourcc,
+    /// The pixel format to ask for; `None` leaves the driver's.
+    pub(crate) fourcc: Option<Fourcc>,
     pub(crate) width: u32,
     pub(crate) height: u32,
     /// The rate to ask for; `None` leaves the driver's.

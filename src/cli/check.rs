@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::args::CheckArguments;
 use super::{Failure, print, report, request};
-use crate::constraints::{MediaStreamConstraints, MediaTrackConstraints};
+use crate::constraints::MediaStreamConstraints;
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
 use crate::resolve::{ResolveOptions, resolve};
 
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
 
 /// Whether `{video: true}` would get a camera, and which.
 fn camera(devices: &[MediaDeviceInfo]) -> Finding {
-    let constraints = MediaStreamConstraints::new().with_video(MediaTrackConstraints::new());
+    let constraints = MediaStreamConstraints::new().video(true);
     let finding = |ok, message, remedy| Finding { name: "camera", ok, message, remedy };
     match resolve(&constraints, devices, &ResolveOptions::new()) {
         Ok(resolution) => {

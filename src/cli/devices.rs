@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &DevicesArguments) -> Result<ExitCode, Failure> {
 
 fn listing(devices: &[MediaDeviceInfo], all: bool) -> String {
     let mut out = String::new();
-    let usable = |kind| devices.iter().filter(move |device| device.kind == kind && device.unusable.is_none());
+    let usable = |kind| devices.iter().filter(move |device| device.kind == kind && device.is_capturable());
     for (kind, title) in [(MediaDeviceKind::VideoInput, "Cameras"), (MediaDeviceKind::AudioInput, "Microphones")] {
         let mut of_kind = usable(kind).peekable();
         if of_kind.peek().is_none() {
@@ -38,7 +38,7 @@ fn listing(devices: &[MediaDeviceInfo], all: bool) -> String {
         }
         out.push('\n');
     }
-    let unusable: Vec<_> = devices.iter().filter(|device| device.unusable.is_some()).collect();
+    let unusable: Vec<_> = devices.iter().filter(|device| !device.is_capturable()).collect();
     if !unusable.is_empty() {
         out.push_str("Not usable\n");
     }

@@ -18,7 +18,8 @@ pub(super) fn mode(video: &VideoSettings) -> String {
         Some(native) if Some(native) != video.frame_rate => format!(" (of the camera's {native})"),
         _ => String::new(),
     };
-    format!("{} {}x{}  {rate}{native}", video.fourcc, video.width, video.height)
+    let fourcc = video.fourcc.map_or_else(|| "the driver's format".to_owned(), |fourcc| fourcc.to_string());
+    format!("{fourcc} {}x{}  {rate}{native}", video.width, video.height)
 }
 
 /// A sound format in a line.
@@ -69,7 +70,7 @@ impl Report {
             "video": {
                 "settings": video_value(&self.settings),
                 "delivered": {
-                    "fourcc": self.settings.fourcc.to_string(),
+                    "fourcc": self.settings.fourcc.map(|fourcc| fourcc.to_string()),
                     "width": self.settings.width,
                     "height": self.settings.height,
                     "frameRate": rate,

@@ -40,7 +40,7 @@ pub(super) fn options(request: &Request, recording: bool) -> ResolveOptions {
         ProfileArgument::Libjingle => Profile::Libjingle,
         ProfileArgument::W3c => Profile::W3c,
     });
-    ResolveOptions::new().with_profile(profile).with_recording(recording)
+    ResolveOptions::new().profile(profile).recording(recording)
 }
 
 /// The constraints: as JSON, or from flags; a camera where nothing is said. `devices` are those that `--device` and
@@ -58,14 +58,14 @@ pub(super) fn constraints(
     let wants_video = request.video || !wants_audio || video_flags(request);
     let mut constraints = MediaStreamConstraints::new();
     if wants_video {
-        constraints = constraints.with_video(video_constraints(request, &devices)?);
+        constraints = constraints.video(video_constraints(request, &devices)?);
     }
     if wants_audio {
         let mut audio = MediaTrackConstraints::new();
         if let Some(name) = &request.microphone {
-            audio = audio.with_device_id(named_device(&devices, MediaDeviceKind::AudioInput, name)?);
+            audio = audio.device_id(named_device(&devices, MediaDeviceKind::AudioInput, name)?);
         }
-        constraints = constraints.with_audio(audio);
+        constraints = constraints.audio(audio);
     }
     Ok(constraints)
 }
@@ -78,24 +78,41 @@ fn video_flags(request: &Request) -> bool {
 
 fn video_constraints(request: &Request, devices: &[MediaDeviceInfo]) -> Result<MediaTrackConstraints> {
     let mut video = MediaTrackConstraints::new();
-    let length = |ideal, min, max| ConstrainULong { ideal, min, max, ..ConstrainULong::default() };
-    let width = length(request.width, request.min_width, request.max_width);
-    let height = length(request.height, request.min_height, request.max_height);
-    video = video.with_width(width).with_height(height);
+    if let Some(width) = length(request.width, request.min_width, request.max_width) {
+        video = video.width(width);
+    }
+    if let Some(height) = length(request.height, request.min_height, request.max_height) {
+        video = video.height(height);
+    }
     if let Some(rate) = request.fps {
-        video = video.with_frame_rate(ConstrainDouble::ideal(rate.as_f64()));
+        video = video.frame_rate(ConstrainDouble::new().ideal(rate.as_f64()));
     }
     if let Some(fourcc) = request.fourcc {
-        video = video.with_pixel_format(ConstrainString::exact([fourcc.to_string()]));
+        video = video.pixel_format(ConstrainDomString::new().exact(fourcc.to_string()));
     }
     if let Some(name) = &request.device {
-        video = video.with_device_id(named_device(devices, MediaDeviceKind::VideoInput, name)?);
+        video = video.device_id(named_device(devices, MediaDeviceKind::VideoInput, name)?);
     }
     Ok(video)
 }
 
+/// A width or a height; `None` where no flag speaks of it.
+fn length(ideal: Option<u32>, min: Option<u32>, max: Option<u32>) -> Option<ConstrainULong> {
+    let mut length = ConstrainULong::new();
+    if let Some(ideal) = ideal {
+        length = length.ideal(ideal);
+    }
+    if let Some(min) = min {
+        length = length.min(min);
+    }
+    if let Some(max) = max {
+        length = length.max(max);
+    }
+    (!length.is_empty()).then_some(length)
+}
+
 /// The devices that a name means: an id, a path, or part of a label.
-fn named_device(devices: &[MediaDeviceInfo], kind: MediaDeviceKind, name: &str) -> Result<ConstrainString> {
+fn named_device(devices: &[MediaDeviceInfo], kind: MediaDeviceKind, name: &str) -> Result<ConstrainDomString> {
     let of_kind = || devices.iter().filter(|device| device.kind == kind);
     let exact: Vec<_> = of_kind().filter(|device| device.device_id == name || device.path == name).collect();
     let found = if exact.is_empty() {
@@ -113,10 +130,10 @@ fn named_device(devices: &[MediaDeviceInfo], kind: MediaDeviceKind, name: &str) 
         .map(|device| device.device_id.clone())
         .collect();
     match (usable.is_empty(), found.first()) {
-        (false, _) => Ok(ConstrainString::exact(usable)),
+        (false, _) => Ok(usable.into_iter().fold(ConstrainDomString::new(), ConstrainDomString::exact)),
         (true, Some(device)) => Err(refused(device)),
         // No such device: left to the resolver, which knows whether there is any.
-        (true, None) => Ok(ConstrainString::exact([name.to_owned()])),
+        (true, None) => Ok(ConstrainDomString::new().exact(name)),
     }
 }
 

@@ -105,7 +105,7 @@ impl MediaDevices {
             if let Some(device) = devices.iter_mut().find(|device| device.device_id == settings.device_id) {
                 let rates = settings.native_frame_rate.map_or(FrameRates::Unknown, |rate| FrameRates::List(vec![rate]));
                 let (width, height) = (Span::Fixed(settings.width), Span::Fixed(settings.height));
-                device.modes = vec![VideoMode::new(settings.fourcc, width, height, rates)];
+                device.modes = settings.fourcc.map(|fourcc| VideoMode::new(fourcc, width, height, rates)).into_iter().collect();
                 device.busy = false;
                 device.unusable = None;
             }
@@ -193,7 +193,7 @@ impl Default for MediaDevices {
 /// The settings that the driver's answer makes of what was wanted.
 fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoSettings {
     let mut settings = wanted.clone();
-    settings.fourcc = format.fourcc;
+    settings.fourcc = Some(format.fourcc);
     settings.width = format.width;
     settings.height = format.height;
     settings.native_frame_rate = format.frame_rate;
@@ -211,8 +211,8 @@ fn judge(wanted: &VideoSettings, constraints: &MediaStreamConstraints, format: &
     let Some(constraint) = constraints.video_violation(&settings) else { return Ok(()) };
     let rate = settings.frame_rate.map_or_else(|| "an unknown rate".to_owned(), |rate| format!("{rate} fps"));
     let message = format!(
-        "{} was asked for {} {}x{} and gives {} {}x{} at {rate}, which the required {constraint} does not allow",
-        wanted.label, wanted.fourcc, wanted.width, wanted.height, settings.fourcc, settings.width, settings.height,
+        "{} was asked for {}x{} and gives {} {}x{} at {rate}, which the required {constraint} does not allow",
+        wanted.label, wanted.width, wanted.height, format.fourcc, settings.width, settings.height,
     );
     Err(Error::new(ErrorName::OverconstrainedError, message)
         .with_constraint(constraint)

@@ -46,7 +46,10 @@ impl Navigator {
         success: impl FnOnce(LocalMediaStream) + Send + 'static,
         error: impl FnOnce(NavigatorUserMediaError) + Send + 'static,
     ) -> Result<()> {
-        constraints.check_requested()?;
+        if !constraints.video.is_requested() && !constraints.audio.is_requested() {
+            return Err(Error::new(ErrorName::TypeError, "neither video nor audio is requested")
+                .with_remedy("ask for video, audio or both"));
+        }
         // A thread for each request: a device that takes its time delays no other callback.
         let work = move || {
             let outcome = devices.get_user_media(&constraints);

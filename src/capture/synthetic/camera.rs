@@ -15,7 +15,7 @@ use crate::capture::source::{CameraRequest, CapturedFrame, FrameInfo, Outlet};
 use crate::capture::statistics::{SourceCounters, add};
 use crate::capture::timeline::{Timeline, TimestampSource};
 use crate::error::{Error, ErrorName, Result};
-use crate::format::FrameRate;
+use crate::format::{Fourcc, FrameRate};
 use crate::seam::{MAX_PLANES, PixelFormat, PlaneFormat};
 
 /// As many buffers as a driver would have, the two it never gives away included.
@@ -50,7 +50,7 @@ impl SyntheticCamera {
         counters: Arc<SourceCounters>,
         outlet: Arc<dyn Outlet>,
     ) -> Result<Self> {
-        let (fourcc, width, height) = (request.fourcc, request.width, request.height);
+        let (fourcc, width, height) = (request.fourcc.unwrap_or(Fourcc::YUYV), request.width, request.height);
         let refused = || {
             let message = format!("the synthetic camera does not offer {fourcc} {width}x{height}");
             Error::new(ErrorName::OverconstrainedError, message).with_constraint("")

@@ -84,7 +84,16 @@ impl V4l2Camera {
                 .with_device(&capability.card, path)
                 .with_remedy("list the devices again: node numbers change when devices come and go"));
         };
-        let wanted = PixelFormat::request(request.fourcc, request.width, request.height);
+        let fourcc = match request.fourcc {
+            Some(fourcc) => fourcc,
+            // A camera that lists no formats has one all the same.
+            None => {
+                retry(|| kernel.get_format(fd, kind))
+                    .map_err(|errno| failure(Step::GetFormat, errno, path, loopback))?
+                    .fourcc
+            }
+        };
+        let wanted = PixelFormat::request(fourcc, request.width, request.height);
         let pixels = retry(|| kernel.set_format(fd, kind, &wanted))
             .map_err(|errno| failure(Step::SetFormat, errno, path, loopback))?;
         let frame_rate = set_frame_rate(kernel, fd, kind, request.frame_rate);

@@ -9,13 +9,13 @@ use crate::error::{Error, ErrorName};
 pub(super) enum Step {
     Open,
     QueryCapability,
+    GetFormat,
     SetFormat,
     RequestBuffers,
     QueryBuffer,
     Map,
     QueueBuffer,
     StreamOn,
-    Wait,
 }
 
 impl Step {
@@ -23,13 +23,13 @@ impl Step {
         match self {
             Self::Open => "open",
             Self::QueryCapability => "VIDIOC_QUERYCAP",
+            Self::GetFormat => "VIDIOC_G_FMT",
             Self::SetFormat => "VIDIOC_S_FMT",
             Self::RequestBuffers => "VIDIOC_REQBUFS",
             Self::QueryBuffer => "VIDIOC_QUERYBUF",
             Self::Map => "mmap",
             Self::QueueBuffer => "VIDIOC_QBUF",
             Self::StreamOn => "VIDIOC_STREAMON",
-            Self::Wait => "epoll",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The tests of the lab. To add one: write a function in a file here, name it in that file's `TESTS`.
 
+mod capture;
 mod discovery;
 mod drivers;
 mod loopback;
@@ -17,7 +18,7 @@ pub fn all() -> Vec<LabTest> {
         let harmful = if Place::from_environment() == Ok(Place::Host) { &[] } else { misbehaving::HARMFUL };
         return [misbehaving::HARMLESS, harmful].concat();
     }
-    [drivers::TESTS, discovery::TESTS, webcam::TESTS, loopback::TESTS, sound::TESTS].concat()
+    [drivers::TESTS, discovery::TESTS, capture::TESTS, webcam::TESTS, loopback::TESTS, sound::TESTS].concat()
 }
 
 /// Tests of the harness itself, run on this side.

@@ -1,0 +1,468 @@
+//! Capture from real drivers: the same bytes as v4l2-ctl, every format, held frames, counters and files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use usermedia::constraints::{ConstrainDomString, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints};
+use usermedia::devices::{Span, enumerate_devices};
+use usermedia::{
+    ErrorName, Fourcc, LocalMediaStream, MediaDevices, MediaStreamTrackState, Recorder, SourceStatistics, VideoFrame,
+    get_user_media,
+};
+
+use crate::devices::{
+    Background, eventually, loopback_open, share, succeed, usermedia, v4l2_ctl, vivid_hdmi, vivid_webcam,
+    vivid_webcam_multi_planar,
+};
+use crate::harness::{LabTest, lab_test};
+
+pub const TESTS: &[LabTest] = &[
+    lab_test!(the_command_gives_the_same_bytes_as_v4l2_ctl),
+    lab_test!(every_format_of_the_webcam_streams).timeout_secs(180),
+    lab_test!(every_multi_planar_format_streams).timeout_secs(180),
+    lab_test!(common_formats_stream_at_several_sizes).timeout_secs(120),
+    lab_test!(a_frame_lies_in_the_drivers_mapping),
+    lab_test!(frames_may_be_held_while_others_flow),
+    lab_test!(frames_outlive_the_stream_and_the_device_opens_again),
+    lab_test!(one_camera_serves_many_tracks_from_one_set_of_buffers),
+    lab_test!(three_cameras_share_one_capture_thread),
+    lab_test!(frames_the_driver_drops_are_counted),
+    lab_test!(an_unplugged_camera_ends_its_track_with_the_reason),
+    lab_test!(a_rate_below_the_cameras_own_is_evenly_spaced),
+    lab_test!(a_busy_camera_names_its_holder),
+    lab_test!(an_hdmi_input_streams),
+    lab_test!(a_loopback_delivers_copies_of_what_is_written).timeout_secs(60),
+    lab_test!(a_recording_has_the_frames_and_the_duration_it_says).timeout_secs(60),
+    lab_test!(signals_finish_the_file),
+    lab_test!(a_snapshot_is_a_picture),
+    lab_test!(check_says_that_capture_works),
+];
+
+fn on(node: &Path) -> MediaTrackConstraints {
+    let device = enumerate_devices()
+        .into_iter()
+        .find(|device| Path::new(&device.path) == node)
+        .unwrap_or_else(|| panic!("{} is not listed", node.display()));
+    MediaTrackConstraints::new().device_id(ConstrainDomString::new().exact(device.device_id))
+}
+
+fn exactly(value: u32) -> ConstrainULong {
+    ConstrainULong::new().exact(value)
+}
+
+fn format(code: Fourcc) -> ConstrainDomString {
+    ConstrainDomString::new().exact(code.to_string())
+}
+
+#[track_caller]
+fn open(track: MediaTrackConstraints) -> LocalMediaStream {
+    get_user_media(&MediaStreamConstraints::new().video(track)).unwrap_or_else(|error| panic!("{error}: {error:?}"))
+}
+
+/// The sums of the counters, which hold when nothing is on its way.
+#[track_caller]
+fn check_sums(source: &SourceStatistics) {
+    assert_eq!(source.expected, source.captured + source.lost_in_driver, "{source:?}");
+    let told = source.accepted + source.error + source.short + source.bad_jpeg + source.duplicate + source.starved;
+    assert_eq!(source.captured, told, "{source:?}");
+}
+
+/// No text over the picture, which tells the time, and no motion: every frame is the same.
+fn still_picture(node: &Path) {
+    succeed(&mut v4l2_ctl(node, &["--set-ctrl=osd_text_mode=2"]));
+}
+
+fn the_command_gives_the_same_bytes_as_v4l2_ctl() {
+    let camera = vivid_webcam();
+    still_picture(&camera);
+    let theirs = "/tmp/theirs.raw";
+    succeed(&mut v4l2_ctl(
+        &camera,
+        &[
+            "--set-fmt-video=width=640,height=480,pixelformat=YUYV",
+            "--set-parm=30",
+            "--stream-mmap",
+            "--stream-count=60",
+            &format!("--stream-to={theirs}"),
+        ],
+    ));
+    let ours = succeed(
+        usermedia()
+            .args(["capture", "--width", "640", "--height", "480", "--fourcc", "YUYV", "--fps", "30"])
+            .args(["--frames", "60", "-o", "-", "--device"])
+            .arg(&camera),
+    );
+    let theirs = fs::read(theirs).unwrap();
+    assert_eq!(ours.stdout.len(), 60 * 640 * 480 * 2);
+    assert_eq!(theirs.len(), ours.stdout.len());
+    assert!(theirs == ours.stdout, "the bytes differ");
+    assert!(ours.stdout.iter().collect::<BTreeSet<_>>().len() > 4, "a picture, not a blank");
+}
+
+/// Streams each format the camera lists, in the first size it lists it in, and checks what the frames say.
+fn every_format(camera: &Path) -> usize {
+    let device = enumerate_devices().into_iter().find(|device| Path::new(&device.path) == camera).unwrap();
+    let mut seen = BTreeSet::new();
+    let mut failures = Vec::new();
+    for mode in &device.modes {
+        let (Span::Fixed(width), Span::Fixed(height)) = (mode.width, mode.height) else { continue };
+        if !seen.insert(mode.fourcc) {
+            continue;
+        }
+        let track = on(camera).pixel_format(format(mode.fourcc)).width(exactly(width)).height(exactly(height));
+        if let Err(reason) = one_frame(track, mode.fourcc, width, height) {
+            failures.push(format!("{} {width}x{height}: {reason}", mode.fourcc));
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} formats:\n{}", failures.len(), seen.len(), failures.join("\n"));
+    seen.len()
+}
+
+fn one_frame(track: MediaTrackConstraints, code: Fourcc, width: u32, height: u32) -> Result<(), String> {
+    let stream = get_user_media(&MediaStreamConstraints::new().video(track)).map_err(|error| error.to_string())?;
+    let camera = &stream.video_tracks()[0];
+    let frame = camera.processor(1).next().ok_or("the track ended")?.map_err(|error| error.to_string())?;
+    if (frame.fourcc(), frame.width(), frame.height()) != (code, width, height) {
+        return Err(format!("got {frame:?}"));
+    }
+    for memory in 0..frame.memory_count() {
+        let bytes = frame.memory(memory).ok_or("a memory plane is missing")?;
+        if bytes.is_empty() {
+            return Err(format!("memory plane {memory} is empty"));
+        }
+    }
+    for plane in 0..frame.plane_count() {
+        let plane = frame.plane(plane).ok_or("a colour plane is missing")?;
+        if plane.data.len() + plane.stride < plane.stride * plane.rows + 1 {
+            return Err(format!("{} bytes for {} rows of {}", plane.data.len(), plane.rows, plane.stride));
+        }
+    }
+    stream.stop();
+    let source = camera.statistics();
+    check_sums(&source);
+    if source.short + source.error > 0 { Err(format!("{source:?}")) } else { Ok(()) }
+}
+
+fn every_format_of_the_webcam_streams() {
+    let formats = every_format(&vivid_webcam());
+    assert!(formats > 60, "vivid has some 90 formats, not {formats}");
+}
+
+fn every_multi_planar_format_streams() {
+    let formats = every_format(&vivid_webcam_multi_planar());
+    assert!(formats > 60, "vivid has some 90 formats, not {formats}");
+}
+
+fn common_formats_stream_at_several_sizes() {
+    let camera = vivid_webcam();
+    for code in [Fourcc::YUYV, Fourcc::NV12, Fourcc::YU12, Fourcc(*b"RGB3"), Fourcc(*b"GREY")] {
+        for (width, height) in [(320, 180), (640, 480), (1280, 720)] {
+            let track = on(&camera).pixel_format(format(code)).width(exactly(width)).height(exactly(height));
+            one_frame(track, code, width, height).unwrap_or_else(|reason| panic!("{code} {width}x{height}: {reason}"));
+        }
+    }
+}
+
+fn vga(node: &Path) -> MediaTrackConstraints {
+    on(node).pixel_format(format(Fourcc::YUYV)).width(exactly(640)).height(exactly(480)).frame_rate(30.0)
+}
+
+#[track_caller]
+fn next(processor: &mut usermedia::MediaStreamTrackProcessor) -> VideoFrame {
+    processor.next().expect("the track goes on").unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn a_frame_lies_in_the_drivers_mapping() {
+    let stream = open(vga(&vivid_webcam()));
+    let track = &stream.video_tracks()[0];
+    let frame = next(&mut track.processor(1));
+    let range = frame.address_range(0).unwrap();
+    let data = frame.plane(0).unwrap().data;
+    assert!(range.contains(&(data.as_ptr() as usize)) && data.as_ptr() as usize + data.len() <= range.end);
+    assert!(!frame.is_copied());
+    // The mapping is of the video node, as the kernel tells it.
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let line = maps.lines().find(|line| line.starts_with(&format!("{:x}-", range.start))).unwrap_or_default();
+    assert!(line.contains(&*vivid_webcam().to_string_lossy()), "{line:?}");
+}
+
+fn frames_may_be_held_while_others_flow() {
+    let devices = MediaDevices::new().with_buffers(Some(8));
+    let stream = devices.get_user_media(&MediaStreamConstraints::new().video(vga(&vivid_webcam()))).unwrap();
+    let track = &stream.video_tracks()[0];
+    let mut holder = track.processor(4);
+    let held: Vec<_> = (0..4).map(|_| next(&mut holder)).collect();
+    let contents: Vec<_> = held.iter().map(|frame| frame.memory(0).unwrap().to_vec()).collect();
+    let mut other = track.processor(2);
+    let sequences: Vec<_> = (0..30).map(|_| next(&mut other).sequence()).collect();
+    assert!(sequences.windows(2).all(|pair| pair[0] < pair[1]));
+    assert!(held.iter().zip(&contents).all(|(frame, bytes)| frame.memory(0) == Some(bytes)), "a held frame changed");
+    let distinct: BTreeSet<_> = held.iter().map(|frame| frame.address_range(0).unwrap().start).collect();
+    assert_eq!(distinct.len(), 4);
+    let statistics = other.statistics();
+    assert_eq!(statistics.accepted, statistics.delivered + statistics.behind + statistics.holding + statistics.queued);
+    drop(held);
+    stream.stop();
+    check_sums(&track.statistics());
+}
+
+fn frames_outlive_the_stream_and_the_device_opens_again() {
+    let camera = vivid_webcam();
+    still_picture(&camera);
+    let stream = open(vga(&camera));
+    let track = stream.video_tracks()[0].clone();
+    let other = usermedia::VideoTrack::clone(&track);
+    let mut processor = track.processor(2);
+    let (first, second) = (next(&mut processor), next(&mut processor));
+    let bytes = first.memory(0).unwrap().to_vec();
+    let begun = Instant::now();
+    track.stop();
+    assert_eq!(other.ready_state(), MediaStreamTrackState::Live, "the other track goes on");
+    drop(second);
+    next(&mut other.processor(1));
+    other.stop();
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    // The device is free for others although a frame is held: in another size, too.
+    succeed(&mut v4l2_ctl(
+        &camera,
+        &["--set-fmt-video=width=320,height=180,pixelformat=NV12", "--stream-mmap", "--stream-count=2", "--silent"],
+    ));
+    let again = open(vga(&camera));
+    next(&mut again.video_tracks()[0].processor(1));
+    assert_eq!(first.memory(0), Some(&*bytes), "a frame outlives its stream");
+    drop(stream);
+    drop(first);
+    next(&mut again.video_tracks()[0].processor(1));
+}
+
+fn descriptors_of(node: &Path) -> usize {
+    let links = fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    links.filter(|target| target == node).count()
+}
+
+fn one_camera_serves_many_tracks_from_one_set_of_buffers() {
+    let camera = vivid_webcam();
+    let first = open(vga(&camera));
+    let second = open(on(&camera));
+    assert_eq!(descriptors_of(&camera), 1);
+    let settings = second.video_tracks()[0].settings().clone();
+    assert_eq!((settings.width, settings.height), (640, 480), "the mode it runs in is the one there is");
+    let other_size = MediaStreamConstraints::new().video(on(&camera).width(exactly(1280)));
+    assert_eq!(get_user_media(&other_size).unwrap_err().name(), ErrorName::OverconstrainedError);
+    let (mut one, mut two) = (first.video_tracks()[0].processor(4), second.video_tracks()[0].processor(4));
+    let one: BTreeSet<_> = (0..10).map(|_| next(&mut one).address_range(0).unwrap().start).collect();
+    let two: BTreeSet<_> = (0..10).map(|_| next(&mut two).address_range(0).unwrap().start).collect();
+    assert!(!one.is_disjoint(&two));
+    first.stop();
+    next(&mut second.video_tracks()[0].processor(1));
+    second.stop();
+    assert_eq!(descriptors_of(&camera), 0, "the last track closed it");
+}
+
+fn threads() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let mut names: Vec<_> =
+        tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok()).map(|name| name.trim_end().into());
+    let mut all: Vec<String> = names.by_ref().collect();
+    all.sort();
+    all
+}
+
+fn three_cameras_share_one_capture_thread() {
+    let before = threads().len();
+    let nodes = [vivid_webcam(), vivid_webcam_multi_planar(), vivid_hdmi()];
+    let streams: Vec<_> = nodes.iter().map(|node| open(on(node))).collect();
+    let tracks: Vec<_> = streams.iter().map(|stream| stream.video_tracks()[0].clone()).collect();
+    let (frames, got) = std::sync::mpsc::channel();
+    for (index, track) in tracks.iter().enumerate() {
+        let frames = frames.clone();
+        track.on_frame(move |_| {
+            let _ = frames.send((index, std::thread::current().id()));
+        });
+    }
+    let mut from = [0; 3];
+    let mut ids = BTreeSet::new();
+    while from.iter().any(|&count| count < 5) {
+        let (index, id) = got.recv_timeout(Duration::from_secs(5)).expect("frames from every camera");
+        from[index] += 1;
+        ids.insert(format!("{id:?}"));
+    }
+    assert_eq!(ids.len(), 1, "one capture thread");
+    let ours: Vec<_> = threads().into_iter().filter(|name| name.starts_with("usermedia")).collect();
+    assert_eq!(ours, ["usermedia-contr", "usermedia-dispa", "usermedia-react"]);
+    streams.iter().for_each(LocalMediaStream::stop);
+    drop((streams, tracks));
+    eventually("the threads gone", || (threads().len() == before).then_some(()));
+}
+
+fn frames_the_driver_drops_are_counted() {
+    let camera = vivid_webcam();
+    succeed(&mut v4l2_ctl(&camera, &["--set-ctrl=percentage_of_dropped_buffers=30"]));
+    let stream = open(vga(&camera));
+    let track = &stream.video_tracks()[0];
+    let mut processor = track.processor(8);
+    for _ in 0..40 {
+        next(&mut processor);
+    }
+    succeed(&mut v4l2_ctl(&camera, &["--set-ctrl=percentage_of_dropped_buffers=0"]));
+    stream.stop();
+    let source = track.statistics();
+    check_sums(&source);
+    assert!(source.lost_in_driver >= 4, "a third was dropped: {source:?}");
+}
+
+fn an_unplugged_camera_ends_its_track_with_the_reason() {
+    let camera = vivid_webcam();
+    let stream = open(vga(&camera));
+    let track = &stream.video_tracks()[0];
+    let (ended, told) = std::sync::mpsc::channel();
+    track.on_ended(move |error| drop(ended.send(error)));
+    let mut processor = track.processor(2);
+    next(&mut processor);
+    succeed(&mut v4l2_ctl(&camera, &["--set-ctrl=disconnect=1"]));
+    let error = loop {
+        match processor.next() {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break error,
+            None => panic!("it ended without a reason"),
+        }
+    };
+    assert_eq!((error.name(), error.errno()), (ErrorName::NotReadableError, Some(nix::errno::Errno::ENODEV as i32)));
+    assert!(processor.next().is_none(), "one error, then the end");
+    assert_eq!(told.recv_timeout(Duration::from_secs(2)).unwrap(), Some(error));
+    assert_eq!(track.ready_state(), MediaStreamTrackState::Ended);
+    // vivid comes back with its last user gone.
+    let again = eventually("the camera back", || get_user_media(&MediaStreamConstraints::new().video(vga(&camera))).ok());
+    next(&mut again.video_tracks()[0].processor(1));
+}
+
+fn a_rate_below_the_cameras_own_is_evenly_spaced() {
+    let json = format!(
+        r#"{{"video": {{"mandatory": {{"maxFrameRate": 7, "minWidth": 640, "maxWidth": 640, "sourceId": "{}"}}}}}}"#,
+        enumerate_devices().into_iter().find(|d| Path::new(&d.path) == vivid_webcam()).unwrap().device_id,
+    );
+    let stream = get_user_media(&MediaStreamConstraints::from_json(&json).unwrap()).unwrap();
+    let track = &stream.video_tracks()[0];
+    let native = track.settings().native_frame_rate.unwrap().as_f64();
+    assert_eq!(track.settings().frame_rate.unwrap().to_string(), "7/1");
+    assert!(native > 7.0);
+    let mut processor = track.processor(8);
+    let sequences: Vec<_> = (0..15).map(|_| next(&mut processor).sequence()).collect();
+    let (least, most) = ((native / 7.0).floor() as u64, (native / 7.0).ceil() as u64 + 1);
+    for pair in sequences.windows(2) {
+        assert!((least..=most).contains(&(pair[1] - pair[0])), "{sequences:?} of {native}");
+    }
+}
+
+fn a_busy_camera_names_its_holder() {
+    let camera = vivid_webcam();
+    let mut other = v4l2_ctl(&camera, &["--stream-mmap", "--stream-count=1000"]);
+    let _other = Background::start(other.stdout(Stdio::null()).stderr(Stdio::null()));
+    let error = eventually("the camera busy", || get_user_media(&MediaStreamConstraints::new().video(vga(&camera))).err());
+    assert_eq!(error.name(), ErrorName::NotReadableError);
+    assert_eq!(error.holder().map(|holder| holder.process.as_str()), Some("v4l2-ctl"), "{error:?}");
+    assert!(error.message().contains("v4l2-ctl"), "{error}");
+}
+
+fn an_hdmi_input_streams() {
+    let stream = open(on(&vivid_hdmi()));
+    let track = &stream.video_tracks()[0];
+    let mut processor = track.processor(4);
+    for _ in 0..5 {
+        next(&mut processor);
+    }
+    stream.stop();
+    check_sums(&track.statistics());
+}
+
+fn a_loopback_delivers_copies_of_what_is_written() {
+    let loopback = loopback_open();
+    // FFmpeg's test pattern, as a program a user would feed a loopback with.
+    let mut writer = std::process::Command::new("ffmpeg");
+    writer.args(["-loglevel", "error", "-re", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=10"]);
+    writer.args(["-pix_fmt", "yuyv422", "-f", "v4l2"]).arg(&loopback);
+    let _writer = Background::start(writer.stdout(Stdio::null()).stderr(Stdio::null()));
+    let stream = eventually("a writer", || {
+        let stream = get_user_media(&MediaStreamConstraints::new().video(on(&loopback))).ok()?;
+        (stream.video_tracks()[0].settings().width == 320).then_some(stream)
+    });
+    let track = &stream.video_tracks()[0];
+    let mut processor = track.processor(2);
+    for _ in 0..5 {
+        let frame = next(&mut processor);
+        assert!(frame.is_copied(), "another process may write to the buffer");
+        assert_eq!(frame.memory(0).map(<[u8]>::len), Some(320 * 240 * 2));
+    }
+    stream.stop();
+    let source = track.statistics();
+    assert_eq!(source.copied, source.accepted);
+    check_sums(&source);
+}
+
+fn probe(file: &Path, entries: &str) -> String {
+    let output = succeed(
+        std::process::Command::new("ffprobe")
+            .args(["-v", "error", "-count_frames", "-show_entries", entries, "-of", "default=noprint_wrappers=1"])
+            .arg(file),
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn value(text: &str, key: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {key} in {text:?}"))
+}
+
+fn a_recording_has_the_frames_and_the_duration_it_says() {
+    let stream = open(vga(&vivid_webcam()));
+    for name in ["lab.mkv", "lab.y4m"] {
+        let file = share().join(name);
+        let recorder = Recorder::create(&file).unwrap().with_frame_limit(45);
+        let progress = recorder.progress();
+        let outcome = stream.attach(recorder).unwrap().wait();
+        outcome.result.unwrap();
+        assert_eq!(progress.frames(), 45);
+        let told = probe(&file, "stream=nb_read_frames,width,height:format=duration");
+        assert_eq!((value(&told, "nb_read_frames"), value(&told, "width"), value(&told, "height")), (45.0, 640.0, 480.0));
+        let lost = outcome.statistics.behind as f64;
+        let duration = value(&told, "duration");
+        assert!(duration > 1.3 && duration < 1.7 + lost / 30.0 + 1.0, "{name}: {duration} s for 45 frames");
+    }
+}
+
+fn signals_finish_the_file() {
+    let file = share().join("interrupted.mkv");
+    let _ = fs::remove_file(&file);
+    let mut command = usermedia();
+    command.args(["capture", "--json", "--width", "640", "--device"]).arg(vivid_webcam()).arg("-o").arg(&file);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let size = || fs::metadata(&file).map_or(0, |metadata| metadata.len());
+    eventually("a recording that grows", || (size() > 1_000_000).then_some(()));
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["endedBy"], "SIGINT");
+    let frames = document["files"][0]["frames"].as_f64().unwrap();
+    assert!(frames >= 1.0);
+    assert_eq!(value(&probe(&file, "stream=nb_read_frames"), "nb_read_frames"), frames);
+}
+
+fn a_snapshot_is_a_picture() {
+    for name in ["lab.jpg", "lab.png"] {
+        let file = share().join(name);
+        succeed(usermedia().args(["snapshot", "--width", "640", "--device"]).arg(vivid_webcam()).arg("-o").arg(&file));
+        let told = probe(&file, "stream=width,height");
+        assert_eq!((value(&told, "width"), value(&told, "height")), (640.0, 360.0), "{name}");
+    }
+}
+
+fn check_says_that_capture_works() {
+    let output = succeed(usermedia().arg("check"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("ok  camera"), "{text}");
+}
