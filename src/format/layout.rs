@@ -246,6 +246,9 @@ const FORMATS: &[(&[&[u8; 4]], &[Shape])] = &[
 ];
 
 #[cfg(test)]
+mod vivid;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -322,6 +325,26 @@ mod tests {
         }
         assert_eq!(layout(Fourcc::YUYV, 0, 480, &[]), None);
         assert_eq!(layout(Fourcc::YUYV, 640, 0, &[]), None);
+    }
+
+    #[test]
+    fn sizes_are_those_that_a_driver_gives() {
+        for (code, at_640x480, lines, padded, (odd_height, odd)) in vivid::VIVID {
+            let fourcc = Fourcc(**code);
+            let sizeimage = |layout: Layout| {
+                let mut sizes = sizes(&layout);
+                if let Some((_, memory)) = vivid::DATA_OFFSETS.iter().find(|(offset, _)| offset == code) {
+                    sizes[*memory] += vivid::DATA_OFFSET;
+                }
+                sizes
+            };
+            assert_eq!(sizeimage(tight(code, 640, 480)), *at_640x480, "{fourcc} at 640x480");
+            assert_eq!(sizeimage(layout(fourcc, 640, 360, lines).unwrap()), *padded, "{fourcc} in rows of {lines:?}");
+            if *odd_height > 0 {
+                assert_eq!(sizes(&tight(code, 638, *odd_height)), *odd, "{fourcc} at 638x{odd_height}");
+            }
+        }
+        assert_eq!(vivid::VIVID.len(), 93);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(crate) enum Matrix {
     Smpte240m,
 }
 
+#[cfg(feature = "picture")]
 impl Matrix {
     /// The weights of red and blue in luma, Kr and Kb (the kernel's "Detailed Colorspace Descriptions").
     pub const fn weights(self) -> (f64, f64) {

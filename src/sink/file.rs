@@ -59,6 +59,7 @@ pub(crate) struct Container {
     file: State,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a recording has one")]
 enum State {
     /// The tracks are not known yet, and no file is touched.
     New,
@@ -81,11 +82,6 @@ impl Container {
     /// What the file will say about itself. Before [`Container::begin`].
     pub fn set_metadata(&mut self, metadata: Metadata) {
         self.metadata = metadata;
-    }
-
-    /// The kind of file.
-    pub fn format(&self) -> FileFormat {
-        self.format
     }
 
     /// Opens the file and writes what stands before the first frame.
@@ -136,6 +132,7 @@ impl Container {
     /// # Errors
     ///
     /// As [`Container::video`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "sound is not captured yet"))]
     pub fn audio(&mut self, track: usize, timestamp_ns: u64, samples: &[u8]) -> Result<()> {
         match &mut self.file {
             State::Matroska(file) => file.audio(track, timestamp_ns, samples).map_err(|error| error.at(&self.path)),

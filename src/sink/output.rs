@@ -71,12 +71,12 @@ impl Write for Output {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if let Some(syncer) = &self.syncer {
-            if self.last_sync.elapsed() >= SYNC_INTERVAL {
-                self.last_sync = Instant::now();
-                // Full: the last request is still waiting, and will cover this one.
-                let _ = syncer.try_send(());
-            }
+        if let Some(syncer) = &self.syncer
+            && self.last_sync.elapsed() >= SYNC_INTERVAL
+        {
+            self.last_sync = Instant::now();
+            // Full: the last request is still waiting, and will cover this one.
+            let _ = syncer.try_send(());
         }
         Ok(())
     }

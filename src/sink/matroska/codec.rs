@@ -24,8 +24,7 @@ pub(super) fn video_codec(format: &VideoFormat) -> Result<VideoCodec> {
     if format.fourcc.is_jpeg() {
         return Ok(VideoCodec { id: "V_MJPEG", raw: None, planes: &[] });
     }
-    let found = RAW.iter().find(|(codes, ..)| codes.contains(&&format.fourcc.0));
-    match found {
+    match RAW.iter().find(|(codes, ..)| codes.contains(&&format.fourcc.0)) {
         Some((_, raw, planes)) if format.layout.is_some() => {
             Ok(VideoCodec { id: "V_UNCOMPRESSED", raw: Some(**raw), planes })
         }
@@ -48,9 +47,12 @@ const THREE: &[usize] = &[0, 1, 2];
 /// Cr is first in the camera's format, Cb in the file's.
 const SWAPPED: &[usize] = &[0, 2, 1];
 
+/// A row of the table below.
+type RawCodec = (&'static [&'static [u8; 4]], &'static [u8; 4], &'static [usize]);
+
 /// V4L2's codes, the code that FFmpeg's raw decoder knows the same bytes by (libavcodec/raw.c), and the order of the planes.
 /// FFmpeg has no code for NV16, NV24, P010, VYUY and packed 4:4:4, so players have none either.
-const RAW: &[(&[&[u8; 4]], &[u8; 4], &[usize])] = &[
+const RAW: &[RawCodec] = &[
     (&[b"YUYV"], b"YUY2", ONE),
     (&[b"UYVY"], b"UYVY", ONE),
     (&[b"YVYU"], b"YVYU", ONE),

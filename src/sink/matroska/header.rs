@@ -84,6 +84,7 @@ pub(super) fn track_number(index: usize) -> Option<u8> {
 }
 
 /// One track, as far as the file's structure goes.
+#[allow(clippy::large_enum_variant, reason = "a file has few tracks")]
 pub(super) enum Entry {
     Video { format: VideoFormat, codec: VideoCodec },
     Audio(AudioFormat),

@@ -7,6 +7,11 @@
 //! Times are stored in steps of 50 µs. Matroska's usual millisecond would shift frames of a 30 fps camera by up to half a
 //! millisecond; a block counts from its cluster's start in 16 bits, which lets a cluster of one second be divided no finer
 //! than 31 µs.
+//!
+//! It is written by hand, and not with `mkv-element` 0.4, the one library for it, for three reasons found in its source: a
+//! block owns its bytes, so that every frame would be copied; every level of elements is encoded into a buffer of its own;
+//! and a size of 16383, 2097151 and so on comes out as the pattern reserved for "unknown" (`VInt64::encode_size`), which
+//! spoils a file whenever a JPEG happens to be that long. Sizes that are put in later need a fixed width too, which it lacks.
 
 mod codec;
 mod ebml;

@@ -1,15 +1,18 @@
 //! Pictures: a frame of any common format as RGB, as a JPEG or PNG file, and how bright it is.
 
-pub(crate) mod convert;
+mod convert;
 mod encode;
 mod huffman;
 mod jpeg;
 
-pub(crate) use convert::{Rgb8, luma_mean, to_rgb8};
+pub(crate) use convert::luma_mean;
+#[cfg(all(test, feature = "record"))]
+pub(crate) use convert::to_rgb8;
 pub(crate) use encode::{PictureType, encode};
 
 use super::colorimetry::Colorimetry;
 use crate::format::Fourcc;
+#[cfg(test)]
 use crate::format::layout::Layout;
 
 /// One frame, to be looked at: a format, a size and the bytes of each colour plane.
@@ -30,6 +33,7 @@ pub(crate) struct PictureView<'a> {
 
 /// The colour planes of a frame whose memory planes are `memories`, for [`PictureView::planes`]: as many as the layout
 /// has, the rest empty. A plane that lies beyond its memory comes out empty or short, which the conversion refuses.
+#[cfg(test)]
 pub(crate) fn planes<'a>(layout: &Layout, memories: &[&'a [u8]]) -> [(&'a [u8], usize); 4] {
     let mut planes: [(&[u8], usize); 4] = [(&[], 0); 4];
     for (out, plane) in planes.iter_mut().zip(layout.planes()) {
