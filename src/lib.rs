@@ -7,6 +7,7 @@ pub mod error;
 pub mod format;
 #[cfg(feature = "json")]
 mod json;
+pub mod resolve;
 mod seam;
 
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};

@@ -152,7 +152,8 @@ fn w3c_track(value: Value<'_>, path: &Path<'_>) -> Result<MediaTrackConstraints>
         value.elements(&path, "a list of constraint sets", |index, value| {
             let path = path.index(index);
             let mut set = MediaTrackConstraintSet::new();
-            value.members(&path, "a constraint set", |name, value| member(&mut set, &name, value, &path.name(&name)))?;
+            value
+                .members(&path, "a constraint set", |name, value| member(&mut set, &name, value, &path.name(&name)))?;
             // A set that asks for nothing is always met.
             if !set.is_empty() {
                 push(&mut track.advanced, set);
@@ -172,10 +173,9 @@ fn member(set: &mut MediaTrackConstraintSet, name: &str, value: Value<'_>, path:
         }
         (Name::EchoCancellation, _) => Constraint::BooleanOrString(boolean_or_string_constraint(value, path)?),
         (_, Kind::Boolean(exists)) => Constraint::Exists(exists),
-        (
-            Name::Width | Name::Height | Name::SampleRate | Name::SampleSize | Name::ChannelCount,
-            _,
-        ) => Constraint::ULong(number_constraint(value, path, unsigned_long, "a number or {min, max, exact, ideal}")?),
+        (Name::Width | Name::Height | Name::SampleRate | Name::SampleSize | Name::ChannelCount, _) => {
+            Constraint::ULong(number_constraint(value, path, unsigned_long, "a number or {min, max, exact, ideal}")?)
+        }
         (Name::AspectRatio | Name::FrameRate | Name::Latency, _) => {
             Constraint::Double(number_constraint(value, path, double, "a number or {min, max, exact, ideal}")?)
         }
@@ -199,9 +199,7 @@ fn double(value: Value<'_>, path: &Path<'_>) -> Result<f64> {
 fn unsigned_long(value: Value<'_>, path: &Path<'_>) -> Result<u32> {
     match value.kind() {
         // In range after the clamp, and whole after the rounding.
-        Kind::Number(number) if !number.is_nan() => {
-            Ok(number.clamp(0.0, f64::from(u32::MAX)).round_ties_even() as u32)
-        }
+        Kind::Number(number) if !number.is_nan() => Ok(number.clamp(0.0, f64::from(u32::MAX)).round_ties_even() as u32),
         _ => Err(value.unexpected(path, "a number")),
     }
 }
