@@ -305,6 +305,11 @@ impl<'de, F: FnMut(Cow<'de, str>, Value<'de>) -> Result<()>> Visitor<'de> for &m
     }
 }
 
+/// A document on one line. Nothing that is written here can fail: names are strings, and nothing is read meanwhile.
+pub(crate) fn to_string(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// Adds to a list whose length is in a stranger's hand: grows by half, so that the peak while it moves stays low.
 pub(crate) fn push<T>(list: &mut Vec<T>, value: T) {
     if list.len() == list.capacity() {

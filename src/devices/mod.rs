@@ -7,6 +7,8 @@
 //! streaming from.
 
 mod audio;
+#[cfg(feature = "json")]
+mod document;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod identity;
@@ -21,10 +23,15 @@ mod video;
 
 use std::sync::Arc;
 
+#[cfg(feature = "json")]
+pub use document::{read_devices, write_devices};
 pub use model::{
     AudioModes, FacingMode, FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Unusable, UnusableReason, Values,
     VideoMode,
 };
+
+pub(crate) use modes::RESOLUTION_TABLE;
+pub(crate) use video::is_bayer;
 
 use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxWorld, PcmDirectory, World};
 

@@ -1,0 +1,443 @@
+//! The devices document: what `usermedia devices --json` prints and `usermedia resolve --devices` reads.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::model::{
+    AudioModes, FacingMode, FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Unusable, UnusableReason, Values,
+    VideoMode,
+};
+use crate::error::{Error, ErrorName, Holder, Result};
+use crate::format::FrameRate;
+use crate::json::{Kind, Path, Value, document, push};
+
+/// What errors call the document.
+const DOCUMENT: &str = "the devices";
+
+/// Reads a devices document.
+///
+/// Unknown members, and devices of a kind that is no input, are ignored. A member that is `null` is absent.
+///
+/// # Errors
+///
+/// [`ErrorName::TypeError`], saying where (`devices[3].modes[0].width`) and what is expected: not JSON, more than 1 MiB or 64
+/// levels, a device without `kind` or `deviceId`, or a member that is not what it should be.
+pub fn read_devices(json: impl AsRef<[u8]>) -> Result<Vec<MediaDeviceInfo>> {
+    let root = Path::root(DOCUMENT);
+    let mut devices = None;
+    document(json.as_ref(), DOCUMENT)?.members(&root, "an object {\"devices\": [...]}", |name, value| {
+        if name == "devices" {
+            let path = root.name("devices");
+            let list = devices.insert(Vec::new());
+            value.elements(&path, "a list of devices", |index, value| {
+                if let Some(device) = device(value, &path.index(index))? {
+                    push(list, device);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    devices.ok_or_else(|| {
+        Error::new(ErrorName::TypeError, "the devices have no member named devices")
+            .with_remedy("save the output of `usermedia devices --json`")
+    })
+}
+
+/// Writes a devices document, on one line. [`read_devices`] reads the same devices back.
+pub fn write_devices(devices: &[MediaDeviceInfo]) -> String {
+    crate::json::to_string(&Document(devices))
+}
+
+fn missing(path: &Path<'_>, member: &str, expected: &str) -> Error {
+    Error::new(ErrorName::TypeError, format!("{path} has no {member}"))
+        .with_remedy(format!("give it a {member}: {expected}"))
+}
+
+fn device(value: Value<'_>, path: &Path<'_>) -> Result<Option<MediaDeviceInfo>> {
+    let mut kind = None;
+    let mut ignored = false;
+    value.members(path, "an object", |name, value| {
+        if name == "kind" {
+            let text = value.string(&path.name("kind"), "videoinput or audioinput")?;
+            kind = [MediaDeviceKind::VideoInput, MediaDeviceKind::AudioInput]
+                .into_iter()
+                .find(|kind| kind.as_str() == text);
+            ignored = kind.is_none();
+        }
+        Ok(())
+    })?;
+    if ignored {
+        return Ok(None);
+    }
+    let kind = kind.ok_or_else(|| missing(path, "kind", "videoinput or audioinput"))?;
+    let mut device = MediaDeviceInfo::new(kind, "");
+    let (mut device_id, mut group_id, mut label) = (None, None, None);
+    value.members(path, "an object", |name, value| {
+        let path = path.name(&name);
+        let text = || value.string(&path, "a string").map(std::borrow::Cow::into_owned);
+        match &*name {
+            "deviceId" => device_id = Some(text()?),
+            "groupId" => group_id = Some(text()?),
+            "label" => label = Some(text()?),
+            "path" => device.path = text()?,
+            "driver" => device.driver = text()?,
+            "facingMode" => {
+                let expected = "user, environment, left, right or null";
+                let facing = FacingMode::from_name(&value.string(&path, expected)?);
+                device.facing_mode = Some(facing.ok_or_else(|| value.unexpected(&path, expected))?);
+            }
+            "modes" => {
+                device.modes.clear();
+                value.elements(&path, "a list of modes", |index, value| {
+                    push(&mut device.modes, mode(value, &path.index(index))?);
+                    Ok(())
+                })?;
+            }
+            "sampleRate" => device.audio.sample_rate = Some(values(value, &path)?),
+            "channelCount" => device.audio.channel_count = Some(values(value, &path)?),
+            "sampleFormats" => {
+                device.audio.sample_formats.clear();
+                value.elements(&path, "a list of ALSA's format names", |index, value| {
+                    let format = value.string(&path.index(index), "a string such as S16_LE")?;
+                    push(&mut device.audio.sample_formats, format.into_owned());
+                    Ok(())
+                })?;
+            }
+            "latency" => device.audio.latency = Some(latency(value, &path)?),
+            "busy" => device.busy = boolean(value, &path)?,
+            "shared" => device.shared = boolean(value, &path)?,
+            "synthetic" => device.synthetic = boolean(value, &path)?,
+            "unusable" => device.unusable = Some(unusable(value, &path)?),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    device.device_id = device_id.ok_or_else(|| missing(path, "deviceId", "a string"))?;
+    device.group_id = group_id.unwrap_or_else(|| device.device_id.clone());
+    device.label = label.unwrap_or_else(|| device.device_id.clone());
+    Ok(Some(device))
+}
+
+fn boolean(value: Value<'_>, path: &Path<'_>) -> Result<bool> {
+    match value.kind() {
+        Kind::Boolean(boolean) => Ok(boolean),
+        _ => Err(value.unexpected(path, "true or false")),
+    }
+}
+
+/// A whole number from 1 to 2^32 - 1.
+fn positive(value: Value<'_>, path: &Path<'_>) -> Result<u32> {
+    match value.kind() {
+        // Whole and in range, so that nothing is lost.
+        Kind::Number(number) if number.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&number) => {
+            Ok(number as u32)
+        }
+        _ => Err(value.unexpected(path, "a positive whole number")),
+    }
+}
+
+fn mode(value: Value<'_>, path: &Path<'_>) -> Result<VideoMode> {
+    let (mut fourcc, mut width, mut height, mut rates) = (None, None, None, FrameRates::Unknown);
+    value.members(path, "an object", |name, value| {
+        let path = path.name(&name);
+        match &*name {
+            "fourcc" => {
+                let expected = "a fourcc such as YUYV";
+                let text = value.string(&path, expected)?;
+                fourcc = Some(text.parse().map_err(|_| value.unexpected(&path, expected))?);
+            }
+            "width" => width = Some(span(value, &path)?),
+            "height" => height = Some(span(value, &path)?),
+            "frameRates" => rates = frame_rates(value, &path)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(VideoMode::new(
+        fourcc.ok_or_else(|| missing(path, "fourcc", "a string such as YUYV"))?,
+        width.ok_or_else(|| missing(path, "width", "a number or {min, max, step}"))?,
+        height.ok_or_else(|| missing(path, "height", "a number or {min, max, step}"))?,
+        rates,
+    ))
+}
+
+/// The ends of a range, and its step where it has one.
+fn range(value: Value<'_>, path: &Path<'_>, expected: &str) -> Result<(u32, u32, u32)> {
+    let (mut min, mut max, mut step) = (None, None, 1);
+    value.members(path, expected, |name, value| {
+        let path = path.name(&name);
+        match &*name {
+            "min" => min = Some(positive(value, &path)?),
+            "max" => max = Some(positive(value, &path)?),
+            "step" => step = positive(value, &path)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let min = min.ok_or_else(|| missing(path, "min", "a positive whole number"))?;
+    let max = max.ok_or_else(|| missing(path, "max", "a positive whole number"))?;
+    if min > max {
+        return Err(value.unexpected(path, "a range whose min is not above its max"));
+    }
+    Ok((min, max, step))
+}
+
+fn span(value: Value<'_>, path: &Path<'_>) -> Result<Span> {
+    if let Kind::Number(_) = value.kind() {
+        return positive(value, path).map(Span::Fixed);
+    }
+    let (min, max, step) = range(value, path, "a positive whole number or {min, max, step}")?;
+    Ok(if min == max { Span::Fixed(min) } else { Span::Range { min, max, step } })
+}
+
+fn rate(value: Value<'_>, path: &Path<'_>) -> Result<FrameRate> {
+    let expected = "a positive frame rate such as \"30/1\" or 29.97";
+    let rate = match value.kind() {
+        Kind::Number(number) => FrameRate::from_f64(number),
+        _ => value.string(path, expected)?.parse().ok(),
+    };
+    rate.ok_or_else(|| value.unexpected(path, expected))
+}
+
+fn frame_rates(value: Value<'_>, path: &Path<'_>) -> Result<FrameRates> {
+    if value.kind() == Kind::List {
+        let mut rates = Vec::new();
+        value.elements(path, "a list", |index, value| {
+            push(&mut rates, rate(value, &path.index(index))?);
+            Ok(())
+        })?;
+        return Ok(FrameRates::List(rates));
+    }
+    let (mut min, mut max) = (None, None);
+    value.members(path, "a list of rates or {min, max}", |name, value| {
+        let path = path.name(&name);
+        match &*name {
+            "min" => min = Some(rate(value, &path)?),
+            "max" => max = Some(rate(value, &path)?),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let min = min.ok_or_else(|| missing(path, "min", "a frame rate"))?;
+    let max = max.ok_or_else(|| missing(path, "max", "a frame rate"))?;
+    if min > max {
+        return Err(value.unexpected(path, "a range whose min is not above its max"));
+    }
+    Ok(FrameRates::Range { min, max })
+}
+
+fn values(value: Value<'_>, path: &Path<'_>) -> Result<Values> {
+    let expected = "a list of numbers or {min, max}";
+    match value.kind() {
+        Kind::Number(_) => positive(value, path).map(|only| Values::List(vec![only])),
+        Kind::List => {
+            let mut list = Vec::new();
+            value.elements(path, expected, |index, value| {
+                push(&mut list, positive(value, &path.index(index))?);
+                Ok(())
+            })?;
+            Ok(Values::List(list))
+        }
+        _ => range(value, path, expected).map(|(min, max, _)| Values::Range { min, max }),
+    }
+}
+
+fn latency(value: Value<'_>, path: &Path<'_>) -> Result<(f64, f64)> {
+    let seconds = |value: Value<'_>, path: &Path<'_>| match value.kind() {
+        Kind::Number(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err(value.unexpected(path, "seconds, not negative")),
+    };
+    if let Kind::Number(_) = value.kind() {
+        return seconds(value, path).map(|only| (only, only));
+    }
+    let (mut min, mut max) = (None, None);
+    value.members(path, "{min, max} in seconds", |name, value| {
+        let path = path.name(&name);
+        match &*name {
+            "min" => min = Some(seconds(value, &path)?),
+            "max" => max = Some(seconds(value, &path)?),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let min = min.ok_or_else(|| missing(path, "min", "seconds"))?;
+    let max = max.ok_or_else(|| missing(path, "max", "seconds"))?;
+    if min > max {
+        return Err(value.unexpected(path, "a range whose min is not above its max"));
+    }
+    Ok((min, max))
+}
+
+fn unusable(value: Value<'_>, path: &Path<'_>) -> Result<Unusable> {
+    // A reason from a later version is one that is not known here: reading the node failed, for all that can be said.
+    let mut unusable = Unusable::new(UnusableReason::Failed, "");
+    let mut reason = None;
+    value.members(path, "an object", |name, value| {
+        let path = path.name(&name);
+        match &*name {
+            "reason" => reason = Some(value.string(&path, "a reason such as no-permission")?.into_owned()),
+            "message" => unusable.message = value.string(&path, "a string")?.into_owned(),
+            "remedy" => unusable.remedy = Some(value.string(&path, "a string")?.into_owned()),
+            "errno" => unusable.errno = Some(errno(value, &path)?),
+            "holder" => unusable.holder = Some(holder(value, &path)?),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let reason = reason.ok_or_else(|| missing(path, "reason", "a word such as no-permission"))?;
+    unusable.reason = UnusableReason::from_name(&reason).unwrap_or(UnusableReason::Failed);
+    Ok(unusable)
+}
+
+fn errno(value: Value<'_>, path: &Path<'_>) -> Result<i32> {
+    match value.kind() {
+        // Whole and in range, so that nothing is lost.
+        Kind::Number(number)
+            if number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number) =>
+        {
+            Ok(number as i32)
+        }
+        _ => Err(value.unexpected(path, "a whole number")),
+    }
+}
+
+fn holder(value: Value<'_>, path: &Path<'_>) -> Result<Holder> {
+    let mut holder = Holder { process: String::new(), pid: 0 };
+    value.members(path, "an object {process, pid}", |name, value| {
+        let path = path.name(&name);
+        match &*name {
+            "process" => holder.process = value.string(&path, "a string")?.into_owned(),
+            "pid" => holder.pid = positive(value, &path)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(holder)
+}
+
+struct Document<'a>(&'a [MediaDeviceInfo]);
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("devices", self.0)?;
+        map.end()
+    }
+}
+
+impl Serialize for MediaDeviceInfo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", self.kind.as_str())?;
+        map.serialize_entry("deviceId", &self.device_id)?;
+        map.serialize_entry("groupId", &self.group_id)?;
+        map.serialize_entry("label", &self.label)?;
+        map.serialize_entry("path", &self.path)?;
+        map.serialize_entry("driver", &self.driver)?;
+        if self.kind == MediaDeviceKind::VideoInput || self.facing_mode.is_some() {
+            map.serialize_entry("facingMode", &self.facing_mode.map(FacingMode::as_str))?;
+        }
+        // What could not be read of a busy device is left out, not written as nothing.
+        let modes_known = self.kind == MediaDeviceKind::VideoInput && !self.busy && self.unusable.is_none();
+        if modes_known || !self.modes.is_empty() {
+            map.serialize_entry("modes", &self.modes)?;
+        }
+        let AudioModes { sample_rate, channel_count, sample_formats, latency } = &self.audio;
+        if let Some(values) = sample_rate {
+            map.serialize_entry("sampleRate", values)?;
+        }
+        if let Some(values) = channel_count {
+            map.serialize_entry("channelCount", values)?;
+        }
+        if !sample_formats.is_empty() {
+            map.serialize_entry("sampleFormats", sample_formats)?;
+        }
+        if let Some((min, max)) = latency {
+            map.serialize_entry("latency", &MinMax { min, max, step: None })?;
+        }
+        for (name, flag) in [("busy", self.busy), ("shared", self.shared), ("synthetic", self.synthetic)] {
+            if flag {
+                map.serialize_entry(name, &true)?;
+            }
+        }
+        if let Some(unusable) = &self.unusable {
+            map.serialize_entry("unusable", unusable)?;
+        }
+        map.end()
+    }
+}
+
+struct MinMax<T> {
+    min: T,
+    max: T,
+    step: Option<u32>,
+}
+
+impl<T: Serialize> Serialize for MinMax<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("min", &self.min)?;
+        map.serialize_entry("max", &self.max)?;
+        if let Some(step) = self.step {
+            map.serialize_entry("step", &step)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for VideoMode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("fourcc", &self.fourcc.to_string())?;
+        map.serialize_entry("width", &self.width)?;
+        map.serialize_entry("height", &self.height)?;
+        match &self.frame_rates {
+            FrameRates::Unknown => {}
+            FrameRates::List(list) => {
+                let list: Vec<_> = list.iter().map(FrameRate::to_string).collect();
+                map.serialize_entry("frameRates", &list)?;
+            }
+            FrameRates::Range { min, max } => {
+                let range = MinMax { min: min.to_string(), max: max.to_string(), step: None };
+                map.serialize_entry("frameRates", &range)?;
+            }
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Fixed(value) => value.serialize(serializer),
+            Self::Range { min, max, step } => MinMax { min, max, step: Some(step) }.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::List(list) => list.serialize(serializer),
+            Self::Range { min, max } => MinMax { min, max, step: None }.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Unusable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("reason", self.reason.as_str())?;
+        map.serialize_entry("message", &self.message)?;
+        if let Some(remedy) = &self.remedy {
+            map.serialize_entry("remedy", remedy)?;
+        }
+        if let Some(errno) = self.errno {
+            map.serialize_entry("errno", &errno)?;
+        }
+        if let Some(holder) = &self.holder {
+            map.serialize_entry("holder", holder)?;
+        }
+        map.end()
+    }
+}

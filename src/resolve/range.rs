@@ -1,0 +1,236 @@
+//! Sizes as ranges, solved over and never expanded.
+//!
+//! Width and height each lie on a lattice (`min`, `min + step`, ...). Without a wish or bound on the aspect ratio the two are
+//! independent, and the best value of an axis is a neighbour of its ideal, or of 640 or 480. With one, the shorter axis is
+//! walked and the other solved in closed form.
+//!
+//! Why a few points are enough on the other axis, say the width `w` at a fixed height `h`: the distance from an ideal
+//! `c` is `1 - min(w, c) / max(w, c)`. Below `c` it falls along a straight line, above it rises along a concave curve.
+//! The aspect ratio's distance has the same form with `c = ideal * h`. Of two such terms the sum falls up to the smaller
+//! `c`, rises from the larger on, and between them is concave, so that the smallest value lies at a `c`, or at the lattice
+//! points next to it. (On the height the same holds: `w / h` against `a` is `w / a` against `h`.)
+
+use super::fitness::{Numeric, rank};
+use super::settings::aspect_ratio;
+use crate::devices::Span;
+
+/// What sizes are measured against among equals.
+pub(super) const DEFAULT_SIZE: (u32, u32) = (640, 480);
+
+/// As many values as are walked of an axis, around the one wished for. No driver has more.
+const LONGEST_WALK: u32 = 16_384;
+
+/// What is asked of a size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SizeGoal {
+    pub width: Numeric,
+    pub height: Numeric,
+    pub aspect: Numeric,
+}
+
+impl SizeGoal {
+    /// The part of the fitness distance that the size makes.
+    pub(super) fn cost(&self, width: u32, height: u32) -> f64 {
+        let mut cost = self.width.cost(Some(f64::from(width))) + self.height.cost(Some(f64::from(height)));
+        if self.aspect.ideal.is_some() || self.aspect.exists.is_some() {
+            cost += self.aspect.cost(Some(aspect_ratio(width, height)));
+        }
+        cost
+    }
+
+    fn ratio_fits(&self, width: u32, height: u32) -> bool {
+        !self.aspect.bounds.is_bounded() || self.aspect.bounds.contains(aspect_ratio(width, height))
+    }
+
+    fn couples_the_axes(&self) -> bool {
+        self.aspect.bounds.is_bounded() || self.aspect.ideal.is_some()
+    }
+}
+
+/// How good a size is: its distance, then how far it is from the default size. Smaller is better.
+pub(super) type SizeRank = (u64, u128);
+
+/// How far a size is from the default, in squared pixels.
+pub(super) fn pixel_distance(width: u32, height: u32) -> u128 {
+    let square = |a: u32, b: u32| u128::from(a.abs_diff(b)).pow(2);
+    square(width, DEFAULT_SIZE.0) + square(height, DEFAULT_SIZE.1)
+}
+
+/// The values of one axis that will do.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    min: u32,
+    max: u32,
+    step: u32,
+}
+
+impl Axis {
+    /// The values of a span between two numbers; `None` when there are none.
+    fn of(span: Span, min: f64, max: f64) -> Option<Self> {
+        let whole = Self { min: span.min(), max: span.max(), step: span.step() };
+        let (min, max) = (whole.at_least(min)?, whole.at_most(max)?);
+        (min <= max).then_some(Self { min, max, ..whole })
+    }
+
+    /// The smallest value that is not below `point`.
+    fn at_least(self, point: f64) -> Option<u32> {
+        if point > f64::from(self.max) || point.is_nan() {
+            return None;
+        }
+        if point <= f64::from(self.min) {
+            return Some(self.min);
+        }
+        // Between 0 and max - min, which fits.
+        let offset = (point - f64::from(self.min)).ceil() as u32;
+        // At most max, as `point` is and max lies on a step.
+        Some(self.min + offset.div_ceil(self.step) * self.step)
+    }
+
+    /// The largest value that is not above `point`.
+    fn at_most(self, point: f64) -> Option<u32> {
+        if point < f64::from(self.min) || point.is_nan() {
+            return None;
+        }
+        if point >= f64::from(self.max) {
+            return Some(self.max);
+        }
+        let offset = (point - f64::from(self.min)).floor() as u32;
+        Some(self.min + offset / self.step * self.step)
+    }
+
+    /// The values next to a point: at most two.
+    fn near(self, point: f64) -> impl Iterator<Item = u32> {
+        let below = self.at_most(point);
+        let above = self.at_least(point);
+        let pair = [below.or(above), above.filter(|_| above != below && below.is_some())];
+        pair.into_iter().flatten()
+    }
+
+    fn count(self) -> u32 {
+        ((self.max - self.min) / self.step).saturating_add(1)
+    }
+
+    /// At most [`LONGEST_WALK`] values, around a point.
+    fn window(self, around: f64) -> Self {
+        if self.count() <= LONGEST_WALK {
+            return self;
+        }
+        let centre = self.near(around).next().unwrap_or(self.min);
+        let half = self.step.saturating_mul(LONGEST_WALK / 2);
+        let below = (centre - self.min).min(half) / self.step * self.step;
+        let above = (self.max - centre).min(half) / self.step * self.step;
+        Self { min: centre - below, max: centre + above, ..self }
+    }
+
+    fn values(self) -> impl Iterator<Item = u32> {
+        (self.min..=self.max).step_by(self.step as usize)
+    }
+}
+
+/// The best size of a mode, or `None` when none will do.
+pub(super) fn best_size(width: Span, height: Span, goal: &SizeGoal) -> Option<(u32, u32)> {
+    let widths = Axis::of(width, goal.width.bounds.min, goal.width.bounds.max)?;
+    let heights = Axis::of(height, goal.height.bounds.min, goal.height.bounds.max)?;
+    let mut best = Best { goal, found: None };
+    if !goal.couples_the_axes() {
+        let width = best_on(widths, goal.width, DEFAULT_SIZE.0)?;
+        let height = best_on(heights, goal.height, DEFAULT_SIZE.1)?;
+        return Some((width, height));
+    }
+    let (default_width, default_height) = (f64::from(DEFAULT_SIZE.0), f64::from(DEFAULT_SIZE.1));
+    if heights.count() <= widths.count() {
+        let target = goal.height.ideal.unwrap_or(default_height);
+        for height in heights.near(target).chain(heights.window(target).values()) {
+            let h = f64::from(height);
+            if best.is_beaten_by(goal.height.cost(Some(h))) {
+                continue;
+            }
+            // Half of a 10th decimal either way: the ratio is compared rounded.
+            let low = (goal.aspect.bounds.min - 1e-10) * h;
+            let high = (goal.aspect.bounds.max + 1e-10) * h;
+            let critical = [goal.width.ideal, goal.aspect.ideal.map(|ideal| ideal * h)];
+            let part = part(widths, low, high, |width| goal.ratio_fits(width, height));
+            for width in solve(part, critical, default_width) {
+                best.consider(width, height);
+            }
+        }
+    } else {
+        let target = goal.width.ideal.unwrap_or(default_width);
+        for width in widths.near(target).chain(widths.window(target).values()) {
+            let w = f64::from(width);
+            if best.is_beaten_by(goal.width.cost(Some(w))) {
+                continue;
+            }
+            let low = at_height(w, goal.aspect.bounds.max + 1e-10).unwrap_or(0.0);
+            let high = at_height(w, goal.aspect.bounds.min - 1e-10).unwrap_or(f64::INFINITY);
+            let critical = [goal.height.ideal, goal.aspect.ideal.and_then(|ideal| at_height(w, ideal))];
+            let part = part(heights, low, high, |height| goal.ratio_fits(width, height));
+            for height in solve(part, critical, default_height) {
+                best.consider(width, height);
+            }
+        }
+    }
+    best.found.map(|(_, size)| size)
+}
+
+/// Whether any size of a mode will do.
+pub(super) fn any_size(width: Span, height: Span, goal: &SizeGoal) -> bool {
+    let only_bounds = |numeric: Numeric| Numeric { ideal: None, exists: None, ..numeric };
+    let goal =
+        SizeGoal { width: only_bounds(goal.width), height: only_bounds(goal.height), aspect: only_bounds(goal.aspect) };
+    best_size(width, height, &goal).is_some()
+}
+
+/// The height at which a width has a ratio; `None` where there is none.
+fn at_height(width: f64, ratio: f64) -> Option<f64> {
+    (ratio > 0.0).then(|| width / ratio)
+}
+
+/// The best value of an axis that stands alone.
+fn best_on(axis: Axis, numeric: Numeric, default: u32) -> Option<u32> {
+    let target = numeric.ideal.unwrap_or(f64::from(default));
+    axis.near(target).min_by_key(|&value| (rank(numeric.cost(Some(f64::from(value)))), value.abs_diff(default)))
+}
+
+/// The part of an axis between two numbers whose ends fit. The numbers are slack by the rounding of the ratio, so that the
+/// outermost value may have to go.
+fn part(axis: Axis, low: f64, high: f64, fits: impl Fn(u32) -> bool) -> Option<Axis> {
+    let (mut min, mut max) = (axis.at_least(low)?, axis.at_most(high)?);
+    if min <= max && !fits(min) {
+        min = min.checked_add(axis.step)?;
+    }
+    if min <= max && !fits(max) {
+        max = max.checked_sub(axis.step)?;
+    }
+    (min <= max).then_some(Axis { min, max, ..axis })
+}
+
+/// The values of a part among which the best one is: those next to the critical points, or next to the default where
+/// nothing is wished.
+fn solve(part: Option<Axis>, critical: [Option<f64>; 2], default: f64) -> impl Iterator<Item = u32> {
+    let [first, second] = critical;
+    let points = [first, second, if first.or(second).is_none() { Some(default) } else { None }];
+    points.into_iter().flatten().flat_map(move |point| part.into_iter().flat_map(move |part| part.near(point)))
+}
+
+/// The best size so far.
+struct Best<'a> {
+    goal: &'a SizeGoal,
+    found: Option<(SizeRank, (u32, u32))>,
+}
+
+impl Best<'_> {
+    fn is_beaten_by(&self, cost: f64) -> bool {
+        self.found.is_some_and(|((best, _), _)| rank(cost) > best)
+    }
+
+    fn consider(&mut self, width: u32, height: u32) {
+        if !self.goal.ratio_fits(width, height) {
+            return;
+        }
+        let candidate = (rank(self.goal.cost(width, height)), pixel_distance(width, height));
+        if self.found.is_none_or(|(best, _)| candidate < best) {
+            self.found = Some((candidate, (width, height)));
+        }
+    }
+}

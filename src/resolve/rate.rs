@@ -1,0 +1,89 @@
+//! Frame rates: the best of a list or of a range.
+
+use super::fitness::{Bounds, Numeric, rank};
+use crate::devices::FrameRates;
+use crate::format::FrameRate;
+
+/// Frames per second wished for among equals.
+pub(super) const DEFAULT_RATE: f64 = 30.0;
+
+/// The rates of a mode, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rates<'a> {
+    Unknown,
+    List(&'a [FrameRate]),
+    Range(FrameRate, FrameRate),
+}
+
+impl<'a> From<&'a FrameRates> for Rates<'a> {
+    fn from(rates: &'a FrameRates) -> Self {
+        match rates {
+            FrameRates::Unknown => Self::Unknown,
+            // A list of no rates says nothing either.
+            FrameRates::List(list) if list.is_empty() => Self::Unknown,
+            FrameRates::List(list) => Self::List(list),
+            FrameRates::Range { min, max } => Self::Range(*min.min(max), *max.max(min)),
+        }
+    }
+}
+
+/// A rate with its distance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Choice {
+    /// `None` where the rate is not known.
+    pub rate: Option<FrameRate>,
+    /// Its part of the fitness distance.
+    pub cost: f64,
+}
+
+impl Choice {
+    /// How far the rate is from 30 frames per second, in billionths; unknown ones are farthest.
+    pub(super) fn from_default(&self) -> u64 {
+        // Below 2^32 * 1e9 < 2^63.
+        self.rate.map_or(u64::MAX, |rate| ((rate.as_f64() - DEFAULT_RATE).abs() * 1e9).round() as u64)
+    }
+}
+
+/// The number that a constraint's number stands for: 29.97 means 30000/1001.
+pub(super) fn exactly(fps: f64) -> f64 {
+    FrameRate::from_f64(fps).map_or(fps, FrameRate::as_f64)
+}
+
+/// The best rate, or `None` when none will do.
+pub(super) fn best_rate(rates: Rates<'_>, goal: &Numeric) -> Option<Choice> {
+    let choice = |rate: FrameRate| Choice { rate: Some(rate), cost: goal.cost(Some(rate.as_f64())) };
+    let order = |choice: &Choice| (rank(choice.cost), choice.from_default());
+    match rates {
+        // An unknown rate fails whatever is required.
+        Rates::Unknown => (!goal.bounds.is_bounded()).then(|| Choice { rate: None, cost: goal.cost(None) }),
+        Rates::List(list) => {
+            let allowed = list.iter().copied().filter(|rate| goal.bounds.contains(rate.as_f64()));
+            allowed.map(choice).min_by_key(order)
+        }
+        Rates::Range(slowest, fastest) => {
+            let range = goal.bounds.and(Bounds { min: slowest.as_f64(), max: fastest.as_f64() });
+            if range.min > range.max {
+                return None;
+            }
+            let points = [goal.ideal.unwrap_or(DEFAULT_RATE), range.min, range.max];
+            let rates = points.map(|point| in_range(point.clamp(range.min, range.max), slowest, fastest));
+            rates.into_iter().filter(|rate| goal.bounds.contains(rate.as_f64())).map(choice).min_by_key(order)
+        }
+    }
+}
+
+/// Whether any rate will do.
+pub(super) fn any_rate(rates: Rates<'_>, goal: &Numeric) -> bool {
+    best_rate(rates, &Numeric { ideal: None, exists: None, ..*goal }).is_some()
+}
+
+/// The rate of a range at that many frames per second.
+pub(super) fn in_range(fps: f64, slowest: FrameRate, fastest: FrameRate) -> FrameRate {
+    if fps <= slowest.as_f64() {
+        slowest
+    } else if fps >= fastest.as_f64() {
+        fastest
+    } else {
+        FrameRate::from_f64(fps).unwrap_or(slowest).clamp(slowest, fastest)
+    }
+}

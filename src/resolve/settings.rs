@@ -1,0 +1,136 @@
+//! What a request gets: `MediaTrackSettings` of a camera and of a microphone.
+
+use crate::devices::{FacingMode, MediaDeviceInfo};
+use crate::format::{Fourcc, FrameRate};
+
+/// Whether a picture is the camera's own: `VideoResizeModeEnum`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum ResizeMode {
+    /// Size and rate come from the camera, its driver or the system.
+    #[default]
+    None,
+    /// Cropped, scaled or, as far as this library goes, with frames left out.
+    CropAndScale,
+}
+
+impl ResizeMode {
+    /// The mode as the web spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::CropAndScale => "crop-and-scale",
+        }
+    }
+}
+
+/// A camera and the mode it is to run in.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct VideoSettings {
+    /// The camera's identity.
+    pub device_id: String,
+    /// Shared with the microphone of the same physical device.
+    pub group_id: String,
+    /// The camera's name.
+    pub label: String,
+    /// Its node, such as `/dev/video0`.
+    pub path: String,
+    /// The pixel format; `None` for the driver's own, of a camera that lists none.
+    pub fourcc: Option<Fourcc>,
+    /// Pixels per line.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+    /// Frames per second delivered; `None` where the driver does not say.
+    pub frame_rate: Option<FrameRate>,
+    /// Frames per second of the camera. Above [`Self::frame_rate`] where frames are left out to lower it.
+    pub native_frame_rate: Option<FrameRate>,
+    /// Where the camera points, where known.
+    pub facing_mode: Option<FacingMode>,
+    /// Whether the picture is the camera's own.
+    pub resize_mode: ResizeMode,
+    /// The W3C fitness distance; 0 in the 2012 dialect, which has none.
+    pub fitness: f64,
+    /// Whether the camera is built in here, not a device of the machine.
+    pub synthetic: bool,
+}
+
+impl VideoSettings {
+    /// A camera's mode at the camera's own rate.
+    pub(crate) fn new(
+        device: &MediaDeviceInfo,
+        fourcc: Option<Fourcc>,
+        (width, height): (u32, u32),
+        frame_rate: Option<FrameRate>,
+    ) -> Self {
+        Self {
+            device_id: device.device_id.clone(),
+            group_id: device.group_id.clone(),
+            label: device.label.clone(),
+            path: device.path.clone(),
+            fourcc,
+            width,
+            height,
+            frame_rate,
+            native_frame_rate: frame_rate,
+            facing_mode: device.facing_mode,
+            resize_mode: ResizeMode::None,
+            fitness: 0.0,
+            synthetic: device.synthetic,
+        }
+    }
+
+    /// Width over height, rounded to 10 decimals.
+    pub fn aspect_ratio(&self) -> f64 {
+        aspect_ratio(self.width, self.height)
+    }
+
+    /// Whether frames are left out to lower the camera's rate.
+    pub fn is_decimated(&self) -> bool {
+        self.frame_rate != self.native_frame_rate
+    }
+}
+
+/// A microphone and the parameters it is to run with.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AudioSettings {
+    /// The microphone's identity.
+    pub device_id: String,
+    /// Shared with the camera of the same physical device.
+    pub group_id: String,
+    /// The microphone's name.
+    pub label: String,
+    /// Its PCM, such as `hw:1,0`.
+    pub path: String,
+    /// Samples per second of one channel.
+    pub sample_rate: u32,
+    /// Channels.
+    pub channel_count: u32,
+    /// ALSA's name of the sample format, such as `S16_LE`.
+    pub sample_format: String,
+    /// Bits of a linear sample; `None` where the format is not known here.
+    pub sample_size: Option<u32>,
+    /// The period asked for, in seconds.
+    pub latency: f64,
+    /// Always `false`: nothing here removes an echo.
+    pub echo_cancellation: bool,
+    /// The W3C fitness distance; 0 in the 2012 dialect.
+    pub fitness: f64,
+    /// Whether a sound server shares it (the `default` PCM).
+    pub shared: bool,
+    /// Whether the microphone is built in here, not a device of the machine.
+    pub synthetic: bool,
+}
+
+/// Width over height as the specification has it, rounded to 10 decimals.
+pub(super) fn aspect_ratio(width: u32, height: u32) -> f64 {
+    if height == 0 { 0.0 } else { round_ratio(f64::from(width) / f64::from(height)) }
+}
+
+/// Rounds a ratio to 10 decimals.
+pub(super) fn round_ratio(ratio: f64) -> f64 {
+    let scaled = ratio * 1e10;
+    // What is too large to have decimals is left as it is.
+    if scaled.abs() < 9e15 { scaled.round() / 1e10 } else { ratio }
+}
