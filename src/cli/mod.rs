@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(Failure::Media(error)) => {
             if json {
-                print::document(&crate::resolve::error_document(&error));
+                print::document(&error.to_json());
             }
             print::error(&error);
             ExitCode::from(1)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::print;
 use crate::capture::SourceStatistics;
 use crate::error::Error;
-use crate::resolve::{AudioSettings, VideoSettings, error_value, video_value};
+use crate::resolve::{AudioSettings, VideoSettings};
 use crate::stream::ConsumerStatistics;
 
 /// A mode in a line.
@@ -68,7 +68,7 @@ impl Report {
         let mut document = json!({
             "ok": self.error.is_none(),
             "video": {
-                "settings": video_value(&self.settings),
+                "settings": self.settings,
                 "delivered": {
                     "fourcc": self.settings.fourcc.map(|fourcc| fourcc.to_string()),
                     "width": self.settings.width,
@@ -97,7 +97,7 @@ impl Report {
             "synthetic": self.settings.synthetic,
         });
         if let Some(error) = &self.error {
-            document["error"] = error_value(error);
+            document["error"] = json!(error);
         }
         document.to_string()
     }

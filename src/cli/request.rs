@@ -7,7 +7,7 @@ use super::Failure;
 use super::args::{Common, ProfileArgument, Request, Synthetic};
 use super::print;
 use crate::constraints::{
-    ConstrainDouble, ConstrainString, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints,
+    ConstrainDomString, ConstrainDouble, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints,
 };
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
 use crate::error::{Error, ErrorName, Result};

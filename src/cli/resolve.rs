@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::args::ResolveArguments;
 use super::{Failure, print, request};
 use crate::devices::{MediaDeviceInfo, read_devices};
-use crate::resolve::{Resolution, resolution_document, resolve};
+use crate::resolve::{Resolution, resolve};
 
 /// One byte more than a document may have, so that one too long is seen to be.
 const LONGEST: u64 = (1 << 20) + 1;
@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &ResolveArguments) -> Result<ExitCode, Failure> {
     let constraints = request::constraints(&arguments.request, || devices.clone())?;
     let resolution = resolve(&constraints, &devices, &request::options(&arguments.request, false))?;
     if arguments.common.json {
-        print::document(&resolution_document(&resolution));
+        print::document(&resolution.to_json());
     } else {
         print::line(&sentences(&resolution));
     }
@@ -30,13 +30,13 @@ pub(super) fn run(arguments: &ResolveArguments) -> Result<ExitCode, Failure> {
 
 fn saved(file: &Path) -> Result<Vec<MediaDeviceInfo>, Failure> {
     let usage = |error: io::Error| Failure::Usage(format!("cannot read {}: {error}", file.display()));
-    let mut text = String::new();
+    let mut text = Vec::new();
     if file.as_os_str() == "-" {
-        io::stdin().lock().take(LONGEST).read_to_string(&mut text).map_err(usage)?;
+        io::stdin().lock().take(LONGEST).read_to_end(&mut text).map_err(usage)?;
     } else {
-        fs::File::open(file).map_err(usage)?.take(LONGEST).read_to_string(&mut text).map_err(usage)?;
+        fs::File::open(file).map_err(usage)?.take(LONGEST).read_to_end(&mut text).map_err(usage)?;
     }
-    Ok(read_devices(&text)?)
+    Ok(read_devices(text)?)
 }
 
 fn sentences(resolution: &Resolution) -> String {

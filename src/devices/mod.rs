@@ -31,7 +31,6 @@ pub use model::{
 };
 
 pub(crate) use modes::RESOLUTION_TABLE;
-pub(crate) use video::is_bayer;
 
 use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxWorld, PcmDirectory, World};
 

@@ -1,7 +1,7 @@
 //! Which pixel formats are taken unasked.
 
 use crate::constraints::{Constraint, ConstraintName, MediaTrackConstraints, MediaTrackRequest};
-use crate::devices::{MediaDeviceInfo, is_bayer};
+use crate::devices::MediaDeviceInfo;
 use crate::format::Fourcc;
 
 /// How willingly a pixel format is taken where none is named.
@@ -26,7 +26,7 @@ const SHOWN: [&[u8; 4]; 26] = [
 pub(super) fn class(fourcc: Fourcc) -> Class {
     if SHOWN.iter().any(|shown| **shown == fourcc.0) {
         Class::Shown
-    } else if is_bayer(fourcc) {
+    } else if fourcc.is_bayer() {
         Class::Bayer
     } else {
         Class::Special

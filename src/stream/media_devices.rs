@@ -105,7 +105,8 @@ impl MediaDevices {
             if let Some(device) = devices.iter_mut().find(|device| device.device_id == settings.device_id) {
                 let rates = settings.native_frame_rate.map_or(FrameRates::Unknown, |rate| FrameRates::List(vec![rate]));
                 let (width, height) = (Span::Fixed(settings.width), Span::Fixed(settings.height));
-                device.modes = settings.fourcc.map(|fourcc| VideoMode::new(fourcc, width, height, rates)).into_iter().collect();
+                device.modes =
+                    settings.fourcc.map(|fourcc| VideoMode::new(fourcc, width, height, rates)).into_iter().collect();
                 device.busy = false;
                 device.unusable = None;
             }

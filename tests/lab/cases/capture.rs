@@ -335,7 +335,8 @@ fn an_unplugged_camera_ends_its_track_with_the_reason() {
     assert_eq!(told.recv_timeout(Duration::from_secs(2)).unwrap(), Some(error));
     assert_eq!(track.ready_state(), MediaStreamTrackState::Ended);
     // vivid comes back with its last user gone.
-    let again = eventually("the camera back", || get_user_media(&MediaStreamConstraints::new().video(vga(&camera))).ok());
+    let again =
+        eventually("the camera back", || get_user_media(&MediaStreamConstraints::new().video(vga(&camera))).ok());
     next(&mut again.video_tracks()[0].processor(1));
 }
 
@@ -361,7 +362,8 @@ fn a_busy_camera_names_its_holder() {
     let camera = vivid_webcam();
     let mut other = v4l2_ctl(&camera, &["--stream-mmap", "--stream-count=1000"]);
     let _other = Background::start(other.stdout(Stdio::null()).stderr(Stdio::null()));
-    let error = eventually("the camera busy", || get_user_media(&MediaStreamConstraints::new().video(vga(&camera))).err());
+    let error =
+        eventually("the camera busy", || get_user_media(&MediaStreamConstraints::new().video(vga(&camera))).err());
     assert_eq!(error.name(), ErrorName::NotReadableError);
     assert_eq!(error.holder().map(|holder| holder.process.as_str()), Some("v4l2-ctl"), "{error:?}");
     assert!(error.message().contains("v4l2-ctl"), "{error}");
@@ -426,7 +428,10 @@ fn a_recording_has_the_frames_and_the_duration_it_says() {
         outcome.result.unwrap();
         assert_eq!(progress.frames(), 45);
         let told = probe(&file, "stream=nb_read_frames,width,height:format=duration");
-        assert_eq!((value(&told, "nb_read_frames"), value(&told, "width"), value(&told, "height")), (45.0, 640.0, 480.0));
+        assert_eq!(
+            (value(&told, "nb_read_frames"), value(&told, "width"), value(&told, "height")),
+            (45.0, 640.0, 480.0)
+        );
         let lost = outcome.statistics.behind as f64;
         let duration = value(&told, "duration");
         assert!(duration > 1.3 && duration < 1.7 + lost / 30.0 + 1.0, "{name}: {duration} s for 45 frames");
