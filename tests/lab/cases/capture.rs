@@ -99,7 +99,7 @@ fn the_command_gives_the_same_bytes_as_v4l2_ctl() {
     assert_eq!(ours.stdout.len(), 60 * 640 * 480 * 2);
     assert_eq!(theirs.len(), ours.stdout.len());
     assert!(theirs == ours.stdout, "the bytes differ");
-    assert!(ours.stdout.iter().collect::<BTreeSet<_>>().len() > 4, "a picture, not a blank");
+    assert!(ours.stdout.windows(2).take(4000).any(|pair| pair[0] != pair[1]), "a picture, not a blank");
 }
 
 /// Streams each format the camera lists, in the first size it lists it in, and checks what the frames say.
@@ -112,7 +112,11 @@ fn every_format(camera: &Path) -> usize {
         if !seen.insert(mode.fourcc) {
             continue;
         }
-        let track = on(camera).pixel_format(format(mode.fourcc)).width(exactly(width)).height(exactly(height));
+        let track = MediaTrackConstraints::new()
+            .device_id(ConstrainDomString::new().exact(&*device.device_id))
+            .pixel_format(format(mode.fourcc))
+            .width(exactly(width))
+            .height(exactly(height));
         if let Err(reason) = one_frame(track, mode.fourcc, width, height) {
             failures.push(format!("{} {width}x{height}: {reason}", mode.fourcc));
         }
@@ -264,11 +268,10 @@ fn one_camera_serves_many_tracks_from_one_set_of_buffers() {
 
 fn threads() -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
-    let mut names: Vec<_> =
-        tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok()).map(|name| name.trim_end().into());
-    let mut all: Vec<String> = names.by_ref().collect();
-    all.sort();
-    all
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    let mut names: Vec<_> = names.map(|name| name.trim_end().to_owned()).collect();
+    names.sort();
+    names
 }
 
 fn three_cameras_share_one_capture_thread() {
@@ -462,7 +465,7 @@ fn a_snapshot_is_a_picture() {
         let file = share().join(name);
         succeed(usermedia().args(["snapshot", "--width", "640", "--device"]).arg(vivid_webcam()).arg("-o").arg(&file));
         let told = probe(&file, "stream=width,height");
-        assert_eq!((value(&told, "width"), value(&told, "height")), (640.0, 360.0), "{name}");
+        assert_eq!((value(&told, "width"), value(&told, "height")), (640.0, 480.0), "{name}");
     }
 }
 
