@@ -135,8 +135,7 @@ mod tests {
     fn what_the_driver_says_wins_over_the_default() {
         assert_eq!(of(b"YUYV", 3, 1, 1), (Matrix::Bt601, true));
         assert_eq!(of(b"YUYV", 7, 2, 2), (Matrix::Bt709, false));
-        assert_eq!(of(b"GREY", 8, 0, 2).1, false);
-        assert_eq!(of(b"RGB3", 8, 0, 2).1, false);
+        assert!(!of(b"GREY", 8, 0, 2).1 && !of(b"RGB3", 8, 0, 2).1);
     }
 
     #[test]
