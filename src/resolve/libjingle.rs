@@ -104,13 +104,12 @@ pub(super) fn stream_double(text: &str) -> f64 {
     text[..length].parse().unwrap_or(0.0)
 }
 
-/// Whether a candidate passes a pair; what it becomes by it. `None` when it is dropped.
-fn filter<'a>(candidate: &Candidate<'a>, key: Key, value: &str, mandatory: bool) -> Option<Candidate<'a>> {
-    let mut candidate = candidate.clone();
+/// Whether a candidate passes a pair. One that passes may be changed by it.
+fn passes(candidate: &mut Candidate<'_>, key: Key, value: &str, mandatory: bool) -> bool {
     let width = i64::from(candidate.width);
     let height = i64::from(candidate.height);
     let ratio = f64::from(candidate.width) / f64::from(candidate.height);
-    let passes = match key {
+    match key {
         Key::MinWidth => stream_int(value) <= width,
         Key::MaxWidth => stream_int(value) >= width,
         Key::MinHeight => stream_int(value) <= height,
@@ -124,7 +123,7 @@ fn filter<'a>(candidate: &Candidate<'a>, key: Key, value: &str, mandatory: bool)
         Key::MaxFrameRate => {
             let fps = match stream_int(value) {
                 // libjingle counted a negative rate as one that every camera exceeds, and then divided by it.
-                ..=0 if mandatory => return None,
+                ..=0 if mandatory => return false,
                 ..=0 => 1,
                 fps => fps,
             };
@@ -140,8 +139,7 @@ fn filter<'a>(candidate: &Candidate<'a>, key: Key, value: &str, mandatory: bool)
         },
         // The camera has been chosen by then.
         Key::Device | Key::Option => true,
-    };
-    passes.then_some(candidate)
+    }
 }
 
 /// The first that libjingle's comparison prefers.
@@ -216,22 +214,21 @@ impl<'a> Request<'a> {
             (Key::from_name(&pair.key) == Some(Key::MinFrameRate)).then(|| stream_int(&pair.value))
         };
         let mandatory_fps = self.track.mandatory.iter().filter_map(minimum).max();
-        let mut left = candidates(device, self.named, mandatory_fps);
+        let mut left = candidates(device, self.named, mandatory_fps, self.recording);
         for (position, pair) in self.track.mandatory.iter().enumerate() {
-            left = match Key::from_name(&pair.key) {
-                Some(Key::Device) if !self.ids.matches(&pair.value, &device.device_id) => Vec::new(),
-                Some(key) => left.iter().filter_map(|candidate| filter(candidate, key, &pair.value, true)).collect(),
-                None => Vec::new(),
-            };
+            match Key::from_name(&pair.key) {
+                Some(Key::Device) if !self.ids.matches(&pair.value, &device.device_id) => left.clear(),
+                Some(key) => left.retain_mut(|candidate| passes(candidate, key, &pair.value, true)),
+                None => left.clear(),
+            }
             if left.is_empty() {
                 return Outcome::Emptied(position);
             }
         }
         for pair in &self.track.optional {
             let Some(key) = Key::from_name(&pair.key) else { continue };
-            let kept: Vec<_> = left.iter().filter_map(|candidate| filter(candidate, key, &pair.value, false)).collect();
-            if !kept.is_empty() {
-                left = kept;
+            if left.iter().any(|candidate| passes(&mut candidate.clone(), key, &pair.value, false)) {
+                left.retain_mut(|candidate| passes(candidate, key, &pair.value, false));
             }
         }
         // A format that only an optional pair names was in the list for that pair alone.

@@ -62,6 +62,11 @@ impl Named {
         }
     }
 
+    /// Whether no format is named.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a format is named.
     pub(super) fn contains(&self, fourcc: Fourcc) -> bool {
         self.0.contains(&fourcc)

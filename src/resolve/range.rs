@@ -81,7 +81,10 @@ impl Axis {
             return Some(self.min);
         }
         // Between 0 and max - min, which fits.
-        let offset = (point - f64::from(self.min)).ceil() as u32;
+        let distance = point - f64::from(self.min);
+        // A cast rounds down, and costs less than a call of `ceil`: this runs for every value that is walked.
+        let offset = distance as u32;
+        let offset = if f64::from(offset) < distance { offset + 1 } else { offset };
         // At most max, as `point` is and max lies on a step.
         Some(self.min + offset.div_ceil(self.step) * self.step)
     }
@@ -94,7 +97,7 @@ impl Axis {
         if point >= f64::from(self.max) {
             return Some(self.max);
         }
-        let offset = (point - f64::from(self.min)).floor() as u32;
+        let offset = (point - f64::from(self.min)) as u32;
         Some(self.min + offset / self.step * self.step)
     }
 
@@ -129,6 +132,19 @@ impl Axis {
 
 /// The best size of a mode, or `None` when none will do.
 pub(super) fn best_size(width: Span, height: Span, goal: &SizeGoal) -> Option<(u32, u32)> {
+    search(width, height, goal, false)
+}
+
+/// Whether any size of a mode will do.
+pub(super) fn any_size(width: Span, height: Span, goal: &SizeGoal) -> bool {
+    let only_bounds = |numeric: Numeric| Numeric { ideal: None, exists: None, ..numeric };
+    let goal =
+        SizeGoal { width: only_bounds(goal.width), height: only_bounds(goal.height), aspect: only_bounds(goal.aspect) };
+    search(width, height, &goal, true).is_some()
+}
+
+/// The best size, or the first that will do.
+fn search(width: Span, height: Span, goal: &SizeGoal, any: bool) -> Option<(u32, u32)> {
     let widths = Axis::of(width, goal.width.bounds.min, goal.width.bounds.max)?;
     let heights = Axis::of(height, goal.height.bounds.min, goal.height.bounds.max)?;
     let mut best = Best { goal, found: None };
@@ -142,7 +158,10 @@ pub(super) fn best_size(width: Span, height: Span, goal: &SizeGoal) -> Option<(u
         let target = goal.height.ideal.unwrap_or(default_height);
         for height in heights.near(target).chain(heights.window(target).values()) {
             let h = f64::from(height);
-            if best.is_beaten_by(goal.height.cost(Some(h))) {
+            if any && best.found.is_some() {
+                break;
+            }
+            if best.cannot_be_beaten(goal.height.cost(Some(h)), height.abs_diff(DEFAULT_SIZE.1)) {
                 continue;
             }
             // Half of a 10th decimal either way: the ratio is compared rounded.
@@ -158,7 +177,10 @@ pub(super) fn best_size(width: Span, height: Span, goal: &SizeGoal) -> Option<(u
         let target = goal.width.ideal.unwrap_or(default_width);
         for width in widths.near(target).chain(widths.window(target).values()) {
             let w = f64::from(width);
-            if best.is_beaten_by(goal.width.cost(Some(w))) {
+            if any && best.found.is_some() {
+                break;
+            }
+            if best.cannot_be_beaten(goal.width.cost(Some(w)), width.abs_diff(DEFAULT_SIZE.0)) {
                 continue;
             }
             let low = at_height(w, goal.aspect.bounds.max + 1e-10).unwrap_or(0.0);
@@ -171,14 +193,6 @@ pub(super) fn best_size(width: Span, height: Span, goal: &SizeGoal) -> Option<(u
         }
     }
     best.found.map(|(_, size)| size)
-}
-
-/// Whether any size of a mode will do.
-pub(super) fn any_size(width: Span, height: Span, goal: &SizeGoal) -> bool {
-    let only_bounds = |numeric: Numeric| Numeric { ideal: None, exists: None, ..numeric };
-    let goal =
-        SizeGoal { width: only_bounds(goal.width), height: only_bounds(goal.height), aspect: only_bounds(goal.aspect) };
-    best_size(width, height, &goal).is_some()
 }
 
 /// The height at which a width has a ratio; `None` where there is none.
@@ -220,15 +234,20 @@ struct Best<'a> {
 }
 
 impl Best<'_> {
-    fn is_beaten_by(&self, cost: f64) -> bool {
-        self.found.is_some_and(|((best, _), _)| rank(cost) > best)
+    /// Whether no size can be better whose one axis has this cost, and this distance in pixels.
+    fn cannot_be_beaten(&self, cost: f64, pixels: u32) -> bool {
+        self.found.is_some_and(|(best, _)| (rank(cost), u128::from(pixels).pow(2)) >= best)
     }
 
     fn consider(&mut self, width: u32, height: u32) {
         if !self.goal.ratio_fits(width, height) {
             return;
         }
-        let candidate = (rank(self.goal.cost(width, height)), pixel_distance(width, height));
+        let cost = rank(self.goal.cost(width, height));
+        if self.found.is_some_and(|((best, _), _)| cost > best) {
+            return;
+        }
+        let candidate = (cost, pixel_distance(width, height));
         if self.found.is_none_or(|(best, _)| candidate < best) {
             self.found = Some((candidate, (width, height)));
         }

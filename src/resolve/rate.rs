@@ -8,7 +8,7 @@ use crate::format::FrameRate;
 pub(super) const DEFAULT_RATE: f64 = 30.0;
 
 /// The rates of a mode, borrowed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Rates<'a> {
     Unknown,
     List(&'a [FrameRate]),

@@ -99,8 +99,13 @@ fn raised(rates: Rates<'_>, fps: i64) -> Option<FrameRate> {
     }
 }
 
-/// The candidates of a camera. `minimum` is the highest mandatory `minFrameRate`.
-pub(super) fn candidates<'a>(device: &'a MediaDeviceInfo, named: &Named, minimum: Option<i64>) -> Vec<Candidate<'a>> {
+/// The candidates of a camera. `minimum` is the highest mandatory `minFrameRate`; `recording` prefers MJPG among equals.
+pub(super) fn candidates<'a>(
+    device: &'a MediaDeviceInfo,
+    named: &Named,
+    minimum: Option<i64>,
+    recording: bool,
+) -> Vec<Candidate<'a>> {
     if device.modes.is_empty() {
         return RESOLUTION_TABLE
             .iter()
@@ -117,7 +122,8 @@ pub(super) fn candidates<'a>(device: &'a MediaDeviceInfo, named: &Named, minimum
             .collect();
     }
     let usual = usual_class(device);
-    let mut list = List { entries: Vec::new(), minimum, ranges: Vec::new() };
+    let every_format = recording || !named.is_empty();
+    let mut list = List { entries: Vec::new(), minimum, ranges: Vec::new(), every_format };
     let taken = |mode: &&VideoMode| is_taken(mode.fourcc, usual, named);
     let modes = device.modes.iter().filter(taken);
     list.ranges = modes.clone().filter(|mode| !is_discrete(mode)).collect();
@@ -159,6 +165,8 @@ struct List<'a> {
     entries: Vec<Candidate<'a>>,
     minimum: Option<i64>,
     ranges: Vec<&'a VideoMode>,
+    /// Whether the format of an entry matters. If not, only the first of equal entries can win.
+    every_format: bool,
 }
 
 impl<'a> List<'a> {
@@ -175,6 +183,12 @@ impl<'a> List<'a> {
 
     /// Adds a size at each of its rates, or, where it is of the table, at those that count.
     fn add(&mut self, fourcc: Fourcc, (width, height): (u32, u32), rates: Rates<'a>, of_table: bool, unusual: bool) {
+        let same = |entry: &Candidate<'_>| {
+            entry.flexible && (entry.width, entry.height) == (width, height) && entry.rates == rates
+        };
+        if of_table && !self.every_format && self.entries.iter().any(same) {
+            return;
+        }
         let mut add = |native: Option<FrameRate>, flexible: bool| {
             self.entries.push(Candidate {
                 fourcc: Some(fourcc),
