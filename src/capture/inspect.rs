@@ -134,7 +134,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_payload_always_lies_inside_its_mapping(
-            bytesused: u32, data_offset: u32, plane_count in 0u32..12, bits: u32, mapped in 0usize..1 << 32,
+            bytesused: u32, data_offset: u32, plane_count in 0u32..12, bits: u32, mapped in 0usize..=u32::MAX as usize,
             memory_count in 1usize..9,
         ) {
             let used = PlaneUse { bytesused, data_offset };

@@ -18,16 +18,12 @@ use crate::format::Fourcc;
 /// `V4L2_CID_MIN_BUFFERS_FOR_CAPTURE`: how many buffers the driver itself needs.
 pub(crate) const CID_MIN_BUFFERS_FOR_CAPTURE: u32 = v4l::v4l_sys::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE;
 
+/// Compared with the numbers of `v4l`, to which linux.rs ties the ones that are called.
 mod layout {
-    use std::mem::{offset_of, size_of};
+    use std::mem::{align_of, offset_of, size_of};
 
     use v4l::v4l_sys::*;
     use v4l::v4l2::vidioc::*;
-
-    const fn number(value: _IOC_TYPE) -> u32 {
-        // musl's ioctl takes an int: the same 32 bits.
-        value as u32
-    }
 
     const _: () = {
         assert!(size_of::<v4l2_capability>() == 104);
@@ -43,15 +39,22 @@ mod layout {
         assert!(offset_of!(v4l2_pix_format, pixelformat) == 8);
         assert!(offset_of!(v4l2_pix_format_mplane, num_planes) == 180);
         assert!(offset_of!(v4l2_capability, device_caps) == 88);
-        assert!(number(VIDIOC_QUERYCAP) == 0x8068_5600);
-        assert!(number(VIDIOC_ENUM_FMT) == 0xc040_5602);
-        assert!(number(VIDIOC_REQBUFS) == 0xc014_5608);
-        assert!(number(VIDIOC_STREAMON) == 0x4004_5612);
-        assert!(number(VIDIOC_STREAMOFF) == 0x4004_5613);
-        assert!(number(VIDIOC_G_PARM) == 0xc0cc_5615);
-        assert!(number(VIDIOC_S_PARM) == 0xc0cc_5616);
-        assert!(number(VIDIOC_ENUM_FRAMESIZES) == 0xc02c_564a);
-        assert!(number(VIDIOC_ENUM_FRAMEINTERVALS) == 0xc034_564b);
+        // `as u32`: glibc's ioctl takes an unsigned long, musl's an int; the number is in the lower 32 bits of both.
+        assert!(VIDIOC_QUERYCAP as u32 == 0x8068_5600);
+        assert!(VIDIOC_ENUM_FMT as u32 == 0xc040_5602);
+        assert!(VIDIOC_REQBUFS as u32 == 0xc014_5608);
+        assert!(VIDIOC_STREAMON as u32 == 0x4004_5612);
+        assert!(VIDIOC_STREAMOFF as u32 == 0x4004_5613);
+        assert!(VIDIOC_G_PARM as u32 == 0xc0cc_5615);
+        assert!(VIDIOC_S_PARM as u32 == 0xc0cc_5616);
+        assert!(VIDIOC_G_CTRL as u32 == 0xc008_561b);
+        assert!(VIDIOC_G_INPUT as u32 == 0x8004_5626);
+        assert!(VIDIOC_ENUM_FRAMESIZES as u32 == 0xc02c_564a);
+        assert!(VIDIOC_ENUM_FRAMEINTERVALS as u32 == 0xc034_564b);
+        // A 64-bit standard, which 32-bit x86 alone aligns to 4 bytes.
+        let input = if align_of::<u64>() == 4 { 76 } else { 80 };
+        assert!(size_of::<v4l2_input>() == input);
+        assert!(VIDIOC_ENUMINPUT as u32 == 0xc000_561a | ((input as u32) << 16));
     };
 
     #[cfg(target_pointer_width = "64")]
@@ -64,23 +67,39 @@ mod layout {
         assert!(offset_of!(v4l2_buffer, sequence) == 56);
         assert!(offset_of!(v4l2_buffer, m) == 64);
         assert!(offset_of!(v4l2_buffer, length) == 72);
-        assert!(number(VIDIOC_G_FMT) == 0xc0d0_5604);
-        assert!(number(VIDIOC_S_FMT) == 0xc0d0_5605);
-        assert!(number(VIDIOC_QUERYBUF) == 0xc058_5609);
-        assert!(number(VIDIOC_QBUF) == 0xc058_560f);
-        assert!(number(VIDIOC_DQBUF) == 0xc058_5611);
+        assert!(VIDIOC_G_FMT as u32 == 0xc0d0_5604);
+        assert!(VIDIOC_S_FMT as u32 == 0xc0d0_5605);
+        assert!(VIDIOC_QUERYBUF as u32 == 0xc058_5609);
+        assert!(VIDIOC_QBUF as u32 == 0xc058_560f);
+        assert!(VIDIOC_DQBUF as u32 == 0xc058_5611);
     };
 
-    // With a 32-bit time_t; the kernel's time64 layout (80 bytes) is accepted too.
+    // A buffer's stamp is two words or, with a 64-bit time_t, two of 64 bits. The kernel has a layout for each
+    // (`v4l2_buffer_time32`, `v4l2_buffer`), and tells from the size in the ioctl's number which one it is given
+    // (include/media/v4l2-ioctl.h: VIDIOC_DQBUF_TIME32). Either will do, then, whatever the C library around us was built
+    // with, so long as struct and number agree.
     #[cfg(target_pointer_width = "32")]
     const _: () = {
         assert!(size_of::<v4l2_format>() == 204);
         assert!(offset_of!(v4l2_format, fmt) == 4);
         assert!(size_of::<v4l2_plane>() == 60);
-        assert!(size_of::<v4l2_buffer>() == 68 || size_of::<v4l2_buffer>() == 80);
-        assert!(number(VIDIOC_G_FMT) == 0xc0cc_5604);
-        assert!(number(VIDIOC_S_FMT) == 0xc0cc_5605);
-        assert!(number(VIDIOC_DQBUF) == 0xc044_5611 || number(VIDIOC_DQBUF) == 0xc050_5611);
+        assert!(VIDIOC_G_FMT as u32 == 0xc0cc_5604);
+        assert!(VIDIOC_S_FMT as u32 == 0xc0cc_5605);
+
+        let stamp = size_of::<timeval>();
+        assert!(stamp == 8 || stamp == 16);
+        assert!(offset_of!(timeval, tv_usec) == stamp / 2);
+        // Five words come first; where 64 bits align to 8 bytes, so does the stamp.
+        let start = if stamp == 16 && align_of::<u64>() == 8 { 24 } else { 20 };
+        assert!(offset_of!(v4l2_buffer, timestamp) == start);
+        assert!(offset_of!(v4l2_buffer, sequence) == start + stamp + 16);
+        assert!(offset_of!(v4l2_buffer, m) == start + stamp + 24);
+        assert!(offset_of!(v4l2_buffer, length) == start + stamp + 28);
+        let size = start + stamp + 40;
+        assert!(size_of::<v4l2_buffer>() == size);
+        assert!(VIDIOC_QUERYBUF as u32 == 0xc000_5609 | ((size as u32) << 16));
+        assert!(VIDIOC_QBUF as u32 == 0xc000_560f | ((size as u32) << 16));
+        assert!(VIDIOC_DQBUF as u32 == 0xc000_5611 | ((size as u32) << 16));
     };
 }
 

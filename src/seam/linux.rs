@@ -25,26 +25,39 @@ use crate::format::Fourcc;
 /// The ioctls of include/uapi/linux/videodev2.h, by their numbers there.
 mod vidioc {
     use nix::libc::c_int;
+    use v4l::v4l2::vidioc as pinned;
 
     use super::*;
 
-    nix::ioctl_read!(querycap, b'V', 0, v4l2_capability);
-    nix::ioctl_readwrite!(enum_fmt, b'V', 2, v4l2_fmtdesc);
-    nix::ioctl_readwrite!(g_fmt, b'V', 4, v4l2_format);
-    nix::ioctl_readwrite!(s_fmt, b'V', 5, v4l2_format);
-    nix::ioctl_readwrite!(reqbufs, b'V', 8, v4l2_requestbuffers);
-    nix::ioctl_readwrite!(querybuf, b'V', 9, v4l2_buffer);
-    nix::ioctl_readwrite!(qbuf, b'V', 15, v4l2_buffer);
-    nix::ioctl_readwrite!(dqbuf, b'V', 17, v4l2_buffer);
-    nix::ioctl_write_ptr!(streamon, b'V', 18, c_int);
-    nix::ioctl_write_ptr!(streamoff, b'V', 19, c_int);
-    nix::ioctl_readwrite!(g_parm, b'V', 21, v4l2_streamparm);
-    nix::ioctl_readwrite!(s_parm, b'V', 22, v4l2_streamparm);
-    nix::ioctl_readwrite!(enuminput, b'V', 26, v4l2_input);
-    nix::ioctl_readwrite!(g_ctrl, b'V', 27, v4l2_control);
-    nix::ioctl_read!(g_input, b'V', 38, c_int);
-    nix::ioctl_readwrite!(enum_framesizes, b'V', 74, v4l2_frmsizeenum);
-    nix::ioctl_readwrite!(enum_frameintervals, b'V', 75, v4l2_frmivalenum);
+    /// `nix`'s call, and the proof that its number is `v4l`'s, which `abi` compares with the kernel's.
+    macro_rules! calls {
+        ($($call:ident = $declare:ident, $code:ident, $number:literal, $operand:ty, $pinned:ident;)+) => {
+            $(
+                nix::$declare!($call, b'V', $number, $operand);
+                const _: () = assert!(nix::$code!(b'V', $number, size_of::<$operand>()) == pinned::$pinned);
+            )+
+        };
+    }
+
+    calls! {
+        querycap = ioctl_read, request_code_read, 0, v4l2_capability, VIDIOC_QUERYCAP;
+        enum_fmt = ioctl_readwrite, request_code_readwrite, 2, v4l2_fmtdesc, VIDIOC_ENUM_FMT;
+        g_fmt = ioctl_readwrite, request_code_readwrite, 4, v4l2_format, VIDIOC_G_FMT;
+        s_fmt = ioctl_readwrite, request_code_readwrite, 5, v4l2_format, VIDIOC_S_FMT;
+        reqbufs = ioctl_readwrite, request_code_readwrite, 8, v4l2_requestbuffers, VIDIOC_REQBUFS;
+        querybuf = ioctl_readwrite, request_code_readwrite, 9, v4l2_buffer, VIDIOC_QUERYBUF;
+        qbuf = ioctl_readwrite, request_code_readwrite, 15, v4l2_buffer, VIDIOC_QBUF;
+        dqbuf = ioctl_readwrite, request_code_readwrite, 17, v4l2_buffer, VIDIOC_DQBUF;
+        streamon = ioctl_write_ptr, request_code_write, 18, c_int, VIDIOC_STREAMON;
+        streamoff = ioctl_write_ptr, request_code_write, 19, c_int, VIDIOC_STREAMOFF;
+        g_parm = ioctl_readwrite, request_code_readwrite, 21, v4l2_streamparm, VIDIOC_G_PARM;
+        s_parm = ioctl_readwrite, request_code_readwrite, 22, v4l2_streamparm, VIDIOC_S_PARM;
+        enuminput = ioctl_readwrite, request_code_readwrite, 26, v4l2_input, VIDIOC_ENUMINPUT;
+        g_ctrl = ioctl_readwrite, request_code_readwrite, 27, v4l2_control, VIDIOC_G_CTRL;
+        g_input = ioctl_read, request_code_read, 38, c_int, VIDIOC_G_INPUT;
+        enum_framesizes = ioctl_readwrite, request_code_readwrite, 74, v4l2_frmsizeenum, VIDIOC_ENUM_FRAMESIZES;
+        enum_frameintervals = ioctl_readwrite, request_code_readwrite, 75, v4l2_frmivalenum, VIDIOC_ENUM_FRAMEINTERVALS;
+    }
 }
 
 /// A struct of zeroes for the kernel to fill.
