@@ -99,9 +99,9 @@ impl Engine {
                 drop(self.reactor.remove(token));
                 let pool = camera.pool();
                 camera.stop();
-                if let Some(pool) = pool.filter(|pool| !pool.orphans && pool.ledger.leased() > 0) {
-                    let mut held = self.held();
-                    held.retain(|(_, pool)| pool.strong_count() > 0);
+                let mut held = self.held();
+                held.retain(|(_, pool)| pool.strong_count() > 0);
+                if let Some(pool) = pool.filter(|pool| !pool.orphans) {
                     held.push((path, Arc::downgrade(&pool)));
                 }
             }
@@ -113,10 +113,9 @@ impl Engine {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a buffer of a stopped stream of that node is still there: its buffers keep their pool.
     fn holds(&self, path: &str) -> bool {
-        self.held()
-            .iter()
-            .any(|(held, pool)| held == path && pool.upgrade().is_some_and(|pool| pool.ledger.leased() > 0))
+        self.held().iter().any(|(held, pool)| held == path && pool.strong_count() > 0)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The control half: everything that may block.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::thread;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use memmap2::MmapRaw;
 use nix::errno::Errno;
 
+use super::descriptor::Descriptor;
 use super::failure::{Step, failure};
 use super::reader::Reader;
 use crate::capture::buffer::{Buffer, DriverQueue, Home, Pool, Reaper};
@@ -33,7 +34,7 @@ const HELD_FRAMES_WAIT: (u32, Duration) = (50, Duration::from_millis(10));
 /// An open, configured camera.
 pub(in crate::capture) struct V4l2Camera {
     kernel: Arc<dyn Kernel>,
-    fd: Arc<OwnedFd>,
+    fd: Arc<Descriptor>,
     path: String,
     kind: BufferType,
     loopback: bool,
@@ -46,21 +47,9 @@ impl V4l2Camera {
     pub(in crate::capture) fn open(kernel: Arc<dyn Kernel>, request: &CameraRequest) -> Result<Self> {
         let path = request.path.clone();
         let fd = retry(|| kernel.open(path.as_ref())).map_err(|errno| failure(Step::Open, errno, &path, false))?;
-        match Self::configure(&*kernel, fd.as_fd(), request) {
-            Ok((kind, loopback, format)) => Ok(Self {
-                kernel,
-                fd: Arc::new(fd),
-                path,
-                kind,
-                loopback,
-                format: Arc::new(format),
-                buffers: Vec::new(),
-            }),
-            Err(error) => {
-                kernel.close(fd);
-                Err(error)
-            }
-        }
+        let fd = Arc::new(Descriptor::new(kernel.clone(), fd));
+        let (kind, loopback, format) = Self::configure(&*kernel, fd.as_fd(), request)?;
+        Ok(Self { kernel, fd, path, kind, loopback, format: Arc::new(format), buffers: Vec::new() })
     }
 
     fn configure(
@@ -152,12 +141,16 @@ impl V4l2Camera {
         let fd = self.fd.as_fd();
         let (mut tries, pause) = HELD_FRAMES_WAIT;
         let granted = loop {
+            // Asked before the buffers are: what was let go by now is unmapped by the next line, so that EBUSY after
+            // "not held" is somebody else's doing.
+            let held = frames_still_held();
+            reaper.settle();
             match retry(|| self.kernel.request_buffers(fd, self.kind, count)) {
-                Err(Errno::EBUSY) if tries > 0 && frames_still_held() => {
+                Err(Errno::EBUSY) if held && tries > 0 => {
                     tries -= 1;
                     thread::sleep(pause);
                 }
-                Err(Errno::EBUSY) if frames_still_held() => {
+                Err(Errno::EBUSY) if held => {
                     let message = format!("frames of the stream before are still held, and {} needs them", self.path);
                     return Err(self.fail(Step::RequestBuffers)(Errno::EBUSY)
                         .replace_message(message, "drop the frames of the stopped stream first"));

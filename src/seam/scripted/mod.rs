@@ -265,6 +265,16 @@ impl CameraScript {
         (0..frames).map(|_| u32::from(self.next(Frame::good()))).sum()
     }
 
+    /// Has QUERYBUF tell so many memory planes, whatever the format has.
+    pub(crate) fn change_buffers(&self, planes: u32) {
+        self.with(|node, _| node.buffer_planes = Some(planes));
+    }
+
+    /// Its descriptors hang up, and nothing fails otherwise.
+    pub(crate) fn hang_up(&self) {
+        self.with(|node, _| node.hang_up());
+    }
+
     /// Pulls the plug.
     pub(crate) fn unplug(&self) {
         self.with(|node, _| node.unplug());

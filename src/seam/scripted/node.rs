@@ -70,6 +70,8 @@ pub(super) struct Node {
     pub(super) format: PixelFormat,
     pub(super) gone: bool,
     pub(super) misuse: Vec<String>,
+    /// What QUERYBUF says of memory planes in place of the truth.
+    pub(super) buffer_planes: Option<u32>,
     /// The names of all memory there ever was.
     memories: Vec<String>,
     handles: BTreeMap<RawFd, Handle>,
@@ -91,6 +93,7 @@ impl Node {
             format: pixels(fourcc, width, height),
             gone: false,
             misuse: Vec::new(),
+            buffer_planes: None,
             memories: Vec::new(),
             handles: BTreeMap::new(),
             queue: None,
@@ -166,13 +169,14 @@ impl Node {
     }
 
     pub(super) fn query_buffer(&mut self, fd: RawFd, index: u32) -> Result<BufferMemory, Errno> {
+        let told = self.buffer_planes;
         let queue = self.queue(fd, "QUERYBUF")?;
         let memories = queue.buffers.get(index as usize).ok_or(Errno::EINVAL)?;
         let mut planes = [(0, 0); MAX_PLANES];
         for (plane, memory) in memories.iter().enumerate() {
             planes[plane] = (memory.length, offset(index, plane));
         }
-        Ok(BufferMemory { plane_count: u32::try_from(memories.len()).unwrap_or(u32::MAX), planes })
+        Ok(BufferMemory { plane_count: told.unwrap_or(u32::try_from(memories.len()).unwrap_or(u32::MAX)), planes })
     }
 
     pub(super) fn map(&mut self, fd: RawFd, length: u32, at: u32) -> Result<MmapRaw, Errno> {
@@ -271,6 +275,11 @@ impl Node {
     /// Pulls the plug: everything fails from here on, and descriptors hang up.
     pub(super) fn unplug(&mut self) {
         self.gone = true;
+        self.hang_up();
+    }
+
+    /// Descriptors hang up.
+    pub(super) fn hang_up(&mut self) {
         for handle in self.handles.values_mut() {
             handle.writer = None;
         }
