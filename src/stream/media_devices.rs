@@ -85,6 +85,7 @@ impl MediaDevices {
     /// # Errors
     /// See [`ErrorName`]; what happened at which device, and what to do about it, is in the [`Error`].
     pub fn get_user_media(&self, constraints: &MediaStreamConstraints) -> Result<LocalMediaStream> {
+        let _turn = self.place.turn()?;
         let devices = self.candidates(self.place.current().as_deref());
         let resolution = resolve(constraints, &devices, &self.options)?;
         if resolution.audio.is_some() {

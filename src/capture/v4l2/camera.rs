@@ -28,6 +28,8 @@ const LOW_MARK: u32 = 2;
 const HEADROOM: u32 = 4;
 /// The most buffers vb2 gives (`VIDEO_MAX_FRAME`).
 const MOST_BUFFERS: u32 = 32;
+/// The most buffers taken from a driver that gives more than it was asked for.
+const MOST_GRANTED: u32 = 64;
 /// How long a reopening waits for frames of the stream before, on drivers that cannot orphan their buffers.
 const HELD_FRAMES_WAIT: (u32, Duration) = (50, Duration::from_millis(10));
 
@@ -161,7 +163,9 @@ impl V4l2Camera {
         if granted.count == 0 {
             return Err(self.fail(Step::RequestBuffers)(Errno::ENOMEM));
         }
-        let maps = (0..granted.count).map(|index| self.map(index)).collect::<Result<Vec<_>>>().inspect_err(|_| {
+        // More than vb2 has are not made up for: whoever says so answers anything.
+        let usable = granted.count.min(MOST_GRANTED);
+        let maps = (0..usable).map(|index| self.map(index)).collect::<Result<Vec<_>>>().inspect_err(|_| {
             let _ = retry(|| self.kernel.request_buffers(fd, self.kind, 0));
         })?;
         let home = DriverQueue {
@@ -234,8 +238,8 @@ impl V4l2Camera {
 
 impl Drop for V4l2Camera {
     fn drop(&mut self) {
+        // After `stop` there are none. Without it (a panic on the way) what was queued comes back with the close.
         for buffer in self.buffers.drain(..) {
-            // A start that failed halfway: no reader exists, and what was queued comes back with the close.
             buffer.pool().ledger.close();
             Buffer::unmap(buffer);
         }
