@@ -38,6 +38,12 @@ impl MediaDevices {
         }
     }
 
+    /// The devices of a scripted machine, with an engine of their own.
+    #[cfg(test)]
+    pub(super) fn of(machine: Machine) -> Self {
+        Self { machine, place: SessionPlace::default(), ..Self::new() }
+    }
+
     /// The built-in camera and microphone in place of the machine's. They are never mixed in, and never fallen back to.
     pub fn synthetic() -> Self {
         Self { synthetic: true, ..Self::new() }

@@ -1,14 +1,16 @@
 //! The way from a node to a stream, and every place where it can break: nothing stays open, and the error says what to do.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use nix::errno::Errno;
 
 use super::bench::{Bench, NODE, refused, request, yuyv};
 use crate::Fourcc;
+use crate::capture::{CapturedFrame, Outlet, SourceEnd};
 use crate::error::{Error, ErrorName};
 use crate::format::FrameRate;
-use crate::seam::scripted::{Call, FOREVER, pixels};
+use crate::seam::scripted::{Call, FOREVER, Frame, pixels};
 
 /// Every call on the way.
 const WAY: [Call; 9] = [
@@ -193,4 +195,39 @@ fn a_node_that_is_no_camera_any_more_is_refused() {
     bench.camera.unplug();
     assert_eq!(refused(bench.open()).errno(), Some(Errno::ENOENT as i32));
     assert_eq!(Arc::strong_count(&bench.keeper), 1, "nobody keeps the one who asked");
+}
+
+#[test]
+fn three_cameras_share_one_capture_thread() {
+    let bench = Bench::new(yuyv());
+    let others = ["/dev/video1", "/dev/video2"].map(|node| (node, bench.kernel.plug(node, yuyv())));
+    let threads = Arc::new(Mutex::new(BTreeSet::new()));
+    let open = |path: &str| {
+        let request = crate::capture::CameraRequest { path: path.to_owned(), ..request(None) };
+        bench.engine.open(request, Box::new(|_| Ok(())), Arc::new(WhereAmI(threads.clone()))).unwrap()
+    };
+    let sources = [open(NODE), open(others[0].0), open(others[1].0)];
+    for _ in 0..20 {
+        bench.camera.run(1);
+        for (_, camera) in &others {
+            assert!(camera.give(Frame::good()));
+        }
+    }
+    assert!(sources.iter().all(|source| source.statistics().accepted == 20));
+    assert_eq!(threads.lock().unwrap().len(), 1, "one thread for all");
+    drop(sources);
+    bench.assert_closed();
+    assert!(others.iter().all(|(_, camera)| camera.open_count() == 0));
+}
+
+/// Notes on which threads frames come.
+struct WhereAmI(Arc<Mutex<BTreeSet<String>>>);
+
+impl Outlet for WhereAmI {
+    fn frame(&self, _: &CapturedFrame, _: u64) {
+        let thread = std::thread::current();
+        self.0.lock().unwrap().insert(format!("{:?} {:?}", thread.id(), thread.name()));
+    }
+
+    fn ended(&self, _: SourceEnd) {}
 }

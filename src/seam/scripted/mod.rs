@@ -146,6 +146,11 @@ impl ScriptedKernel {
         }
     }
 
+    /// Moves the clock and nothing else: what a callback does that takes its time.
+    pub(crate) fn pass_time(&self, time: Duration) {
+        self.state().now += u64::try_from(time.as_nanos()).expect("a time that passes");
+    }
+
     /// Has a resting reactor look again.
     fn touch(&self, mut state: MutexGuard<'_, State>) {
         state.version += 1;
@@ -248,9 +253,14 @@ impl CameraScript {
 
     /// A frame, now. Whether the driver had a buffer for it.
     pub(crate) fn give(&self, frame: Frame) -> bool {
-        let given = self.with(|node, now| node.give(&frame, now));
+        let given = self.push(frame);
         self.kernel.settle();
         given
+    }
+
+    /// As [`CameraScript::give`], without waiting for what becomes of it: the reactor may end with this very frame.
+    pub(crate) fn push(&self, frame: Frame) -> bool {
+        self.with(|node, now| node.give(&frame, now))
     }
 
     /// A frame, one period after the one before.
@@ -288,11 +298,6 @@ impl CameraScript {
     /// How many calls of any kind there were.
     pub(crate) fn all_calls(&self) -> u64 {
         Call::ALL.iter().map(|&call| self.calls(call)).sum()
-    }
-
-    /// How many frames fell due.
-    pub(crate) fn frames(&self) -> u64 {
-        self.look(|node| node.frames)
     }
 
     /// How many descriptors of it are open.

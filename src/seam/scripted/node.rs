@@ -78,8 +78,6 @@ pub(super) struct Node {
     queue: Option<Queue>,
     sequence: u32,
     last: (u32, u64),
-    /// Frames that fell due, with a buffer for them or without.
-    pub(super) frames: u64,
 }
 
 impl Node {
@@ -99,7 +97,6 @@ impl Node {
             queue: None,
             sequence: 0,
             last: (0, 0),
-            frames: 0,
         }
     }
 
@@ -236,7 +233,6 @@ impl Node {
 
     /// A frame falls due at `now`. Whether there was a buffer for it.
     pub(super) fn give(&mut self, frame: &Frame, now: u64) -> bool {
-        self.frames += u64::from(frame.skipped) + 1;
         let next = frame.sequence.unwrap_or(self.sequence.wrapping_add(frame.skipped));
         let (sequence, timestamp) = if frame.again { self.last } else { (next, frame.timestamp.unwrap_or(now)) };
         self.sequence = sequence.wrapping_add(1);
