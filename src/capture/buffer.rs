@@ -18,6 +18,9 @@ use crate::seam::{BufferType, Kernel, retry};
 pub(super) trait Reaper: Send + Sync {
     /// Drops `remains` on the control thread.
     fn bury(&self, remains: Box<dyn Send>);
+    /// Has everything buried so far dropped now. Only on the control thread, by work that waits for it there: what was
+    /// buried meanwhile would otherwise wait behind that work.
+    fn settle(&self);
 }
 
 /// One piece of a buffer's memory.
@@ -70,7 +73,7 @@ pub(super) struct DriverQueue {
     pub(super) fd: RawFd,
     pub(super) kind: BufferType,
     pub(super) plane_count: u32,
-    /// The first QBUF that failed, for the reactor to find; 0 for none.
+    /// The first QBUF that failed since the reactor looked; 0 for none.
     pub(super) failed: AtomicI32,
 }
 
@@ -115,14 +118,13 @@ impl Pool {
         }
     }
 
-    /// The first QBUF of a dropper that failed.
-    pub(super) fn queue_failure(&self) -> Option<Errno> {
+    /// Whether a dropper's QBUF failed since this was asked last: the first error. Costs no locked instruction per frame.
+    pub(super) fn take_queue_failure(&self) -> Option<Errno> {
         match &self.home {
-            Home::Driver(driver) => match driver.failed.load(Ordering::Relaxed) {
-                0 => None,
-                errno => Some(Errno::from_raw(errno)),
-            },
-            Home::Pool => None,
+            Home::Driver(driver) if driver.failed.load(Ordering::Relaxed) != 0 => {
+                Some(Errno::from_raw(driver.failed.swap(0, Ordering::Relaxed)))
+            }
+            _ => None,
         }
     }
 }

@@ -41,6 +41,11 @@ impl Engine {
         }))
     }
 
+    /// Whether the caller is on the capture thread, where nothing may wait for a device.
+    pub(crate) fn is_capture_thread(&self) -> bool {
+        self.reactor.is_current_thread()
+    }
+
     /// Opens a camera and lets it stream to `outlet`. Waits for the driver, on the control thread.
     ///
     /// # Errors
@@ -51,6 +56,11 @@ impl Engine {
         accept: Accept,
         outlet: Arc<dyn Outlet>,
     ) -> Result<Source> {
+        if self.is_capture_thread() {
+            // The control thread hands the new camera to the reactor and waits for it: it would wait for ever.
+            return Err(Error::new(ErrorName::AbortError, "a camera cannot be opened from on_frame")
+                .with_remedy("ask for it on a thread of your own"));
+        }
         let engine = self.clone();
         self.control
             .run(move || engine.open_here(&request, accept, outlet))
@@ -99,9 +109,9 @@ impl Engine {
                 drop(self.reactor.remove(token));
                 let pool = camera.pool();
                 camera.stop();
-                if let Some(pool) = pool.filter(|pool| !pool.orphans && pool.ledger.leased() > 0) {
-                    let mut held = self.held();
-                    held.retain(|(_, pool)| pool.strong_count() > 0);
+                let mut held = self.held();
+                held.retain(|(_, pool)| pool.strong_count() > 0);
+                if let Some(pool) = pool.filter(|pool| !pool.orphans) {
                     held.push((path, Arc::downgrade(&pool)));
                 }
             }
@@ -113,10 +123,9 @@ impl Engine {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a buffer of a stopped stream of that node is still there: its buffers keep their pool.
     fn holds(&self, path: &str) -> bool {
-        self.held()
-            .iter()
-            .any(|(held, pool)| held == path && pool.upgrade().is_some_and(|pool| pool.ledger.leased() > 0))
+        self.held().iter().any(|(held, pool)| held == path && pool.strong_count() > 0)
     }
 }
 

@@ -85,17 +85,13 @@ impl Ledger {
         Self { gate: Gate::new(), slots: (0..count).map(slot).collect(), queued: AtomicUsize::new(0) }
     }
 
-    /// How many buffers there are.
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
     /// How many the driver has.
     pub(super) fn queued(&self) -> usize {
         self.queued.load(Ordering::SeqCst)
     }
 
     /// How many are leased to someone.
+    #[cfg(test)]
     pub(super) fn leased(&self) -> usize {
         self.slots.iter().filter(|slot| slot.state.load(Ordering::SeqCst) == LEASED).count()
     }

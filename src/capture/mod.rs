@@ -18,6 +18,8 @@ mod source;
 mod statistics;
 mod sync;
 mod synthetic;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod timeline;
 mod v4l2;
 mod worker;

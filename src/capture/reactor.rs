@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -173,7 +174,10 @@ impl Turn {
     /// Lets one source have its turn, and sees it out if it leaves.
     fn turn(&mut self, token: Token, act: impl FnOnce(&mut dyn EventSource) -> Next) {
         let Some(entry) = self.sources.iter_mut().find(|entry| entry.token == token && entry.waiting) else { return };
-        if act(&mut *entry.source) == Next::Leave {
+        // A panic (of a value that a callback had captured, say) has been printed by its hook: it must not take every
+        // other camera with it, nor leave those who wait for this thread waiting for ever.
+        let next = panic::catch_unwind(AssertUnwindSafe(|| act(&mut *entry.source))).unwrap_or(Next::Stay);
+        if next == Next::Leave {
             entry.waiting = false;
             if let Some(fd) = entry.source.fd() {
                 // It may have left by itself, with its device.

@@ -7,6 +7,7 @@
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ impl Worker {
 
     /// A handle that only buries.
     pub(super) fn reaper(&self) -> impl Reaper + use<> {
-        Undertaker(self.jobs.clone())
+        Undertaker { jobs: self.jobs.clone(), grave: Grave::default() }
     }
 
     fn is_current_thread(&self) -> bool {
@@ -89,13 +90,31 @@ impl Drop for Worker {
     }
 }
 
-struct Undertaker(Option<Sender<Job>>);
+/// What was buried and is not dropped yet.
+type Grave = Arc<Mutex<Vec<Box<dyn Send>>>>;
+
+fn empty(grave: &Grave) {
+    // Dropped with the list free: unmapping takes a while.
+    let remains = std::mem::take(&mut *grave.lock().unwrap_or_else(PoisonError::into_inner));
+    drop(remains);
+}
+
+struct Undertaker {
+    jobs: Option<Sender<Job>>,
+    grave: Grave,
+}
 
 impl Reaper for Undertaker {
     fn bury(&self, remains: Box<dyn Send>) {
-        if let Some(jobs) = &self.0 {
-            // Where the thread is gone, `remains` are dropped here with the message that could not be sent.
-            let _ = jobs.send(Box::new(move || drop(remains)));
+        self.grave.lock().unwrap_or_else(PoisonError::into_inner).push(remains);
+        if let Some(jobs) = &self.jobs {
+            let grave = self.grave.clone();
+            // Where the thread is gone, `remains` are dropped with the grave.
+            let _ = jobs.send(Box::new(move || empty(&grave)));
         }
+    }
+
+    fn settle(&self) {
+        empty(&self.grave);
     }
 }

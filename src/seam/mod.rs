@@ -8,6 +8,8 @@ pub(crate) mod abi;
 mod kernel;
 mod linux;
 mod pcm;
+#[cfg(any(test, feature = "scripted"))]
+pub(crate) mod scripted;
 mod world;
 
 pub(crate) use kernel::{

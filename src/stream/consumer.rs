@@ -28,7 +28,7 @@ pub struct ConsumerStatistics {
     pub accepted: u64,
     /// Frames it took.
     pub delivered: u64,
-    /// Frames dropped because newer ones came before it took them.
+    /// Frames dropped because newer ones came, or it left, before it took them.
     pub behind: u64,
     /// Frames it was not given because it held too many.
     pub holding: u64,

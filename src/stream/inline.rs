@@ -58,7 +58,10 @@ impl Consumer for InlineConsumer {
         if self.allowance.is_some_and(|allowance| (self.clock)().saturating_sub(now) > allowance) {
             self.counters().slow += 1;
         }
-        if !panicked {
+        if panicked {
+            // What it had captured may panic as well when it is dropped.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(call)));
+        } else {
             *self.callback() = Some(call);
         }
         if self.ended.load(Ordering::SeqCst) {
@@ -101,5 +104,7 @@ impl FrameCallback {
         if let Some(outlet) = self.outlet.upgrade() {
             outlet.detach(&self.consumer);
         }
+        // The capture thread may have it at hand still, for the frame of this very moment.
+        self.consumer.end(None);
     }
 }

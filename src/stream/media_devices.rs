@@ -38,6 +38,12 @@ impl MediaDevices {
         }
     }
 
+    /// The devices of a scripted machine, with an engine of their own.
+    #[cfg(test)]
+    pub(super) fn of(machine: Machine) -> Self {
+        Self { machine, place: SessionPlace::default(), ..Self::new() }
+    }
+
     /// The built-in camera and microphone in place of the machine's. They are never mixed in, and never fallen back to.
     pub fn synthetic() -> Self {
         Self { synthetic: true, ..Self::new() }
@@ -85,6 +91,7 @@ impl MediaDevices {
     /// # Errors
     /// See [`ErrorName`]; what happened at which device, and what to do about it, is in the [`Error`].
     pub fn get_user_media(&self, constraints: &MediaStreamConstraints) -> Result<LocalMediaStream> {
+        let _turn = self.place.turn()?;
         let devices = self.candidates(self.place.current().as_deref());
         let resolution = resolve(constraints, &devices, &self.options)?;
         if resolution.audio.is_some() {

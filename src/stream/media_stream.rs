@@ -1,6 +1,7 @@
 //! A stream: the tracks that one request gave.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::random_id;
@@ -77,15 +78,16 @@ impl LocalMediaStream {
     pub fn on_ended(&self, callback: impl FnOnce() + Send + 'static) {
         *self.on_ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(callback));
         let tracks = self.video_tracks();
-        let left = Arc::new(Mutex::new(tracks.len()));
+        let left = Arc::new(AtomicUsize::new(tracks.len()));
         for track in tracks {
             let (left, on_ended) = (left.clone(), self.on_ended.clone());
             track.on_ended(move |_| {
-                let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
-                *left -= 1;
-                if *left == 0
-                    && let Some(callback) = on_ended.lock().unwrap_or_else(PoisonError::into_inner).take()
-                {
+                if left.fetch_sub(1, Ordering::SeqCst) > 1 {
+                    return;
+                }
+                // The slot is free while the callback runs: it may fill it anew.
+                let callback = on_ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(callback) = callback {
                     callback();
                 }
             });

@@ -45,15 +45,35 @@ impl<T: Clone> Shared<T> {
 pub(super) struct Feed {
     label: String,
     tracks: Shared<Arc<TrackOutlet>>,
+    /// Why the source ended, once it has.
+    ended: Mutex<Option<Error>>,
 }
 
 impl Feed {
     pub(super) fn new(label: &str) -> Self {
-        Self { label: label.to_owned(), tracks: Shared::new() }
+        Self { label: label.to_owned(), tracks: Shared::new(), ended: Mutex::new(None) }
     }
 
+    fn end_state(&self) -> MutexGuard<'_, Option<Error>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Attaches a track; one that comes after the end ends with it.
     pub(super) fn attach(&self, track: Arc<TrackOutlet>) {
-        self.tracks.push(track);
+        // Under the lock, so that an end that comes meanwhile finds the track in the list.
+        let ended = self.end_state();
+        match ended.clone() {
+            None => self.tracks.push(track),
+            Some(error) => {
+                drop(ended);
+                track.end(Some(error));
+            }
+        }
+    }
+
+    /// Whether the source ended by itself.
+    pub(super) fn is_ended(&self) -> bool {
+        self.end_state().is_some()
     }
 
     pub(super) fn detach(&self, track: &Arc<TrackOutlet>) {
@@ -80,8 +100,13 @@ impl Outlet for Feed {
             .with_errno(errno as i32)
             .with_remedy("ask for it anew; if that fails too, unplug it and plug it in again"),
         };
-        let tracks = self.tracks.get();
-        self.tracks.clear();
+        let tracks = {
+            let mut ended = self.end_state();
+            *ended = Some(error.clone());
+            let tracks = self.tracks.get();
+            self.tracks.clear();
+            tracks
+        };
         for track in tracks.iter() {
             track.end(Some(error.clone()));
         }
@@ -93,7 +118,7 @@ type OnEnd = Box<dyn FnOnce(Option<Error>) + Send>;
 struct End {
     ended: bool,
     error: Option<Error>,
-    on_end: Option<OnEnd>,
+    on_end: Vec<OnEnd>,
 }
 
 /// One track's end of a source.
@@ -113,7 +138,7 @@ impl TrackOutlet {
             consumers: Shared::new(),
             decimator: Mutex::new(decimator),
             black: Mutex::new(None),
-            end: Mutex::new(End { ended: false, error: None, on_end: None }),
+            end: Mutex::new(End { ended: false, error: None, on_end: Vec::new() }),
         }
     }
 
@@ -121,15 +146,15 @@ impl TrackOutlet {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What happens, once, when the track ends: on the thread that ends it.
-    pub(super) fn set_on_end(&self, on_end: OnEnd) {
+    /// What else happens, once, when the track ends: on the thread that ends it, in the order of these calls.
+    pub(super) fn on_end(&self, on_end: OnEnd) {
         let mut end = self.end_state();
         if end.ended {
             let error = end.error.clone();
             drop(end);
             on_end(error);
         } else {
-            end.on_end = Some(on_end);
+            end.on_end.push(on_end);
         }
     }
 
@@ -209,14 +234,14 @@ impl TrackOutlet {
         }
         end.ended = true;
         end.error = error.clone();
-        let on_end = end.on_end.take();
+        let on_end = std::mem::take(&mut end.on_end);
         drop(end);
         for consumer in self.consumers.get().iter() {
             consumer.end(error.as_ref());
         }
         self.black.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(on_end) = on_end {
-            on_end(error);
+        for on_end in on_end {
+            on_end(error.clone());
         }
     }
 }

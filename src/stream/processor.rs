@@ -242,7 +242,11 @@ impl Drop for MediaStreamTrackProcessor {
         }
         self.queue.end(None);
         // Waiting frames go back to the driver now, even if the reactor holds the queue for a moment longer.
-        let frames = std::mem::take(&mut self.queue.state().frames);
+        let frames = {
+            let mut state = self.queue.state();
+            state.counters.behind += state.frames.len() as u64;
+            std::mem::take(&mut state.frames)
+        };
         drop(frames);
     }
 }

@@ -16,7 +16,14 @@ pub(super) struct Session {
 
 /// Where requests find the session that is there, or put one.
 #[derive(Clone, Default)]
-pub(super) struct SessionPlace(Arc<Mutex<Weak<Session>>>);
+pub(super) struct SessionPlace(Arc<Place>);
+
+#[derive(Default)]
+struct Place {
+    session: Mutex<Weak<Session>>,
+    /// Held by the request that has its turn.
+    turn: Mutex<()>,
+}
 
 impl SessionPlace {
     /// The session of this process.
@@ -26,7 +33,19 @@ impl SessionPlace {
     }
 
     fn lock(&self) -> MutexGuard<'_, Weak<Session>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One request after the other: two at once for the same camera would both find it idle, and both open it.
+    ///
+    /// # Errors
+    /// On the capture thread, which the request before may be waiting for.
+    pub(super) fn turn(&self) -> Result<MutexGuard<'_, ()>> {
+        if self.current().is_some_and(|session| session.engine().is_capture_thread()) {
+            return Err(Error::new(ErrorName::AbortError, "getUserMedia cannot be called from on_frame")
+                .with_remedy("call it on a thread of your own"));
+        }
+        Ok(self.0.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The session, if something runs.
@@ -64,11 +83,14 @@ impl Session {
         &self.dispatcher
     }
 
-    /// The cameras that run now.
+    /// The cameras that run now: not those that ended by themselves and are not let go of yet.
     pub(super) fn cameras(&self) -> Vec<Arc<RunningCamera>> {
         let mut cameras = self.cameras.lock().unwrap_or_else(PoisonError::into_inner);
         cameras.retain(|camera| camera.strong_count() > 0);
-        cameras.iter().filter_map(Weak::upgrade).collect()
+        let running: Vec<_> = cameras.iter().filter_map(Weak::upgrade).collect();
+        // The list is free when the last holder of an ended camera lets go, which stops it, in here.
+        drop(cameras);
+        running.into_iter().filter(|camera| !camera.feed().is_ended()).collect()
     }
 
     pub(super) fn register(&self, camera: &Arc<RunningCamera>) {

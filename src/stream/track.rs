@@ -11,7 +11,7 @@ use super::outlet::TrackOutlet;
 use super::processor::{Clock, FrameQueue, MediaStreamTrackProcessor};
 use super::running::RunningCamera;
 use super::{MediaStreamTrackState, random_id};
-use crate::capture::{SourceStatistics, VideoFormat};
+use crate::capture::{SourceStatistics, VideoFormat, Worker};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::MediaDeviceInfo;
 use crate::error::Error;
@@ -27,12 +27,27 @@ pub struct VideoTrack {
     settings: VideoSettings,
     constraints: MediaStreamConstraints,
     outlet: Arc<TrackOutlet>,
-    /// `None` once stopped.
-    camera: Arc<Mutex<Option<Arc<RunningCamera>>>>,
+    hold: Arc<Mutex<Hold>>,
     capabilities: MediaDeviceInfo,
     format: Arc<VideoFormat>,
-    /// The last statistics of the source, kept past the end.
-    last: Mutex<SourceStatistics>,
+}
+
+/// A track's hold on its camera.
+struct Hold {
+    /// `None` once it ended.
+    camera: Option<Arc<RunningCamera>>,
+    /// What the source had counted when the track ended.
+    last: SourceStatistics,
+}
+
+impl Hold {
+    /// Lets go. The last track that does stops the camera when it drops what this gives: with the lock free again.
+    fn let_go(hold: &Mutex<Self>) -> Option<Arc<RunningCamera>> {
+        let mut hold = hold.lock().unwrap_or_else(PoisonError::into_inner);
+        let camera = hold.camera.take()?;
+        hold.last = camera.source().statistics();
+        Some(camera)
+    }
 }
 
 impl VideoTrack {
@@ -55,24 +70,22 @@ impl VideoTrack {
             outlet,
             capabilities: camera.device().clone(),
             format: camera.source().format().clone(),
-            camera: Arc::new(Mutex::new(Some(camera))),
-            last: Mutex::new(SourceStatistics::default()),
+            hold: Arc::new(Mutex::new(Hold { camera: Some(camera), last: SourceStatistics::default() })),
         };
         // A camera that ends by itself is let go at once, whether or not the caller looks.
-        let camera = Arc::downgrade(&track.camera);
-        track.outlet.set_on_end(Box::new(move |error| {
-            if let (Some(camera), Some(_)) = (camera.upgrade(), error) {
-                let gone = camera.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(gone) = gone {
-                    gone.stop();
-                }
+        let hold = Arc::downgrade(&track.hold);
+        track.outlet.on_end(Box::new(move |error| {
+            if error.is_some()
+                && let Some(camera) = hold.upgrade().and_then(|hold| Hold::let_go(&hold))
+            {
+                camera.stop();
             }
         }));
         track
     }
 
-    fn camera(&self) -> MutexGuard<'_, Option<Arc<RunningCamera>>> {
-        self.camera.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hold(&self) -> MutexGuard<'_, Hold> {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The track's own id: a random UUID.
@@ -138,11 +151,8 @@ impl VideoTrack {
 
     /// What was counted at the camera, all its tracks together, up to now or to the end.
     pub fn statistics(&self) -> SourceStatistics {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(camera) = &*self.camera() {
-            *last = camera.source().statistics();
-        }
-        *last
+        let hold = self.hold();
+        hold.camera.as_ref().map_or(hold.last, |camera| camera.source().statistics())
     }
 
     /// What was counted of each consumer attached now.
@@ -171,36 +181,32 @@ impl VideoTrack {
     }
 
     fn clock(&self) -> Clock {
-        match &*self.camera() {
+        match &self.hold().camera {
             Some(camera) => camera.clock(),
             None => Arc::new(|| 0),
         }
     }
 
-    /// Has `callback` called once, on the dispatcher thread, when the camera ends by itself; not by
-    /// [`VideoTrack::stop`] (W3C: `stop()` fires no event).
+    /// Has `callback` called once, on the dispatcher thread, when the camera ends by itself, at once if it has; not by
+    /// [`VideoTrack::stop`] (W3C: `stop()` fires no event). Every callback given here is called.
     pub fn on_ended(&self, callback: impl FnOnce(Option<Error>) + Send + 'static) {
-        let Some(camera) = self.camera().clone() else { return };
-        let cell = Arc::downgrade(&self.camera);
-        let dispatcher = camera.dispatcher();
-        self.outlet.set_on_end(Box::new(move |error| {
+        let dispatcher = self.hold().camera.as_ref().map(|camera| camera.dispatcher());
+        self.outlet.on_end(Box::new(move |error| {
             if error.is_none() {
                 return;
             }
-            let gone = cell.upgrade().and_then(|cell| cell.lock().unwrap_or_else(PoisonError::into_inner).take());
-            if let Some(gone) = gone {
-                gone.stop();
+            // After the end the session may be gone, and its dispatcher with it: this one ends with its one call.
+            let dispatcher = dispatcher.or_else(|| Worker::start("usermedia-dispatch").ok().map(Arc::new));
+            if let Some(dispatcher) = dispatcher {
+                dispatcher.post(move || callback(error));
             }
-            dispatcher.post(move || callback(error));
         }));
     }
 
     /// Ends the track. The last one of a camera closes it, held frames or not; returns within 100 ms.
     pub fn stop(&self) {
         self.outlet.end(None);
-        self.statistics();
-        let camera = self.camera().take();
-        if let Some(camera) = camera {
+        if let Some(camera) = Hold::let_go(&self.hold) {
             camera.feed().detach(&self.outlet);
             // The last one to let go stops the source.
             drop(camera);
@@ -210,9 +216,10 @@ impl VideoTrack {
 
 impl Clone for VideoTrack {
     fn clone(&self) -> Self {
-        match &*self.camera() {
+        let camera = self.hold().camera.clone();
+        match camera {
             Some(camera) => {
-                let track = Self::new(camera.clone(), self.settings.clone(), self.constraints.clone());
+                let track = Self::new(camera, self.settings.clone(), self.constraints.clone());
                 track.outlet.set_enabled(self.enabled(), &self.format);
                 track
             }
@@ -225,10 +232,9 @@ impl Clone for VideoTrack {
                     settings: self.settings.clone(),
                     constraints: self.constraints.clone(),
                     outlet,
-                    camera: Arc::new(Mutex::new(None)),
+                    hold: Arc::new(Mutex::new(Hold { camera: None, last: self.statistics() })),
                     capabilities: self.capabilities.clone(),
                     format: self.format.clone(),
-                    last: Mutex::new(self.statistics()),
                 }
             }
         }

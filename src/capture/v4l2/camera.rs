@@ -1,6 +1,6 @@
 //! The control half: everything that may block.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::thread;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use memmap2::MmapRaw;
 use nix::errno::Errno;
 
+use super::descriptor::Descriptor;
 use super::failure::{Step, failure};
 use super::reader::Reader;
 use crate::capture::buffer::{Buffer, DriverQueue, Home, Pool, Reaper};
@@ -27,13 +28,15 @@ const LOW_MARK: u32 = 2;
 const HEADROOM: u32 = 4;
 /// The most buffers vb2 gives (`VIDEO_MAX_FRAME`).
 const MOST_BUFFERS: u32 = 32;
+/// The most buffers taken from a driver that gives more than it was asked for.
+const MOST_GRANTED: u32 = 64;
 /// How long a reopening waits for frames of the stream before, on drivers that cannot orphan their buffers.
 const HELD_FRAMES_WAIT: (u32, Duration) = (50, Duration::from_millis(10));
 
 /// An open, configured camera.
 pub(in crate::capture) struct V4l2Camera {
     kernel: Arc<dyn Kernel>,
-    fd: Arc<OwnedFd>,
+    fd: Arc<Descriptor>,
     path: String,
     kind: BufferType,
     loopback: bool,
@@ -46,21 +49,9 @@ impl V4l2Camera {
     pub(in crate::capture) fn open(kernel: Arc<dyn Kernel>, request: &CameraRequest) -> Result<Self> {
         let path = request.path.clone();
         let fd = retry(|| kernel.open(path.as_ref())).map_err(|errno| failure(Step::Open, errno, &path, false))?;
-        match Self::configure(&*kernel, fd.as_fd(), request) {
-            Ok((kind, loopback, format)) => Ok(Self {
-                kernel,
-                fd: Arc::new(fd),
-                path,
-                kind,
-                loopback,
-                format: Arc::new(format),
-                buffers: Vec::new(),
-            }),
-            Err(error) => {
-                kernel.close(fd);
-                Err(error)
-            }
-        }
+        let fd = Arc::new(Descriptor::new(kernel.clone(), fd));
+        let (kind, loopback, format) = Self::configure(&*kernel, fd.as_fd(), request)?;
+        Ok(Self { kernel, fd, path, kind, loopback, format: Arc::new(format), buffers: Vec::new() })
     }
 
     fn configure(
@@ -152,12 +143,16 @@ impl V4l2Camera {
         let fd = self.fd.as_fd();
         let (mut tries, pause) = HELD_FRAMES_WAIT;
         let granted = loop {
+            // Asked before the buffers are: what was let go by now is unmapped by the next line, so that EBUSY after
+            // "not held" is somebody else's doing.
+            let held = frames_still_held();
+            reaper.settle();
             match retry(|| self.kernel.request_buffers(fd, self.kind, count)) {
-                Err(Errno::EBUSY) if tries > 0 && frames_still_held() => {
+                Err(Errno::EBUSY) if held && tries > 0 => {
                     tries -= 1;
                     thread::sleep(pause);
                 }
-                Err(Errno::EBUSY) if frames_still_held() => {
+                Err(Errno::EBUSY) if held => {
                     let message = format!("frames of the stream before are still held, and {} needs them", self.path);
                     return Err(self.fail(Step::RequestBuffers)(Errno::EBUSY)
                         .replace_message(message, "drop the frames of the stopped stream first"));
@@ -168,7 +163,9 @@ impl V4l2Camera {
         if granted.count == 0 {
             return Err(self.fail(Step::RequestBuffers)(Errno::ENOMEM));
         }
-        let maps = (0..granted.count).map(|index| self.map(index)).collect::<Result<Vec<_>>>().inspect_err(|_| {
+        // More than vb2 has are not made up for: whoever says so answers anything.
+        let usable = granted.count.min(MOST_GRANTED);
+        let maps = (0..usable).map(|index| self.map(index)).collect::<Result<Vec<_>>>().inspect_err(|_| {
             let _ = retry(|| self.kernel.request_buffers(fd, self.kind, 0));
         })?;
         let home = DriverQueue {
@@ -241,8 +238,8 @@ impl V4l2Camera {
 
 impl Drop for V4l2Camera {
     fn drop(&mut self) {
+        // After `stop` there are none. Without it (a panic on the way) what was queued comes back with the close.
         for buffer in self.buffers.drain(..) {
-            // A start that failed halfway: no reader exists, and what was queued comes back with the close.
             buffer.pool().ledger.close();
             Buffer::unmap(buffer);
         }

@@ -1,11 +1,12 @@
 //! The reactor half: one DQBUF per readiness, checked, counted and delivered.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 
+use super::descriptor::Descriptor;
 use crate::capture::buffer::{Buffer, Lease, LeaseMut};
 use crate::capture::inspect::{Payload, Reject, inspect, is_whole_jpeg, required_bytes};
 use crate::capture::reactor::{EventSource, Next};
@@ -20,7 +21,7 @@ const PATIENCE: u32 = 8;
 /// A streaming camera, as the reactor serves it.
 pub(in crate::capture) struct Reader {
     kernel: Arc<dyn Kernel>,
-    fd: Arc<OwnedFd>,
+    fd: Arc<Descriptor>,
     kind: BufferType,
     buffers: Vec<Arc<Buffer>>,
     copies: Vec<Arc<Buffer>>,
@@ -39,7 +40,7 @@ impl Reader {
     #[expect(clippy::too_many_arguments, reason = "the one caller hands over the whole state of a start")]
     pub(super) fn new(
         kernel: Arc<dyn Kernel>,
-        fd: Arc<OwnedFd>,
+        fd: Arc<Descriptor>,
         kind: BufferType,
         buffers: Vec<Arc<Buffer>>,
         copies: Vec<Arc<Buffer>>,
@@ -134,6 +135,17 @@ impl Reader {
         Some(CapturedFrame { lease: copy.into_lease(), info })
     }
 
+    /// Queues what a dropper could not: where that fails again, there is no use in going on.
+    fn requeue(&self) -> Result<(), Errno> {
+        let Some(pool) = self.buffers.first().map(|buffer| buffer.pool()) else { return Ok(()) };
+        match pool.take_queue_failure() {
+            None => Ok(()),
+            Some(errno @ (Errno::ENODEV | Errno::ENXIO)) => Err(errno),
+            // The gate is open for as long as the reactor has this reader.
+            Some(_) => pool.queue_returned(),
+        }
+    }
+
     fn reject(&self, reject: Option<Reject>) {
         add(
             match reject {
@@ -158,26 +170,27 @@ impl EventSource for Reader {
     fn ready(&mut self, flags: EpollFlags, now: u64) -> Next {
         let answer = retry(|| self.kernel.dequeue_buffer(self.fd.as_fd(), self.kind));
         // The kernel repeats an error or a hang-up for ever: whatever DQBUF says, waiting on is a busy loop.
-        if flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP) {
-            return self.end(answer.err().unwrap_or(Errno::ENODEV));
-        }
+        let over = flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
         match answer {
             Ok(dequeued) => {
                 self.failures = 0;
                 self.take(&dequeued, now);
+                if over {
+                    return self.end(Errno::ENODEV);
+                }
             }
-            Err(Errno::EAGAIN) => {}
-            Err(Errno::ENODEV | Errno::ENXIO) => return self.end(Errno::ENODEV),
+            Err(Errno::EAGAIN) if !over => {}
+            Err(Errno::ENODEV | Errno::ENXIO | Errno::EAGAIN) => return self.end(Errno::ENODEV),
             Err(errno) => {
                 self.failures += 1;
-                if self.failures >= PATIENCE {
+                if over || self.failures >= PATIENCE {
                     return self.end(errno);
                 }
             }
         }
-        match self.buffers.first().and_then(|buffer| buffer.pool().queue_failure()) {
-            Some(errno) => self.end(errno),
-            None => Next::Stay,
+        match self.requeue() {
+            Err(errno) => self.end(errno),
+            Ok(()) => Next::Stay,
         }
     }
 

@@ -1,0 +1,9 @@
+//! The data path on the scripted kernel: what docs call its invariants, and every fault that a driver can show.
+
+mod bench;
+mod faults;
+mod formats;
+mod leases;
+mod starting;
+mod stopping;
+mod sums;

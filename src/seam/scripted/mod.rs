@@ -1,0 +1,478 @@
+//! A kernel made of a script, for tests: cameras of plain data, faults at any call, and a clock that the test moves.
+//!
+//! Descriptors are real pipes, so that the real epoll waits for them; buffers are memory files, so that a mapping is a
+//! mapping. Everything else is decided by the test, one line at a time:
+//!
+//! ```text
+//! let kernel = ScriptedKernel::new();
+//! let camera = kernel.plug("/dev/video0", ScriptedCamera::new(b"YUYV", 64, 48));
+//! camera.fail(Call::StreamOn, Errno::EIO, 1);          // once; FOREVER is a number of times as well
+//! camera.run(30);                                      // thirty frames, a period apart
+//! camera.give(Frame::good().error());
+//! camera.unplug();
+//! ```
+//!
+//! Time stands still unless a test moves it, and no test waits for it: [`ScriptedKernel::settle`] returns when the
+//! reactor has nothing left to do.
+#![cfg_attr(
+    not(test),
+    allow(dead_code, reason = "whoever writes tests, fuzz targets and benches takes what they need")
+)]
+
+mod call;
+mod camera;
+mod frame;
+mod node;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use memmap2::MmapRaw;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+pub(crate) use call::{Call, FOREVER};
+pub(crate) use camera::{ScriptedCamera, pixels};
+pub(crate) use frame::{Frame, JPEG};
+pub(crate) use node::mark;
+
+use super::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
+use super::kernel::{
+    BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize, InputStatus,
+    Interval, Kernel, PixelFormat, RequestedBuffers,
+};
+use crate::format::Fourcc;
+use call::Fault;
+use node::Node;
+
+/// When a script begins: the machine has been up for a while.
+const START: u64 = 1_000_000_000_000;
+/// How long a reactor may take to come to rest before the test is said to hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+struct State {
+    now: u64,
+    nodes: BTreeMap<PathBuf, Node>,
+    /// Turns of the reactor's loop.
+    waits: u64,
+    /// How often the script changed something that the reactor may have to look at.
+    version: u64,
+    resting: Option<Rest>,
+    misuse: Vec<String>,
+}
+
+/// A reactor with nothing to do.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    /// What it saw of the script.
+    version: u64,
+    deadline: Option<u64>,
+}
+
+/// The kernel.
+pub(crate) struct ScriptedKernel {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Has a resting reactor look at the clock again.
+    nudge: EventFd,
+}
+
+impl fmt::Debug for ScriptedKernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ScriptedKernel")
+    }
+}
+
+impl ScriptedKernel {
+    /// A machine without cameras.
+    pub(crate) fn new() -> Arc<Self> {
+        let state =
+            State { now: START, nodes: BTreeMap::new(), waits: 0, version: 0, resting: None, misuse: Vec::new() };
+        let nudge = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
+        Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), nudge: nudge.expect("an eventfd") })
+    }
+
+    /// Puts a camera there, in place of one that was.
+    pub(crate) fn plug(self: &Arc<Self>, path: &str, camera: ScriptedCamera) -> CameraScript {
+        self.state().nodes.insert(path.into(), Node::new(camera));
+        CameraScript { kernel: self.clone(), path: path.into() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many times the reactor has waited.
+    pub(crate) fn waits(&self) -> u64 {
+        self.state().waits
+    }
+
+    /// What no program may do, and this one did.
+    pub(crate) fn misuse(&self) -> Vec<String> {
+        let state = self.state();
+        state.misuse.iter().chain(state.nodes.values().flat_map(|node| &node.misuse)).cloned().collect()
+    }
+
+    /// Waits until the reactor has done all there is to do.
+    pub(crate) fn settle(&self) {
+        let busy = |state: &mut State| {
+            let (version, now) = (state.version, state.now);
+            !state.resting.is_some_and(|rest| rest.version == version && rest.deadline.is_none_or(|at| at > now))
+        };
+        let (state, waited) =
+            self.changed.wait_timeout_while(self.state(), PATIENCE, busy).unwrap_or_else(PoisonError::into_inner);
+        assert!(!waited.timed_out(), "the reactor does not come to rest: {state:?}");
+    }
+
+    /// Lets time pass, the reactor's deadlines each at its moment.
+    pub(crate) fn advance(&self, time: Duration) {
+        let target = self.state().now + u64::try_from(time.as_nanos()).expect("a time that passes");
+        loop {
+            self.settle();
+            let mut state = self.state();
+            let deadline = state.resting.and_then(|rest| rest.deadline).filter(|&at| at < target);
+            state.now = deadline.unwrap_or(target).max(state.now);
+            self.touch(state);
+            if deadline.is_none() {
+                return self.settle();
+            }
+        }
+    }
+
+    /// Moves the clock and nothing else: what a callback does that takes its time.
+    pub(crate) fn pass_time(&self, time: Duration) {
+        self.state().now += u64::try_from(time.as_nanos()).expect("a time that passes");
+    }
+
+    /// Has a resting reactor look again.
+    fn touch(&self, mut state: MutexGuard<'_, State>) {
+        state.version += 1;
+        drop(state);
+        let _ = self.nudge.write(1);
+        self.changed.notify_all();
+    }
+
+    /// One call at an open descriptor: counted, held up and failed as the script says, else done by `act`.
+    fn call<T>(
+        &self,
+        fd: BorrowedFd<'_>,
+        call: Call,
+        act: impl FnOnce(&mut Node, RawFd) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        let fd = fd.as_raw_fd();
+        let mut state = self.state();
+        let Some(path) = state.nodes.iter().find(|(_, node)| node.is_open(fd)).map(|(path, _)| path.clone()) else {
+            state.misuse.push(format!("{call:?} on a descriptor that is not open"));
+            return Err(Errno::EBADF);
+        };
+        state = self.pass(state, &path, call);
+        let node = state.nodes.get_mut(&path).ok_or(Errno::EBADF)?;
+        let answer = node.faults.meet(call).and_then(|()| match node.gone {
+            true => Err(Errno::ENODEV),
+            false => act(node, fd),
+        });
+        node.refresh();
+        drop(state);
+        self.changed.notify_all();
+        answer
+    }
+
+    /// Counts a call, and waits for as long as the script blocks it.
+    fn pass<'a>(&'a self, mut state: MutexGuard<'a, State>, path: &Path, call: Call) -> MutexGuard<'a, State> {
+        if let Some(node) = state.nodes.get_mut(path) {
+            *node.calls.entry(call).or_default() += 1;
+        }
+        self.changed.notify_all();
+        let blocked = |state: &mut State| state.nodes.get(path).is_some_and(|node| node.blocked.contains(&call));
+        self.changed.wait_while(state, blocked).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A camera of a script, as the test holds it.
+#[derive(Debug, Clone)]
+pub(crate) struct CameraScript {
+    kernel: Arc<ScriptedKernel>,
+    path: PathBuf,
+}
+
+impl CameraScript {
+    fn with<T>(&self, act: impl FnOnce(&mut Node, u64) -> T) -> T {
+        let mut state = self.kernel.state();
+        let now = state.now;
+        let answer = act(state.nodes.get_mut(&self.path).expect("plugged in before"), now);
+        self.kernel.touch(state);
+        answer
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Node) -> T) -> T {
+        look(self.kernel.state().nodes.get(&self.path).expect("plugged in before"))
+    }
+
+    /// Changes what it is.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut ScriptedCamera)) {
+        self.with(|node, _| change(&mut node.camera));
+    }
+
+    /// Has the next `times` of a call fail.
+    pub(crate) fn fail(&self, call: Call, errno: Errno, times: u64) {
+        self.fail_after(0, call, errno, times);
+    }
+
+    /// Has a call fail `times` times once it went well `after` times more.
+    pub(crate) fn fail_after(&self, after: u64, call: Call, errno: Errno, times: u64) {
+        self.with(|node, _| {
+            node.faults.add(Fault { call, errno, after, times });
+            node.refresh();
+        });
+    }
+
+    /// Nothing fails any more.
+    pub(crate) fn mend(&self) {
+        self.with(|node, _| {
+            node.faults.clear();
+            node.refresh();
+        });
+    }
+
+    /// Has a call not return until [`CameraScript::unblock`].
+    pub(crate) fn block(&self, call: Call) {
+        self.with(|node, _| node.blocked.push(call));
+    }
+
+    /// Lets every call go on.
+    pub(crate) fn unblock(&self) {
+        self.with(|node, _| node.blocked.clear());
+    }
+
+    /// A frame, now. Whether the driver had a buffer for it.
+    pub(crate) fn give(&self, frame: Frame) -> bool {
+        let given = self.push(frame);
+        self.kernel.settle();
+        given
+    }
+
+    /// As [`CameraScript::give`], without waiting for what becomes of it: the reactor may end with this very frame.
+    pub(crate) fn push(&self, frame: Frame) -> bool {
+        self.with(|node, now| node.give(&frame, now))
+    }
+
+    /// A frame, one period after the one before.
+    pub(crate) fn next(&self, frame: Frame) -> bool {
+        let period = self.look(|node| node.camera.period());
+        self.kernel.advance(period * (frame.skipped + 1));
+        self.give(frame)
+    }
+
+    /// So many good frames, a period apart. How many there were buffers for.
+    pub(crate) fn run(&self, frames: u32) -> u32 {
+        (0..frames).map(|_| u32::from(self.next(Frame::good()))).sum()
+    }
+
+    /// Has QUERYBUF tell so many memory planes, whatever the format has.
+    pub(crate) fn change_buffers(&self, planes: u32) {
+        self.with(|node, _| node.buffer_planes = Some(planes));
+    }
+
+    /// Its descriptors hang up, and nothing fails otherwise.
+    pub(crate) fn hang_up(&self) {
+        self.with(|node, _| node.hang_up());
+    }
+
+    /// Pulls the plug.
+    pub(crate) fn unplug(&self) {
+        self.with(|node, _| node.unplug());
+    }
+
+    /// How many of a call there were.
+    pub(crate) fn calls(&self, call: Call) -> u64 {
+        self.look(|node| node.calls.get(&call).copied().unwrap_or(0))
+    }
+
+    /// How many calls of any kind there were.
+    pub(crate) fn all_calls(&self) -> u64 {
+        Call::ALL.iter().map(|&call| self.calls(call)).sum()
+    }
+
+    /// How many descriptors of it are open.
+    pub(crate) fn open_count(&self) -> usize {
+        self.look(|node| node.open_count())
+    }
+
+    /// How many mappings of its buffers there are.
+    pub(crate) fn mappings(&self) -> usize {
+        self.look(|node| node.mappings())
+    }
+
+    /// How many buffers the driver has to fill.
+    pub(crate) fn queued(&self) -> usize {
+        self.look(|node| node.queued())
+    }
+}
+
+impl Kernel for ScriptedKernel {
+    fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let mut state = self.pass(self.state(), path, Call::Open);
+        let node = state.nodes.get_mut(path).filter(|node| !node.gone).ok_or(Errno::ENOENT)?;
+        node.faults.meet(Call::Open)?;
+        Ok(node.open())
+    }
+
+    fn close(&self, fd: OwnedFd) {
+        let _ = self.call(fd.as_fd(), Call::Close, |_, _| Ok(()));
+        for node in self.state().nodes.values_mut() {
+            node.close(fd.as_raw_fd());
+        }
+        self.changed.notify_all();
+        drop(fd);
+    }
+
+    fn query_capability(&self, fd: BorrowedFd<'_>) -> Result<Capability, Errno> {
+        self.call(fd, Call::QueryCapability, |node, _| {
+            Ok(Capability {
+                driver: node.camera.driver.clone(),
+                card: node.camera.card.clone(),
+                bus_info: String::new(),
+                capabilities: node.camera.capabilities() | CapabilityFlags::DEVICE_CAPS,
+                device_caps: node.camera.capabilities(),
+            })
+        })
+    }
+
+    fn enum_format(&self, fd: BorrowedFd<'_>, _: BufferType, index: u32) -> Result<Fourcc, Errno> {
+        self.call(fd, Call::Enumerate, |node, _| {
+            let mut formats: Vec<Fourcc> = node.camera.modes.iter().map(|mode| mode.0).collect();
+            formats.dedup();
+            formats.get(index as usize).copied().ok_or(Errno::EINVAL)
+        })
+    }
+
+    fn enum_frame_size(&self, fd: BorrowedFd<'_>, fourcc: Fourcc, index: u32) -> Result<FrameSize, Errno> {
+        self.call(fd, Call::Enumerate, |node, _| {
+            let sizes = node.camera.modes.iter().filter(|mode| mode.0 == fourcc);
+            let size = sizes.map(|&(_, width, height)| FrameSize::Discrete { width, height }).nth(index as usize);
+            size.ok_or(Errno::EINVAL)
+        })
+    }
+
+    fn enum_frame_interval(
+        &self,
+        fd: BorrowedFd<'_>,
+        _: Fourcc,
+        _: (u32, u32),
+        index: u32,
+    ) -> Result<FrameInterval, Errno> {
+        self.call(fd, Call::Enumerate, |node, _| match (index, node.camera.interval) {
+            (0, Some(interval)) => Ok(FrameInterval::Discrete(interval)),
+            _ => Err(Errno::EINVAL),
+        })
+    }
+
+    fn input_status(&self, fd: BorrowedFd<'_>) -> Result<InputStatus, Errno> {
+        self.call(fd, Call::Enumerate, |_, _| Ok(InputStatus::empty()))
+    }
+
+    fn get_format(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<PixelFormat, Errno> {
+        self.call(fd, Call::GetFormat, |node, _| Ok(node.format))
+    }
+
+    fn set_format(&self, fd: BorrowedFd<'_>, _: BufferType, format: &PixelFormat) -> Result<PixelFormat, Errno> {
+        self.call(fd, Call::SetFormat, |node, _| {
+            node.format = node.camera.answer(format.fourcc, format.width, format.height);
+            Ok(node.format)
+        })
+    }
+
+    fn get_interval(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<Interval, Errno> {
+        self.call(fd, Call::GetInterval, |node, _| {
+            let time_per_frame = node.camera.interval.ok_or(Errno::ENOTTY)?;
+            Ok(Interval { settable: node.camera.settable, time_per_frame })
+        })
+    }
+
+    fn set_interval(&self, fd: BorrowedFd<'_>, _: BufferType, interval: Fraction) -> Result<Interval, Errno> {
+        self.call(fd, Call::SetInterval, |node, _| {
+            let current = node.camera.interval.as_mut().ok_or(Errno::ENOTTY)?;
+            if node.camera.settable {
+                *current = interval;
+            }
+            Ok(Interval { settable: node.camera.settable, time_per_frame: *current })
+        })
+    }
+
+    fn get_control(&self, fd: BorrowedFd<'_>, id: u32) -> Result<i32, Errno> {
+        self.call(fd, Call::GetControl, |node, _| match id {
+            CID_MIN_BUFFERS_FOR_CAPTURE => node.camera.min_buffers.ok_or(Errno::EINVAL),
+            _ => Err(Errno::EINVAL),
+        })
+    }
+
+    fn request_buffers(&self, fd: BorrowedFd<'_>, _: BufferType, count: u32) -> Result<RequestedBuffers, Errno> {
+        let call = if count == 0 { Call::FreeBuffers } else { Call::RequestBuffers };
+        self.call(fd, call, |node, fd| node.request_buffers(fd, count))
+    }
+
+    fn query_buffer(&self, fd: BorrowedFd<'_>, _: BufferType, index: u32) -> Result<BufferMemory, Errno> {
+        self.call(fd, Call::QueryBuffer, |node, fd| node.query_buffer(fd, index))
+    }
+
+    fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno> {
+        self.call(fd, Call::Map, |node, fd| node.map(fd, length, offset))
+    }
+
+    fn queue_buffer(&self, fd: BorrowedFd<'_>, _: BufferType, index: u32, plane_count: u32) -> Result<(), Errno> {
+        self.call(fd, Call::QueueBuffer, |node, fd| node.queue_buffer(fd, index, plane_count))
+    }
+
+    fn dequeue_buffer(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<Dequeued, Errno> {
+        self.call(fd, Call::DequeueBuffer, |node, fd| node.dequeue(fd))
+    }
+
+    fn stream_on(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<(), Errno> {
+        self.call(fd, Call::StreamOn, |node, fd| node.stream_on(fd))
+    }
+
+    fn stream_off(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<(), Errno> {
+        self.call(fd, Call::StreamOff, |node, fd| node.stream_off(fd))
+    }
+
+    fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno> {
+        let deadline = {
+            let mut state = self.state();
+            state.waits += 1;
+            timeout.map(|timeout| state.now.saturating_add(timeout))
+        };
+        loop {
+            let version = self.state().version;
+            let count = epoll.wait(events, EpollTimeout::ZERO)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            {
+                let mut state = self.state();
+                if deadline.is_some_and(|at| at <= state.now) {
+                    return Ok(0);
+                }
+                state.resting = Some(Rest { version, deadline });
+            }
+            self.changed.notify_all();
+            // An epoll descriptor is readable while it has an event to give.
+            let mut wake =
+                [PollFd::new(epoll.0.as_fd(), PollFlags::POLLIN), PollFd::new(self.nudge.as_fd(), PollFlags::POLLIN)];
+            let polled = poll(&mut wake, PollTimeout::NONE);
+            let _ = self.nudge.read();
+            self.state().resting = None;
+            polled?;
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.state().now
+    }
+}

@@ -1,0 +1,332 @@
+//! One scripted device while it runs: its queue as videobuf2 keeps it, and what would be misuse of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+use nix::errno::Errno;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::call::{Call, Faults};
+use super::camera::{ScriptedCamera, pixels};
+use super::frame::{Frame, JPEG};
+use crate::seam::{
+    BufferFlags, BufferMemory, Dequeued, MAX_PLANES, PixelFormat, PlaneUse, PoolFlags, RequestedBuffers,
+};
+
+/// One memory plane of one buffer: a file in memory, so that a mapping of it is a mapping, and lives as long.
+#[derive(Debug)]
+struct Memory {
+    file: File,
+    /// How it shows in `/proc/self/maps`.
+    name: String,
+    length: u32,
+}
+
+impl Memory {
+    fn new(length: u32) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("usermedia-scripted-{}-", COUNT.fetch_add(1, Ordering::Relaxed));
+        let file = File::from(memfd_create(name.as_str(), MFdFlags::MFD_CLOEXEC).expect("a memory file"));
+        file.set_len(u64::from(length)).expect("memory");
+        Self { file, name, length }
+    }
+}
+
+#[derive(Debug)]
+struct Queue {
+    owner: RawFd,
+    buffers: Vec<Vec<Memory>>,
+    queued: VecDeque<u32>,
+    done: VecDeque<Dequeued>,
+    streaming: bool,
+}
+
+impl Queue {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.buffers.iter().flatten().map(|memory| memory.name.as_str())
+    }
+}
+
+/// The kernel's side of an open descriptor: a pipe, which is readable when a byte is in it and hangs up with its writer.
+#[derive(Debug)]
+struct Handle {
+    writer: Option<PipeWriter>,
+    reader: PipeReader,
+    readable: bool,
+}
+
+/// A device.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) camera: ScriptedCamera,
+    pub(super) faults: Faults,
+    pub(super) blocked: Vec<Call>,
+    pub(super) calls: BTreeMap<Call, u64>,
+    pub(super) format: PixelFormat,
+    pub(super) gone: bool,
+    pub(super) misuse: Vec<String>,
+    /// What QUERYBUF says of memory planes in place of the truth.
+    pub(super) buffer_planes: Option<u32>,
+    /// The names of all memory there ever was.
+    memories: Vec<String>,
+    handles: BTreeMap<RawFd, Handle>,
+    queue: Option<Queue>,
+    sequence: u32,
+    last: (u32, u64),
+}
+
+impl Node {
+    pub(super) fn new(camera: ScriptedCamera) -> Self {
+        let (fourcc, width, height) = camera.modes[0];
+        Self {
+            camera,
+            faults: Faults::default(),
+            blocked: Vec::new(),
+            calls: BTreeMap::new(),
+            format: pixels(fourcc, width, height),
+            gone: false,
+            misuse: Vec::new(),
+            buffer_planes: None,
+            memories: Vec::new(),
+            handles: BTreeMap::new(),
+            queue: None,
+            sequence: 0,
+            last: (0, 0),
+        }
+    }
+
+    pub(super) fn open(&mut self) -> OwnedFd {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let fd = OwnedFd::from(reader.try_clone().expect("a descriptor"));
+        let handle = Handle { writer: Some(writer), reader, readable: false };
+        if self.handles.insert(std::os::fd::AsRawFd::as_raw_fd(&fd), handle).is_some() {
+            self.misuse.push("a descriptor was closed behind the kernel's back".to_owned());
+        }
+        fd
+    }
+
+    pub(super) fn is_open(&self, fd: RawFd) -> bool {
+        self.handles.contains_key(&fd)
+    }
+
+    pub(super) fn open_count(&self) -> usize {
+        self.handles.len()
+    }
+
+    pub(super) fn close(&mut self, fd: RawFd) {
+        self.handles.remove(&fd);
+        self.queue.take_if(|queue| queue.owner == fd);
+    }
+
+    pub(super) fn request_buffers(&mut self, fd: RawFd, count: u32) -> Result<RequestedBuffers, Errno> {
+        if self.queue.as_ref().is_some_and(|queue| queue.owner != fd) {
+            return Err(Errno::EBUSY);
+        }
+        // videobuf2 asks whether anyone has a buffer mapped; a node that was opened anew asks as well, where the driver
+        // cannot orphan its buffers and so still has them.
+        if !self.camera.orphans && mapped(self.memories.iter().map(String::as_str)) > 0 {
+            return Err(Errno::EBUSY);
+        }
+        if self.queue.as_ref().is_some_and(|queue| queue.streaming) {
+            self.misuse.push("REQBUFS while streaming".to_owned());
+            return Err(Errno::EBUSY);
+        }
+        self.queue = None;
+        let flags = if self.camera.orphans { PoolFlags::ORPHANED_BUFFERS } else { PoolFlags::empty() };
+        if count == 0 {
+            return Ok(RequestedBuffers { count, flags });
+        }
+        let count = self.camera.granted.unwrap_or(count);
+        let planes = self.plane_count();
+        let memory = |plane: usize| Memory::new(self.format.planes[plane].sizeimage);
+        let buffers: Vec<Vec<Memory>> = (0..count).map(|_| (0..planes).map(memory).collect()).collect();
+        let queue = Queue { owner: fd, buffers, queued: VecDeque::new(), done: VecDeque::new(), streaming: false };
+        self.memories.extend(queue.names().map(str::to_owned));
+        self.queue = Some(queue);
+        Ok(RequestedBuffers { count, flags })
+    }
+
+    fn plane_count(&self) -> usize {
+        usize::try_from(self.format.plane_count).map_or(1, |count| count.clamp(1, MAX_PLANES))
+    }
+
+    fn queue(&mut self, fd: RawFd, what: &str) -> Result<&mut Queue, Errno> {
+        match &mut self.queue {
+            Some(queue) if queue.owner == fd => Ok(queue),
+            _ => {
+                self.misuse.push(format!("{what} without buffers"));
+                Err(Errno::EINVAL)
+            }
+        }
+    }
+
+    pub(super) fn query_buffer(&mut self, fd: RawFd, index: u32) -> Result<BufferMemory, Errno> {
+        let told = self.buffer_planes;
+        let queue = self.queue(fd, "QUERYBUF")?;
+        let memories = queue.buffers.get(index as usize).ok_or(Errno::EINVAL)?;
+        let mut planes = [(0, 0); MAX_PLANES];
+        for (plane, memory) in memories.iter().enumerate() {
+            planes[plane] = (memory.length, offset(index, plane));
+        }
+        Ok(BufferMemory { plane_count: told.unwrap_or(u32::try_from(memories.len()).unwrap_or(u32::MAX)), planes })
+    }
+
+    pub(super) fn map(&mut self, fd: RawFd, length: u32, at: u32) -> Result<MmapRaw, Errno> {
+        let queue = self.queue(fd, "mmap")?;
+        let (index, plane) = ((at / PAGE) as usize / MAX_PLANES, (at / PAGE) as usize % MAX_PLANES);
+        let memory = queue.buffers.get(index).and_then(|planes| planes.get(plane)).ok_or(Errno::EINVAL)?;
+        if length != memory.length {
+            self.misuse.push("mmap of another length than the buffer's".to_owned());
+            return Err(Errno::EINVAL);
+        }
+        MmapOptions::new()
+            .len(length as usize)
+            .map_raw_read_only(&memory.file)
+            .map_err(|error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))
+    }
+
+    pub(super) fn queue_buffer(&mut self, fd: RawFd, index: u32, plane_count: u32) -> Result<(), Errno> {
+        let planes = self.plane_count();
+        let multiplanar = self.camera.multiplanar;
+        let queue = self.queue(fd, "QBUF")?;
+        let taken = queue.queued.contains(&index) || queue.done.iter().any(|done| done.index == index);
+        if taken || index as usize >= queue.buffers.len() {
+            self.misuse.push(format!("QBUF of buffer {index}, which the driver has or never made"));
+            return Err(Errno::EINVAL);
+        }
+        if multiplanar && plane_count as usize != planes {
+            self.misuse.push(format!("QBUF with {plane_count} planes in place of {planes}"));
+            return Err(Errno::EINVAL);
+        }
+        queue.queued.push_back(index);
+        Ok(())
+    }
+
+    pub(super) fn stream_on(&mut self, fd: RawFd) -> Result<(), Errno> {
+        let queue = self.queue(fd, "STREAMON")?;
+        queue.streaming = true;
+        self.sequence = 0;
+        Ok(())
+    }
+
+    pub(super) fn stream_off(&mut self, fd: RawFd) -> Result<(), Errno> {
+        let queue = self.queue(fd, "STREAMOFF")?;
+        queue.streaming = false;
+        queue.queued.clear();
+        queue.done.clear();
+        self.refresh();
+        Ok(())
+    }
+
+    pub(super) fn dequeue(&mut self, fd: RawFd) -> Result<Dequeued, Errno> {
+        let queue = self.queue(fd, "DQBUF")?;
+        if !queue.streaming {
+            return Err(Errno::EINVAL);
+        }
+        queue.done.pop_front().ok_or(Errno::EAGAIN)
+    }
+
+    /// A frame falls due at `now`. Whether there was a buffer for it.
+    pub(super) fn give(&mut self, frame: &Frame, now: u64) -> bool {
+        let next = frame.sequence.unwrap_or(self.sequence.wrapping_add(frame.skipped));
+        let (sequence, timestamp) = if frame.again { self.last } else { (next, frame.timestamp.unwrap_or(now)) };
+        self.sequence = sequence.wrapping_add(1);
+        let planes = self.plane_count();
+        let (fourcc, multiplanar) = (self.format.fourcc, self.camera.multiplanar);
+        let Some(queue) = self.queue.as_mut().filter(|queue| queue.streaming && !self.gone) else { return false };
+        let wanted = frame.index.and_then(|index| queue.queued.iter().position(|&queued| queued == index));
+        let Some(actual) = queue.queued.remove(wanted.unwrap_or(0)) else { return false };
+        self.last = (sequence, timestamp);
+        let mut uses = [PlaneUse::default(); MAX_PLANES];
+        for (memory, used) in queue.buffers[actual as usize].iter().zip(&mut uses) {
+            let picture = match &frame.bytes {
+                Some(bytes) => bytes.clone(),
+                None if fourcc.is_jpeg() => JPEG.to_vec(),
+                // Every byte tells which frame it is of.
+                None => vec![mark(sequence); (memory.length - frame.data_offset.min(memory.length)) as usize],
+            };
+            let end = u64::from(frame.data_offset) + picture.len() as u64;
+            if end <= u64::from(memory.length) {
+                memory.file.write_all_at(&picture, u64::from(frame.data_offset)).expect("memory");
+            }
+            used.bytesused = frame.bytesused.unwrap_or(u32::try_from(end).unwrap_or(u32::MAX));
+            used.data_offset = frame.data_offset;
+        }
+        let index = frame.index.unwrap_or(actual);
+        if index != actual {
+            queue.queued.push_front(actual);
+        }
+        let plane_count = frame.plane_count.unwrap_or(if multiplanar { planes as u32 } else { 1 });
+        let flags = frame.flags.unwrap_or(BufferFlags::TIMESTAMP_MONOTONIC);
+        queue.done.push_back(Dequeued { index, flags, sequence, timestamp, plane_count, planes: uses });
+        self.refresh();
+        true
+    }
+
+    /// Pulls the plug: everything fails from here on, and descriptors hang up.
+    pub(super) fn unplug(&mut self) {
+        self.gone = true;
+        self.hang_up();
+    }
+
+    /// Descriptors hang up.
+    pub(super) fn hang_up(&mut self) {
+        for handle in self.handles.values_mut() {
+            handle.writer = None;
+        }
+    }
+
+    /// Whether whoever waits for the device has something to do.
+    pub(super) fn is_ready(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| {
+            !self.gone && queue.streaming && (!queue.done.is_empty() || self.faults.is_next(Call::DequeueBuffer))
+        })
+    }
+
+    /// Makes the descriptor as readable as the queue is.
+    pub(super) fn refresh(&mut self) {
+        let ready = self.is_ready();
+        for handle in self.handles.values_mut() {
+            let Some(writer) = &mut handle.writer else { continue };
+            if ready && !handle.readable {
+                writer.write_all(&[1]).expect("a pipe with room for one byte");
+            } else if !ready && handle.readable {
+                handle.reader.read_exact(&mut [0]).expect("the byte written before");
+            }
+            handle.readable = ready;
+        }
+    }
+
+    /// How many buffers the driver has to fill.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.queued.len())
+    }
+
+    /// How many mappings of its buffers, of whatever generation, this process has.
+    pub(super) fn mappings(&self) -> usize {
+        mapped(self.memories.iter().map(String::as_str))
+    }
+}
+
+const PAGE: u32 = 4096;
+
+/// What QUERYBUF says for `mmap` to take: a number, as in the real kernel.
+fn offset(index: u32, plane: usize) -> u32 {
+    (index * MAX_PLANES as u32 + plane as u32) * PAGE
+}
+
+/// The byte that a frame of this number is filled with: never 0, which memory has before.
+pub(crate) fn mark(sequence: u32) -> u8 {
+    (sequence % 250) as u8 + 1
+}
+
+fn mapped<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    let maps = fs::read_to_string("/proc/self/maps").expect("/proc");
+    let names: Vec<String> = names.map(|name| format!("memfd:{name}")).collect();
+    maps.lines().filter(|line| names.iter().any(|name| line.contains(name.as_str()))).count()
+}

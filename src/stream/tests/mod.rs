@@ -1,0 +1,9 @@
+//! What the caller holds, over cameras of the scripted kernel: from the request to the last frame.
+
+mod bench;
+mod callbacks;
+mod consumers;
+mod ends;
+mod requests;
+mod sinks;
+mod tracks;

@@ -1,0 +1,104 @@
+//! Invariant 2: once it runs, a frame costs no allocation, on the capture thread nor in whoever takes it.
+//!
+//! A process of its own, because the allocator is the process's. The counts are exact; how long it takes is not asked.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use usermedia::constraints::MediaTrackConstraints;
+use usermedia::{MediaDevices, MediaStreamConstraints};
+
+/// Counts, per thread that says it wants to be counted, and hands on to the system's allocator.
+struct Counting;
+
+thread_local! {
+    static COUNTED: Cell<Option<&'static AtomicU64>> = const { Cell::new(None) };
+}
+
+static ON_THE_CAPTURE_THREAD: AtomicU64 = AtomicU64::new(0);
+static IN_THE_CONSUMER: AtomicU64 = AtomicU64::new(0);
+
+fn count() {
+    // A thread that is ending has no locals any more, and is none of those counted.
+    if let Ok(Some(counter)) = COUNTED.try_with(Cell::get) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: every method hands its arguments on to `System`, whose contract is the same; counting does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are those `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const WARM_UP: u64 = 20;
+const FRAMES: u64 = 300;
+
+#[test]
+fn three_hundred_frames_cost_no_allocation() {
+    let video = MediaTrackConstraints::new().width(320).height(240).frame_rate(60.0);
+    let stream = MediaDevices::synthetic().get_user_media(&MediaStreamConstraints::new().video(video)).unwrap();
+    let track = stream.video_tracks().remove(0);
+    let seen = Arc::new(AtomicU64::new(0));
+    let inline = {
+        let seen = seen.clone();
+        track.on_frame(move |frame| {
+            match seen.fetch_add(1, Ordering::Relaxed) {
+                // From here to there, everything that the capture thread does is counted: its loop, the picture, the
+                // hand-over to every consumer.
+                WARM_UP => COUNTED.set(Some(&ON_THE_CAPTURE_THREAD)),
+                number if number == WARM_UP + FRAMES => COUNTED.set(None),
+                _ => {}
+            }
+            std::hint::black_box(frame.plane(0));
+        })
+    };
+    let mut processor = track.processor(3);
+    let mut bytes = 0;
+    for number in 0..WARM_UP + FRAMES {
+        if number == WARM_UP {
+            COUNTED.set(Some(&IN_THE_CONSUMER));
+        }
+        let frame = processor.next().unwrap().unwrap();
+        let clone = frame.clone();
+        bytes += clone.memory(0).map_or(0, <[u8]>::len);
+    }
+    COUNTED.set(None);
+    while seen.load(Ordering::Relaxed) <= WARM_UP + FRAMES {
+        drop(processor.next());
+    }
+    assert!(bytes > 0);
+    assert_eq!(track.statistics().copied, 0);
+    assert!(inline.statistics().delivered > WARM_UP + FRAMES);
+    assert_eq!(IN_THE_CONSUMER.load(Ordering::Relaxed), 0, "in the consumer");
+    assert_eq!(ON_THE_CAPTURE_THREAD.load(Ordering::Relaxed), 0, "on the capture thread");
+}
+
+#[test]
+fn the_counter_counts() {
+    static HERE: AtomicU64 = AtomicU64::new(0);
+    COUNTED.set(Some(&HERE));
+    drop(std::hint::black_box(vec![0u8; 100]));
+    COUNTED.set(None);
+    assert_eq!(HERE.load(Ordering::Relaxed), 2);
+}
