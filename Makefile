@@ -16,7 +16,7 @@ run: ## capture 5 s from the first camera and microphone into capture.mkv, with 
 	cargo build --release
 	target/release/usermedia capture --synthetic=auto --duration 5s -o capture.mkv --snapshot capture.jpg
 
-test: lab check deny ## every check and test: formatting, lints, documentation, feature sets, licences, tests, the device lab
+test: lab check deny ## every check and test: formatting, lints, docs, features, licences, tests, the device lab
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo nextest run --all-features -E 'not binary(lab)' --no-tests=pass && cargo test --doc --all-features; \
 	else \
