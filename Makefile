@@ -3,7 +3,10 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check fmt lab lab-shell help
+.PHONY: run test check deny cross fmt lab lab-shell help
+
+# Every set of features somebody may reasonably build, besides all of them and none.
+FEATURE_SETS = json record picture scripted json,record,picture cli
 
 help: ## what there is to make
 	@sed -n -E 's/^([a-z-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -13,7 +16,7 @@ run: ## capture 5 s from the first camera and microphone into capture.mkv, with 
 	cargo build --release
 	target/release/usermedia capture --synthetic=auto --duration 5s -o capture.mkv --snapshot capture.jpg
 
-test: lab check ## every check and test: formatting, lints, documentation, feature sets, tests, the device lab
+test: lab check deny ## every check and test: formatting, lints, docs, features, licences, tests, the device lab
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo nextest run --all-features -E 'not binary(lab)' --no-tests=pass && cargo test --doc --all-features; \
 	else \
@@ -26,9 +29,22 @@ check: ## formatting, lints, documentation and every set of features, without ru
 	cargo fmt --check
 	cargo clippy --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
-	cargo check --no-default-features
-	cargo check --no-default-features --features json
-	cargo check --no-default-features --features record
+	@for features in '' $(FEATURE_SETS); do \
+		echo "cargo clippy --no-default-features --features '$$features'"; \
+		cargo clippy --quiet --no-default-features --features "$$features" -- -D warnings || exit; \
+	done
+
+deny: ## licences, sources and known vulnerabilities of the crates usermedia depends on (deny.toml)
+	@cargo deny --version >/dev/null 2>&1 || { set -x; cargo install --locked --debug cargo-deny --version '^0.20'; }
+	cargo deny --log-level error check --hide-inclusion-graph bans licenses sources
+	@if cargo deny --log-level off fetch db; then \
+		set -x; cargo deny --log-level error check advisories; \
+	else \
+		echo 'Not checked: known vulnerabilities. RustSec'"'"'s list on github.com cannot be reached from here.' >&2; \
+	fi
+
+cross: ## build for arm64 and armhf and run the library's tests there, emulated (docs/cross-building.md)
+	docs/packaging/cross-check
 
 fmt: ## format the sources
 	cargo fmt

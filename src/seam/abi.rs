@@ -1,8 +1,8 @@
 //! V4L2's structs in Rust values and back, and the proof that the structs are the kernel's.
 //!
 //! The structs come from `v4l`, which generates them from the headers of the machine that builds. The assertions
-//! below pin sizes and ioctl numbers to the kernel's uapi (include/uapi/linux/videodev2.h), per pointer width, so that a
-//! cross build with the wrong headers stops at compile time.
+//! below pin sizes and ioctl numbers to the kernel's uapi (include/uapi/linux/videodev2.h), per pointer width, so that
+//! a cross build with the wrong headers stops at compile time (docs/cross-building.md).
 
 use v4l::v4l_sys::{
     timeval, v4l2_buffer, v4l2_capability, v4l2_format, v4l2_fract, v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_plane,
@@ -75,9 +75,9 @@ mod layout {
     };
 
     // A buffer's stamp is two words or, with a 64-bit time_t, two of 64 bits. The kernel has a layout for each
-    // (`v4l2_buffer_time32`, `v4l2_buffer`), and tells from the size in the ioctl's number which one it is given
-    // (include/media/v4l2-ioctl.h: VIDIOC_DQBUF_TIME32). Either will do, then, whatever the C library around us was built
-    // with, so long as struct and number agree.
+    // (`v4l2_buffer_time32`, `v4l2_buffer`) and tells by the size in the ioctl's number which one it is given
+    // (include/media/v4l2-ioctl.h: VIDIOC_DQBUF_TIME32). So either will do, whatever the C library at hand was built
+    // with, as long as struct and number agree.
     #[cfg(target_pointer_width = "32")]
     const _: () = {
         assert!(size_of::<v4l2_format>() == 204);

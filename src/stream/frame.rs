@@ -29,6 +29,7 @@ impl VideoFrame {
         Self { frame, hold }
     }
 
+    #[cfg_attr(not(feature = "picture"), allow(dead_code, reason = "only the snapshot asks for its colours"))]
     pub(crate) fn format(&self) -> &VideoFormat {
         self.frame.lease.format()
     }

@@ -25,6 +25,7 @@ pub struct TrackMetadata {
     /// What the track gives.
     pub settings: VideoSettings,
     /// The format of the track's frames, as negotiated.
+    #[cfg_attr(not(feature = "record"), allow(dead_code, reason = "only the recorder writes it down"))]
     pub(crate) format: Arc<VideoFormat>,
 }
 
