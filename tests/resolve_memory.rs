@@ -42,6 +42,8 @@ fn an_idle_loopback_resolves_in_a_few_kib() {
         r#"{"video":{"height":{"min":7000},"aspectRatio":{"exact":1.0001234568},"frameRate":{"exact":999}}}"#,
         r#"{"video":{"aspectRatio":{"min":1.7,"max":1.8},"width":{"max":8000},"advanced":[{"aspectRatio":1.7777777778},{"height":1081}]}}"#,
         r#"{"video":{"width":{"exact":9000}}}"#,
+        r#"{"video":{"width":1280,"advanced":[{"aspectRatio":0.00001},{"aspectRatio":0.3333333},{"width":9000}]}}"#,
+        r#"{"video":{"aspectRatio":{"exact":0.00001}}}"#,
         r#"{"video":{"mandatory":{"minWidth":700,"maxFrameRate":10},"optional":[{"minAspectRatio":1.7},{"minFrameRate":1000}]}}"#,
     ] {
         let before = ALLOCATED.load(Ordering::Relaxed);

@@ -52,9 +52,10 @@ fn wish(values: Vec<f64>) -> impl Strategy<Value = Wish> {
 }
 
 fn set() -> impl Strategy<Value = Set> {
-    let pixels = vec![1.0, 10.0, 25.0, 320.0, 480.0, 600.0, 633.0, 640.0, 641.0, 660.0, 700.0, 1000.0, 1280.0, 5000.0];
-    let ratios = vec![0.1, 0.75, 1.0, 1.25, 1.3333333333, 1.33, 1.5, 1.7777777778, 2.0, 64.0];
-    let rates = vec![1.0, 7.5, 15.0, 24.0, 25.0, 29.0, 30.0, 31.5, 60.0, 120.0];
+    let pixels =
+        vec![0.0, 1.0, 10.0, 25.0, 320.0, 480.0, 600.0, 633.0, 640.0, 641.0, 660.0, 700.0, 1000.0, 1280.0, 5000.0];
+    let ratios = vec![0.0, 0.1, 0.75, 1.0, 1.25, 1.3333333333, 1.33, 1.5, 1.7777777778, 2.0, 64.0];
+    let rates = vec![0.0, 1.0, 7.5, 15.0, 24.0, 25.0, 29.0, 30.0, 31.5, 60.0, 120.0];
     let nothing = || Just(Wish::default());
     let one = |values: Vec<f64>| prop_oneof![nothing(), wish(values)];
     (one(pixels.clone()), one(pixels), one(ratios), one(rates)).prop_map(|(w, h, a, r)| Set([w, h, a, r]))

@@ -114,6 +114,11 @@ impl<'a> Set<'a> {
     }
 }
 
+/// The value wished for, where one is nearer than another: all are equally far from 0.
+fn wished(goal: &Numeric) -> Option<f64> {
+    goal.ideal.filter(|ideal| *ideal > 0.0)
+}
+
 /// The best whole number, and what it costs. What is not known is assumed to be the default, and fails what is required.
 fn best_value(values: Option<&Values>, goal: &Numeric, default: u32) -> Option<(u32, f64)> {
     let cost = |value: u32| goal.cost(Some(f64::from(value)));
@@ -130,7 +135,7 @@ fn best_value(values: Option<&Values>, goal: &Numeric, default: u32) -> Option<(
             if low > high {
                 return None;
             }
-            let target = goal.ideal.unwrap_or(f64::from(default)).clamp(low, high);
+            let target = wished(goal).unwrap_or(f64::from(default)).clamp(low, high);
             Some(target.round() as u32).filter(allowed)
         }
     };
@@ -163,7 +168,7 @@ fn best_latency(range: Option<(f64, f64)>, goal: &Numeric) -> Option<(f64, f64)>
     if bounds.min > bounds.max {
         return None;
     }
-    let latency = goal.ideal.unwrap_or(DEFAULT_LATENCY).clamp(bounds.min, bounds.max);
+    let latency = wished(goal).unwrap_or(DEFAULT_LATENCY).clamp(bounds.min, bounds.max);
     Some((latency, goal.cost(Some(latency))))
 }
 

@@ -10,7 +10,7 @@
 //! `c`, rises from the larger on, and between them is concave, so that the smallest value lies at a `c`, or at the lattice
 //! points next to it. (On the height the same holds: `w / h` against `a` is `w / a` against `h`.)
 
-use super::fitness::{Numeric, rank};
+use super::fitness::{Numeric, rank, relative};
 use super::settings::aspect_ratio;
 use crate::devices::Span;
 
@@ -38,6 +38,15 @@ impl SizeGoal {
         cost
     }
 
+    /// A lower bound of the ratio's cost, without the rounding of the ratio.
+    fn least_ratio_cost(&self, width: u32, height: u32) -> f64 {
+        match wished(self.aspect) {
+            // The rounding moves the ratio by half of a 10th decimal, and its distance by no more relatively.
+            Some(ideal) => relative(f64::from(width), ideal * f64::from(height)) - 1e-10 / ideal.min(1.0),
+            None => 0.0,
+        }
+    }
+
     fn ratio_fits(&self, width: u32, height: u32) -> bool {
         !self.aspect.bounds.is_bounded() || self.aspect.bounds.contains(aspect_ratio(width, height))
     }
@@ -45,6 +54,11 @@ impl SizeGoal {
     fn couples_the_axes(&self) -> bool {
         self.aspect.bounds.is_bounded() || self.aspect.ideal.is_some()
     }
+}
+
+/// The value wished for, where one is nearer than another: all are equally far from 0.
+fn wished(numeric: Numeric) -> Option<f64> {
+    numeric.ideal.filter(|ideal| *ideal > 0.0)
 }
 
 /// How good a size is: its distance, then how far it is from the default size. Smaller is better.
@@ -68,8 +82,13 @@ impl Axis {
     /// The values of a span between two numbers; `None` when there are none.
     fn of(span: Span, min: f64, max: f64) -> Option<Self> {
         let whole = Self { min: span.min(), max: span.max(), step: span.step() };
-        let (min, max) = (whole.at_least(min)?, whole.at_most(max)?);
-        (min <= max).then_some(Self { min, max, ..whole })
+        whole.between(min, max)
+    }
+
+    /// The values between two numbers; `None` when there are none.
+    fn between(self, min: f64, max: f64) -> Option<Self> {
+        let (min, max) = (self.at_least(min)?, self.at_most(max)?);
+        (min <= max).then_some(Self { min, max, ..self })
     }
 
     /// The smallest value that is not below `point`.
@@ -154,8 +173,16 @@ fn search(width: Span, height: Span, goal: &SizeGoal, any: bool) -> Option<(u32,
         return Some((width, height));
     }
     let (default_width, default_height) = (f64::from(DEFAULT_SIZE.0), f64::from(DEFAULT_SIZE.1));
+    // Slack by more than the rounding of the ratio, which is compared rounded.
+    let (least, most) = (goal.aspect.bounds.min - 1e-10, goal.aspect.bounds.max + 1e-10);
+    // Only these heights go with any of the widths, and only these widths with any of the heights.
+    let heights = heights.between(
+        at_height(f64::from(widths.min), most).unwrap_or(f64::INFINITY),
+        at_height(f64::from(widths.max), least).unwrap_or(f64::INFINITY),
+    )?;
+    let widths = widths.between(least * f64::from(heights.min), most * f64::from(heights.max))?;
     if heights.count() <= widths.count() {
-        let target = goal.height.ideal.unwrap_or(default_height);
+        let target = wished(goal.height).unwrap_or(default_height);
         for height in heights.near(target).chain(heights.window(target).values()) {
             let h = f64::from(height);
             if any && best.found.is_some() {
@@ -164,17 +191,14 @@ fn search(width: Span, height: Span, goal: &SizeGoal, any: bool) -> Option<(u32,
             if best.cannot_be_beaten(goal.height.cost(Some(h)), height.abs_diff(DEFAULT_SIZE.1)) {
                 continue;
             }
-            // Half of a 10th decimal either way: the ratio is compared rounded.
-            let low = (goal.aspect.bounds.min - 1e-10) * h;
-            let high = (goal.aspect.bounds.max + 1e-10) * h;
-            let critical = [goal.width.ideal, goal.aspect.ideal.map(|ideal| ideal * h)];
-            let part = part(widths, low, high, |width| goal.ratio_fits(width, height));
+            let critical = [wished(goal.width), wished(goal.aspect).map(|ideal| ideal * h)];
+            let part = part(widths, least * h, most * h, |width| goal.ratio_fits(width, height));
             for width in solve(part, critical, default_width) {
                 best.consider(width, height);
             }
         }
     } else {
-        let target = goal.width.ideal.unwrap_or(default_width);
+        let target = wished(goal.width).unwrap_or(default_width);
         for width in widths.near(target).chain(widths.window(target).values()) {
             let w = f64::from(width);
             if any && best.found.is_some() {
@@ -183,9 +207,9 @@ fn search(width: Span, height: Span, goal: &SizeGoal, any: bool) -> Option<(u32,
             if best.cannot_be_beaten(goal.width.cost(Some(w)), width.abs_diff(DEFAULT_SIZE.0)) {
                 continue;
             }
-            let low = at_height(w, goal.aspect.bounds.max + 1e-10).unwrap_or(0.0);
-            let high = at_height(w, goal.aspect.bounds.min - 1e-10).unwrap_or(f64::INFINITY);
-            let critical = [goal.height.ideal, goal.aspect.ideal.and_then(|ideal| at_height(w, ideal))];
+            let low = at_height(w, most).unwrap_or(f64::INFINITY);
+            let high = at_height(w, least).unwrap_or(f64::INFINITY);
+            let critical = [wished(goal.height), wished(goal.aspect).map(|ideal| w / ideal)];
             let part = part(heights, low, high, |height| goal.ratio_fits(width, height));
             for height in solve(part, critical, default_height) {
                 best.consider(width, height);
@@ -195,28 +219,28 @@ fn search(width: Span, height: Span, goal: &SizeGoal, any: bool) -> Option<(u32,
     best.found.map(|(_, size)| size)
 }
 
-/// The height at which a width has a ratio; `None` where there is none.
+/// The height at which a width has a ratio; `None` where every height has a larger one.
 fn at_height(width: f64, ratio: f64) -> Option<f64> {
     (ratio > 0.0).then(|| width / ratio)
 }
 
 /// The best value of an axis that stands alone.
 fn best_on(axis: Axis, numeric: Numeric, default: u32) -> Option<u32> {
-    let target = numeric.ideal.unwrap_or(f64::from(default));
+    let target = wished(numeric).unwrap_or(f64::from(default));
     axis.near(target).min_by_key(|&value| (rank(numeric.cost(Some(f64::from(value)))), value.abs_diff(default)))
 }
 
 /// The part of an axis between two numbers whose ends fit. The numbers are slack by the rounding of the ratio, so that the
 /// outermost value may have to go.
 fn part(axis: Axis, low: f64, high: f64, fits: impl Fn(u32) -> bool) -> Option<Axis> {
-    let (mut min, mut max) = (axis.at_least(low)?, axis.at_most(high)?);
+    let Axis { mut min, mut max, step } = axis.between(low, high)?;
     if min <= max && !fits(min) {
-        min = min.checked_add(axis.step)?;
+        min = min.checked_add(step)?;
     }
     if min <= max && !fits(max) {
-        max = max.checked_sub(axis.step)?;
+        max = max.checked_sub(step)?;
     }
-    (min <= max).then_some(Axis { min, max, ..axis })
+    (min <= max).then_some(Axis { min, max, step })
 }
 
 /// The values of a part among which the best one is: those next to the critical points, or next to the default where
@@ -240,7 +264,8 @@ impl Best<'_> {
     }
 
     fn consider(&mut self, width: u32, height: u32) {
-        if !self.goal.ratio_fits(width, height) {
+        let hopeless = |((best, _), _)| rank(self.goal.least_ratio_cost(width, height)) > best;
+        if self.found.is_some_and(hopeless) || !self.goal.ratio_fits(width, height) {
             return;
         }
         let cost = rank(self.goal.cost(width, height));

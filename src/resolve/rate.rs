@@ -65,7 +65,8 @@ pub(super) fn best_rate(rates: Rates<'_>, goal: &Numeric) -> Option<Choice> {
             if range.min > range.max {
                 return None;
             }
-            let points = [goal.ideal.unwrap_or(DEFAULT_RATE), range.min, range.max];
+            // All rates are equally far from an ideal of 0, so that the default is looked at, too.
+            let points = [goal.ideal.unwrap_or(DEFAULT_RATE), DEFAULT_RATE, range.min, range.max];
             let rates = points.map(|point| in_range(point.clamp(range.min, range.max), slowest, fastest));
             rates.into_iter().filter(|rate| goal.bounds.contains(rate.as_f64())).map(choice).min_by_key(order)
         }

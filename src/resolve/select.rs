@@ -120,13 +120,14 @@ impl<'a> Accepted<'a> {
             .filter(|mode| self.sets.iter().all(|set| set.allows_resize(*mode)))
     }
 
-    fn allows(&self, device: &MediaDeviceInfo, mode: &Mode<'_>, ids: &Ids<'_>) -> bool {
-        self.resize_modes().next().is_some()
-            && self.sets.iter().all(|set| {
-                set.allows_device(device, ids) && set.allows_format(mode.fourcc) && set.allows_existence(mode)
-            })
-            && any_rate(mode.rates, &self.numbers.rate)
-            && any_size(mode.width, mode.height, &self.numbers.size)
+    /// What is asked of the camera itself, and of the picture whatever its mode.
+    fn allows_device(&self, device: &MediaDeviceInfo, ids: &Ids<'_>) -> bool {
+        self.resize_modes().next().is_some() && self.sets.iter().all(|set| set.allows_device(device, ids))
+    }
+
+    /// What is asked of a mode beside its numbers.
+    fn allows_mode(&self, mode: &Mode<'_>) -> bool {
+        self.sets.iter().all(|set| set.allows_format(mode.fourcc) && set.allows_existence(mode))
     }
 }
 
@@ -214,8 +215,7 @@ impl<'a> Selection<'a> {
             accepted.sets.push(*set);
             let before = accepted.numbers;
             accepted.numbers = before.and(set);
-            let met =
-                devices.iter().any(|device| self.modes(device).any(|mode| accepted.allows(device, &mode, self.ids)));
+            let met = devices.iter().any(|device| self.any_mode(device, &accepted));
             if !met {
                 accepted.sets.pop();
                 accepted.numbers = before;
@@ -224,9 +224,27 @@ impl<'a> Selection<'a> {
         accepted
     }
 
+    /// Whether any mode of a camera will do.
+    fn any_mode(&self, device: &'a MediaDeviceInfo, accepted: &Accepted<'a>) -> bool {
+        // Formats mostly share their sizes: what failed for one fails for the next, too.
+        let mut failed = None;
+        accepted.allows_device(device, self.ids)
+            && self.modes(device).any(|mode| {
+                let spans = (mode.width, mode.height);
+                let in_question = failed != Some(spans)
+                    && accepted.allows_mode(&mode)
+                    && any_rate(mode.rates, &accepted.numbers.rate);
+                let fits = in_question && any_size(mode.width, mode.height, &accepted.numbers.size);
+                if in_question && !fits {
+                    failed = Some(spans);
+                }
+                fits
+            })
+    }
+
     /// The best settings of one camera.
     fn best(&self, device: &'a MediaDeviceInfo, accepted: &Accepted<'a>) -> Option<Solution<'a>> {
-        if !accepted.sets.iter().all(|set| set.allows_device(device, self.ids)) {
+        if !accepted.allows_device(device, self.ids) {
             return None;
         }
         let basic = &accepted.numbers;
@@ -243,7 +261,7 @@ impl<'a> Selection<'a> {
         type Order = (u64, u128, u64, bool);
         let mut best: Option<(Order, f64, Option<Fourcc>, (u32, u32), Option<FrameRate>)> = None;
         for mode in self.modes(device) {
-            if !accepted.sets.iter().all(|set| set.allows_format(mode.fourcc) && set.allows_existence(&mode)) {
+            if !accepted.allows_mode(&mode) {
                 continue;
             }
             let Some(rate) = best_rate(mode.rates, &basic.rate) else { continue };
@@ -277,7 +295,7 @@ impl<'a> Selection<'a> {
             alone.set(name, constraint.clone());
             let alone = Set::new(&alone, false);
             let accepted = Accepted { numbers: alone, sets: vec![alone] };
-            !self.devices.iter().any(|device| self.modes(device).any(|mode| accepted.allows(device, &mode, self.ids)))
+            !self.devices.iter().any(|device| self.any_mode(device, &accepted))
         })
     }
 }

@@ -23,7 +23,8 @@ pub fn modes(text: &str) -> Vec<VideoMode> {
     let mut modes: Vec<VideoMode> = Vec::new();
     let (mut fourcc, mut sized) = (None, true);
     for line in text.lines().map(str::trim) {
-        if let Some((_, rest)) = line.split_once("]: '") {
+        // As new and as old versions of the tool write it.
+        if let Some((_, rest)) = line.split_once("]: '").or_else(|| line.split_once("Pixel Format: '")) {
             assert!(sized, "a format without sizes: {line}");
             fourcc = Some(rest.split('\'').next().unwrap().parse::<Fourcc>().unwrap());
             sized = false;
