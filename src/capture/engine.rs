@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::buffer::{Pool, Reaper};
 use super::format::VideoFormat;
 use super::reactor::Reactor;
-use super::source::{CameraRequest, Outlet, Running, Source};
+use super::source::{CameraRequest, Closing, Outlet, Running, Source};
 use super::statistics::SourceCounters;
 use super::synthetic::SyntheticCamera;
 use super::v4l2::V4l2Camera;
@@ -98,6 +98,7 @@ impl Engine {
             format,
             counters,
             path: request.path.clone(),
+            closing: Closing::new(self.reactor.thread_id()),
         })
     }
 

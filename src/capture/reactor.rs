@@ -89,6 +89,11 @@ impl Reactor {
         Ok(Self { shared, thread: Some(thread), id })
     }
 
+    /// The thread's id.
+    pub(super) fn thread_id(&self) -> ThreadId {
+        self.id
+    }
+
     /// Whether the caller is on the reactor's thread, where nothing may wait for it.
     pub(super) fn is_current_thread(&self) -> bool {
         thread::current().id() == self.id

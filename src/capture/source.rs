@@ -1,7 +1,8 @@
 //! A source that runs: what it gives, to whom, and how it ends.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -93,6 +94,45 @@ pub(crate) struct Source {
     pub(super) format: Arc<VideoFormat>,
     pub(super) counters: Arc<SourceCounters>,
     pub(super) path: String,
+    pub(super) closing: Closing,
+}
+
+/// How far the closing of a device is, for whoever must not go on before it is closed. Keeps nothing alive.
+#[derive(Debug, Clone)]
+pub(crate) struct Closing {
+    reactor: ThreadId,
+    state: Arc<(Mutex<Phase>, Condvar)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Closing,
+    Closed,
+}
+
+impl Closing {
+    pub(super) fn new(reactor: ThreadId) -> Self {
+        Self { reactor, state: Arc::new((Mutex::new(Phase::Open), Condvar::new())) }
+    }
+
+    fn enter(&self, phase: Phase) {
+        let mut current = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *current != Phase::Closed {
+            *current = phase;
+        }
+        self.state.1.notify_all();
+    }
+
+    /// Waits, at most 100 ms, for a closing that has begun; not on the reactor's thread, which the closing needs.
+    pub(crate) fn wait(&self) {
+        if thread::current().id() == self.reactor {
+            return;
+        }
+        let phase = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.state.1.wait_timeout_while(phase, STOP_WAIT, |phase| *phase == Phase::Closing);
+        drop(waited);
+    }
 }
 
 impl Source {
@@ -112,15 +152,23 @@ impl Source {
         move || kernel.now()
     }
 
+    /// How far the closing is, for whoever wants to know later.
+    pub(crate) fn closing(&self) -> Closing {
+        self.closing.clone()
+    }
+
     /// Stops and closes the device, held frames or not. Waits at most 100 ms for that, and not at all on the
     /// reactor's own thread, which the closing itself needs.
     pub(crate) fn stop(&self) {
         let (engine, running, path) = (self.engine.clone(), self.running.clone(), self.path.clone());
+        let closing = self.closing.clone();
+        closing.enter(Phase::Closing);
         let stop = move || {
             let running = running.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(running) = running {
                 engine.stop(running, path);
             }
+            closing.enter(Phase::Closed);
         };
         if self.engine.reactor.is_current_thread() {
             self.engine.control.post(stop);

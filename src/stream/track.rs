@@ -11,7 +11,7 @@ use super::outlet::TrackOutlet;
 use super::processor::{Clock, FrameQueue, MediaStreamTrackProcessor};
 use super::running::RunningCamera;
 use super::{MediaStreamTrackState, random_id};
-use crate::capture::{SourceStatistics, VideoFormat, Worker};
+use crate::capture::{Closing, SourceStatistics, VideoFormat, Worker};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::MediaDeviceInfo;
 use crate::error::Error;
@@ -38,6 +38,8 @@ struct Hold {
     camera: Option<Arc<RunningCamera>>,
     /// What the source had counted when the track ended.
     last: SourceStatistics,
+    /// How far the closing of the camera is; `None` for a track that never had one.
+    closing: Option<Closing>,
 }
 
 impl Hold {
@@ -70,7 +72,11 @@ impl VideoTrack {
             outlet,
             capabilities: camera.device().clone(),
             format: camera.source().format().clone(),
-            hold: Arc::new(Mutex::new(Hold { camera: Some(camera), last: SourceStatistics::default() })),
+            hold: Arc::new(Mutex::new(Hold {
+                closing: Some(camera.source().closing()),
+                camera: Some(camera),
+                last: SourceStatistics::default(),
+            })),
         };
         // A camera that ends by itself is let go at once, whether or not the caller looks.
         let hold = Arc::downgrade(&track.hold);
@@ -211,6 +217,11 @@ impl VideoTrack {
             // The last one to let go stops the source.
             drop(camera);
         }
+        // Someone else may have stopped it just now, from a callback say: the device is gone when this returns.
+        let closing = self.hold().closing.clone();
+        if let Some(closing) = closing {
+            closing.wait();
+        }
     }
 }
 
@@ -232,7 +243,7 @@ impl Clone for VideoTrack {
                     settings: self.settings.clone(),
                     constraints: self.constraints.clone(),
                     outlet,
-                    hold: Arc::new(Mutex::new(Hold { camera: None, last: self.statistics() })),
+                    hold: Arc::new(Mutex::new(Hold { camera: None, last: self.statistics(), closing: None })),
                     capabilities: self.capabilities.clone(),
                     format: self.format.clone(),
                 }
