@@ -28,7 +28,7 @@ pub(crate) use buffer::{Lease, LeaseMut};
 pub(crate) use engine::Engine;
 pub(crate) use format::VideoFormat;
 pub(crate) use inspect::Payload;
-pub(crate) use source::{CameraRequest, CapturedFrame, FrameInfo, Outlet, Source, SourceEnd};
+pub(crate) use source::{CameraRequest, CapturedFrame, Outlet, Source, SourceEnd};
 pub(crate) use synthetic::pattern;
 pub(crate) use worker::Worker;
 

@@ -16,7 +16,7 @@
 //! reactor has nothing left to do.
 #![cfg_attr(
     not(test),
-    allow(dead_code, reason = "whoever writes tests, fuzz targets and benches takes what they need")
+    allow(dead_code, unused_imports, reason = "whoever writes tests, fuzz targets and benches takes what they need")
 )]
 
 mod call;
