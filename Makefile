@@ -3,7 +3,7 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross fmt lab lab-shell help
+.PHONY: run test check deny cross fmt loom lab lab-shell help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = json record picture scripted json,record,picture cli
@@ -48,6 +48,10 @@ cross: ## build for arm64 and armhf and run the library's tests there, emulated 
 
 fmt: ## format the sources
 	cargo fmt
+
+loom: ## every interleaving of the lease, the stop and the late drop, by loom's models (minutes, when built anew)
+	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom CARGO_PROFILE_RELEASE_LTO=off \
+		cargo test --release --no-default-features --lib loom_
 
 lab: ## install and prepare what the device lab needs (tests/lab/README.md)
 	@tests/lab/packages lab

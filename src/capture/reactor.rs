@@ -149,11 +149,8 @@ impl Turn {
         while !self.shared.stop.load(Ordering::SeqCst) {
             let deadline = self.sources.iter().filter(|entry| entry.waiting).filter_map(|e| e.source.deadline()).min();
             let timeout = deadline.map(|at| at.saturating_sub(self.shared.kernel.now()));
-            let count = match self.shared.kernel.wait(&self.shared.epoll, &mut events, timeout) {
-                Ok(count) => count,
-                // A signal: the loop looks at everything again anyway.
-                Err(_) => 0,
-            };
+            // An error is a signal's: the loop looks at everything again anyway.
+            let count = self.shared.kernel.wait(&self.shared.epoll, &mut events, timeout).unwrap_or(0);
             let now = self.shared.kernel.now();
             for event in events.iter().take(count) {
                 match event.data() {

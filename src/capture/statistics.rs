@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::timeline::{Placed, TimestampSource};
+
 /// What a source counted since it started.
 ///
 /// The sums hold at every moment when no frame is in transit: `expected = captured + lost_in_driver` and
@@ -32,7 +34,7 @@ pub struct SourceStatistics {
     /// Frames copied on their way, because the consumers held too many of the driver's buffers, or because another
     /// process may write to them (v4l2loopback). Part of `accepted`.
     pub copied: u64,
-    /// The first frame's timestamp and the last one's, CLOCK_MONOTONIC in nanoseconds; 0 before the first frame.
+    /// The first captured frame's timestamp and the last one's, CLOCK_MONOTONIC in nanoseconds; 0 before the first frame.
     pub first_timestamp: u64,
     /// See `first_timestamp`.
     pub last_timestamp: u64,
@@ -44,7 +46,7 @@ impl SourceStatistics {
     /// Frames per second between the first timestamp and the last, lost ones not counted; `None` before the second.
     pub fn measured_frame_rate(&self) -> Option<f64> {
         let span = self.last_timestamp.checked_sub(self.first_timestamp).filter(|&span| span > 0)?;
-        let frames = self.captured.checked_sub(1).filter(|&frames| frames > 0)?;
+        let frames = self.captured.checked_sub(self.duplicate + 1).filter(|&frames| frames > 0)?;
         Some(frames as f64 * 1e9 / span as f64)
     }
 }
@@ -84,6 +86,27 @@ counters!(
     last_timestamp,
     bytes,
 );
+
+impl SourceCounters {
+    /// A captured frame has its place in time, whatever becomes of it.
+    pub(super) fn place(&self, placed: &Placed) {
+        add(&self.lost_in_driver, placed.lost);
+        if placed.duplicate {
+            return;
+        }
+        if self.first_timestamp.load(Ordering::Relaxed) == 0 {
+            self.first_timestamp.store(placed.timestamp, Ordering::Relaxed);
+        }
+        self.last_timestamp.store(placed.timestamp, Ordering::Relaxed);
+        add(&self.host_stamped, u64::from(placed.source == TimestampSource::Host));
+    }
+
+    /// A frame of so many bytes goes to the consumers.
+    pub(super) fn accept(&self, bytes: u64) {
+        add(&self.accepted, 1);
+        add(&self.bytes, bytes);
+    }
+}
 
 /// Adds to a counter that only the reactor writes.
 pub(super) fn add(counter: &AtomicU64, count: u64) {

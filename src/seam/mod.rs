@@ -8,7 +8,7 @@ pub(crate) mod abi;
 mod kernel;
 mod linux;
 mod pcm;
-#[cfg(any(test, feature = "scripted"))]
+#[cfg(any(all(test, not(loom)), feature = "scripted"))]
 pub(crate) mod scripted;
 mod world;
 

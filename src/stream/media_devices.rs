@@ -39,7 +39,7 @@ impl MediaDevices {
     }
 
     /// The devices of a scripted machine, with an engine of their own.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn of(machine: Machine) -> Self {
         Self { machine, place: SessionPlace::default(), ..Self::new() }
     }

@@ -2,7 +2,6 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use nix::sys::epoll::EpollFlags;
 
@@ -13,7 +12,7 @@ use crate::capture::inspect::Payload;
 use crate::capture::reactor::{EventSource, Next};
 use crate::capture::source::{CameraRequest, CapturedFrame, FrameInfo, Outlet};
 use crate::capture::statistics::{SourceCounters, add};
-use crate::capture::timeline::{Timeline, TimestampSource};
+use crate::capture::timeline::Timeline;
 use crate::error::{Error, ErrorName, Result};
 use crate::format::{Fourcc, FrameRate};
 use crate::seam::{MAX_PLANES, PixelFormat, PlaneFormat};
@@ -126,11 +125,7 @@ impl EventSource for SyntheticCamera {
         let placed = self.timeline.place(number, self.time_of(self.next), now);
         self.next += 1;
         add(&self.counters.captured, 1);
-        add(&self.counters.lost_in_driver, placed.lost);
-        let _ =
-            self.counters.first_timestamp.compare_exchange(0, placed.timestamp, Ordering::Relaxed, Ordering::Relaxed);
-        self.counters.last_timestamp.store(placed.timestamp, Ordering::Relaxed);
-        add(&self.counters.host_stamped, u64::from(placed.source == TimestampSource::Host));
+        self.counters.place(&placed);
         let Some(lease) = self.draw(number) else {
             add(&self.counters.starved, 1);
             return Next::Stay;
@@ -144,8 +139,7 @@ impl EventSource for SyntheticCamera {
             payloads,
             copied: false,
         };
-        add(&self.counters.accepted, 1);
-        add(&self.counters.bytes, u64::from(self.format.sizeimage[0]));
+        self.counters.accept(u64::from(self.format.sizeimage[0]));
         self.outlet.frame(&CapturedFrame { lease: lease.into_lease(), info }, now);
         Next::Stay
     }

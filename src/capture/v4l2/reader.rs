@@ -12,7 +12,7 @@ use crate::capture::inspect::{Payload, Reject, inspect, is_whole_jpeg, required_
 use crate::capture::reactor::{EventSource, Next};
 use crate::capture::source::{CapturedFrame, FrameInfo, Outlet, SourceEnd};
 use crate::capture::statistics::{SourceCounters, add};
-use crate::capture::timeline::{Timeline, TimestampSource};
+use crate::capture::timeline::Timeline;
 use crate::seam::{BufferType, Dequeued, Kernel, MAX_PLANES, retry};
 
 /// Errors of DQBUF in a row after which the camera is given up: one may be a lost signal.
@@ -86,17 +86,12 @@ impl Reader {
             return self.reject(inspected.err());
         }
         let placed = self.timeline.place(dequeued.sequence, dequeued.timestamp, now);
-        add(&self.counters.lost_in_driver, placed.lost);
+        self.counters.place(&placed);
         let payloads = match inspected {
             Ok(_) if placed.duplicate => return add(&self.counters.duplicate, 1),
             Ok(payloads) => payloads,
             reject => return self.reject(reject.err()),
         };
-        if self.counters.first_timestamp.load(std::sync::atomic::Ordering::Relaxed) == 0 {
-            add(&self.counters.first_timestamp, placed.timestamp);
-        }
-        self.counters.last_timestamp.store(placed.timestamp, std::sync::atomic::Ordering::Relaxed);
-        add(&self.counters.host_stamped, u64::from(placed.source == TimestampSource::Host));
         let payload = payloads[0];
         if self.jpeg && !lease.bytes(0, payload.offset as usize, payload.length as usize).is_some_and(is_whole_jpeg) {
             return self.reject(Some(Reject::BadJpeg));
@@ -111,9 +106,7 @@ impl Reader {
         let Some(frame) = self.keep_the_driver_fed(CapturedFrame { lease, info }) else {
             return add(&self.counters.starved, 1);
         };
-        add(&self.counters.accepted, 1);
-        let bytes: u64 = payloads[..self.memory_count].iter().map(|payload| u64::from(payload.length)).sum();
-        add(&self.counters.bytes, bytes);
+        self.counters.accept(payloads[..self.memory_count].iter().map(|payload| u64::from(payload.length)).sum());
         self.outlet.frame(&frame, now);
     }
 

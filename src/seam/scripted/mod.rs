@@ -16,7 +16,7 @@
 //! reactor has nothing left to do.
 #![cfg_attr(
     not(test),
-    allow(dead_code, reason = "whoever writes tests, fuzz targets and benches takes what they need")
+    allow(dead_code, unused_imports, reason = "whoever writes tests, fuzz targets and benches takes what they need")
 )]
 
 mod call;
@@ -24,11 +24,12 @@ mod camera;
 mod frame;
 mod node;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use memmap2::MmapRaw;
@@ -64,7 +65,8 @@ struct State {
     waits: u64,
     /// How often the script changed something that the reactor may have to look at.
     version: u64,
-    resting: Option<Rest>,
+    /// Where each reactor waits: for a moment there may be two, one ending while the next begins.
+    resting: HashMap<ThreadId, Rest>,
     misuse: Vec<String>,
 }
 
@@ -93,8 +95,14 @@ impl fmt::Debug for ScriptedKernel {
 impl ScriptedKernel {
     /// A machine without cameras.
     pub(crate) fn new() -> Arc<Self> {
-        let state =
-            State { now: START, nodes: BTreeMap::new(), waits: 0, version: 0, resting: None, misuse: Vec::new() };
+        let state = State {
+            now: START,
+            nodes: BTreeMap::new(),
+            waits: 0,
+            version: 0,
+            resting: HashMap::new(),
+            misuse: Vec::new(),
+        };
         let nudge = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), nudge: nudge.expect("an eventfd") })
     }
@@ -124,7 +132,8 @@ impl ScriptedKernel {
     pub(crate) fn settle(&self) {
         let busy = |state: &mut State| {
             let (version, now) = (state.version, state.now);
-            !state.resting.is_some_and(|rest| rest.version == version && rest.deadline.is_none_or(|at| at > now))
+            let rests = |rest: &Rest| rest.version == version && rest.deadline.is_none_or(|at| at > now);
+            state.resting.is_empty() || !state.resting.values().all(rests)
         };
         let (state, waited) =
             self.changed.wait_timeout_while(self.state(), PATIENCE, busy).unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +146,7 @@ impl ScriptedKernel {
         loop {
             self.settle();
             let mut state = self.state();
-            let deadline = state.resting.and_then(|rest| rest.deadline).filter(|&at| at < target);
+            let deadline = state.resting.values().filter_map(|rest| rest.deadline).min().filter(|&at| at < target);
             state.now = deadline.unwrap_or(target).max(state.now);
             self.touch(state);
             if deadline.is_none() {
@@ -459,7 +468,7 @@ impl Kernel for ScriptedKernel {
                 if deadline.is_some_and(|at| at <= state.now) {
                     return Ok(0);
                 }
-                state.resting = Some(Rest { version, deadline });
+                state.resting.insert(thread::current().id(), Rest { version, deadline });
             }
             self.changed.notify_all();
             // An epoll descriptor is readable while it has an event to give.
@@ -467,7 +476,7 @@ impl Kernel for ScriptedKernel {
                 [PollFd::new(epoll.0.as_fd(), PollFlags::POLLIN), PollFd::new(self.nudge.as_fd(), PollFlags::POLLIN)];
             let polled = poll(&mut wake, PollTimeout::NONE);
             let _ = self.nudge.read();
-            self.state().resting = None;
+            self.state().resting.remove(&thread::current().id());
             polled?;
         }
     }
