@@ -18,7 +18,7 @@ use super::Machine;
 use crate::format::Fourcc;
 use crate::seam::{
     BufferMemory, BufferType, Capability, CapabilityFlags, CapturePcm, Dequeued, Fraction, FrameInterval, FrameSize,
-    InputStatus, Interval, Kernel, LinuxWorld, PcmDirectory, PcmRanges, PixelFormat, RequestedBuffers, SoundCard,
+    Interval, Kernel, LinuxWorld, PcmDirectory, PcmRanges, PixelFormat, RequestedBuffers, SoundCard,
 };
 
 /// A temporary tree that looks like a system's `/`. Paths are relative to it.
@@ -296,10 +296,6 @@ impl Kernel for FakeKernel {
         index: u32,
     ) -> Result<FrameInterval, Errno> {
         (self.node(fd).interval)((fourcc, size, index))
-    }
-
-    fn input_status(&self, _: BorrowedFd<'_>) -> Result<InputStatus, Errno> {
-        Err(Errno::ENOTTY)
     }
 
     fn get_format(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<PixelFormat, Errno> {

@@ -210,10 +210,10 @@ fn same_ids(ids: &[(String, String)]) -> Vec<Vec<usize>> {
 pub(super) fn facing_mode(world: &dyn World, sysfs: &Path) -> Option<FacingMode> {
     let parent = parent_device(sysfs)?;
     let usb = usb_device(world, &parent);
-    if let Some(usb) = &usb {
-        if world.read(&usb.join("removable"))? != "fixed" {
-            return None;
-        }
+    if let Some(usb) = &usb
+        && world.read(&usb.join("removable"))? != "fixed"
+    {
+        return None;
     }
     let panel = [Some(parent), usb].into_iter().flatten();
     let panel = panel.into_iter().find_map(|device| world.read(&device.join("physical_location/panel")))?;

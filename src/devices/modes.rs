@@ -127,10 +127,10 @@ impl Asker<'_> {
             MOST_SIZES,
             |kernel, fd, index| kernel.enum_frame_size(fd, fourcc, index),
             |size| {
-                if let Some(spans) = spans(size) {
-                    if !sizes.contains(&spans) {
-                        sizes.push(spans);
-                    }
+                if let Some(spans) = spans(size)
+                    && !sizes.contains(&spans)
+                {
+                    sizes.push(spans);
                 }
                 // A stepwise or continuous answer is the only one.
                 matches!(size, FrameSize::Discrete { .. })

@@ -65,16 +65,6 @@ bitflags! {
     }
 }
 
-bitflags! {
-    /// `V4L2_IN_ST_*`: why an input gives no picture. Unknown bits are kept.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub(crate) struct InputStatus: u32 {
-        const NO_POWER = 0x0000_0001;
-        const NO_SIGNAL = 0x0000_0002;
-        const NO_SYNC = 0x0002_0000;
-    }
-}
-
 /// `V4L2_BUF_TYPE_*`: which of the two capture queues a node has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BufferType {
@@ -235,8 +225,6 @@ pub(crate) trait Kernel: Send + Sync + fmt::Debug {
         size: (u32, u32),
         index: u32,
     ) -> Result<FrameInterval, Errno>;
-    /// VIDIOC_G_INPUT and VIDIOC_ENUMINPUT: the status of the current input.
-    fn input_status(&self, fd: BorrowedFd<'_>) -> Result<InputStatus, Errno>;
     /// VIDIOC_G_FMT.
     fn get_format(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<PixelFormat, Errno>;
     /// VIDIOC_S_FMT: asks for `format` and gives what the driver made of it.

@@ -14,10 +14,10 @@ mod world;
 
 pub(crate) use kernel::{
     BufferFlags, BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize,
-    InputStatus, Interval, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse, PoolFlags, RequestedBuffers, retry,
+    Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse, PoolFlags, RequestedBuffers, retry,
 };
 pub(crate) use linux::LinuxKernel;
 pub(crate) use pcm::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges};
 pub(crate) use world::{LinuxWorld, Node, World};
 #[cfg(test)]
-pub(crate) use {pcm::SoundCard, world::Access};
+pub(crate) use {kernel::Interval, pcm::SoundCard, world::Access};

@@ -45,8 +45,8 @@ pub(crate) use node::mark;
 
 use super::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
 use super::kernel::{
-    BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize, InputStatus,
-    Interval, Kernel, PixelFormat, RequestedBuffers,
+    BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize, Interval,
+    Kernel, PixelFormat, RequestedBuffers,
 };
 use crate::format::Fourcc;
 use call::Fault;
@@ -381,10 +381,6 @@ impl Kernel for ScriptedKernel {
             (0, Some(interval)) => Ok(FrameInterval::Discrete(interval)),
             _ => Err(Errno::EINVAL),
         })
-    }
-
-    fn input_status(&self, fd: BorrowedFd<'_>) -> Result<InputStatus, Errno> {
-        self.call(fd, Call::Enumerate, |_, _| Ok(InputStatus::empty()))
     }
 
     fn get_format(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<PixelFormat, Errno> {
