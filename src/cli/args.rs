@@ -10,7 +10,22 @@ use crate::format::Fourcc;
 
 /// getUserMedia for Linux: find cameras and microphones, resolve constraints, capture.
 #[derive(Debug, Parser)]
-#[command(name = "usermedia", version, disable_help_subcommand = true, max_term_width = 110)]
+#[command(
+    name = "usermedia",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 110,
+    after_help = "\
+Examples:
+  usermedia check                                        what works here
+  usermedia devices                                      cameras, microphones and their modes
+  usermedia capture --duration 5s -o capture.mkv         record five seconds
+  usermedia capture --width 1280 --fps 30 -o - | ffplay -f rawvideo ...
+  usermedia snapshot -o photo.jpg                        one picture
+  usermedia capture --synthetic --frames 60              try it without a camera
+
+Exit status: 0 done, 1 a media error, 2 wrong usage, 128 + N ended by signal N (SIGINT, SIGTERM, SIGHUP)."
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -36,9 +51,10 @@ pub(super) struct Common {
     /// Print one JSON document on stdout, and nothing else there.
     #[arg(long)]
     pub(super) json: bool,
-    /// Use the built-in camera and microphone; with `=auto` only if this machine has no device at all.
+    /// Use the built-in camera and microphone; with =auto only if this machine has no device at all.
     #[arg(
         long,
+        hide_env_values = true,
         value_name = "WHEN",
         num_args = 0..=1,
         require_equals = true,
@@ -89,6 +105,7 @@ pub(super) enum ProfileArgument {
 
 /// What is asked for: constraints as JSON, or flags in their place.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "What is asked for")]
 pub(super) struct Request {
     /// Media stream constraints as JSON, in either dialect, such as '{"video": {"width": {"min": 1280}}}'.
     #[arg(long, value_name = "JSON", conflicts_with_all = [
@@ -96,8 +113,8 @@ pub(super) struct Request {
         "device", "microphone",
     ])]
     pub(super) constraints: Option<String>,
-    /// Force the algorithm; without it the constraints' own dialect decides.
-    #[arg(long, value_enum)]
+    /// Choose the mode as libjingle did (libjingle) or by SelectSettings (w3c), whatever the dialect.
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "libjingle|w3c")]
     pub(super) profile: Option<ProfileArgument>,
     /// A camera. The default where nothing else is said.
     #[arg(long)]
@@ -139,30 +156,26 @@ pub(super) struct Request {
 
 #[derive(Debug, Args)]
 pub(super) struct ResolveArguments {
+    /// Resolve over a saved `usermedia devices --json` instead of this machine; - reads stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(super) devices: Option<PathBuf>,
     #[command(flatten)]
     pub(super) common: Common,
     #[command(flatten)]
     pub(super) request: Request,
-    /// Resolve over a saved `devices --json` instead of this machine; `-` reads stdin.
-    #[arg(long, value_name = "FILE")]
-    pub(super) devices: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct CaptureArguments {
-    #[command(flatten)]
-    pub(super) common: Common,
-    #[command(flatten)]
-    pub(super) request: Request,
-    /// Record to this file: .mkv, .y4m, .mjpg, or .yuv and .raw for the driver's bytes; `-` is those to stdout. Without
+    /// Record to this file: .mkv, .y4m, .mjpg, or .raw and .yuv for the driver's bytes; - is those to stdout. Without
     /// it the frames are counted and discarded.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// Also take a picture (.jpg or .png) on the way.
     #[arg(long, value_name = "FILE")]
     pub(super) snapshot: Option<PathBuf>,
-    /// Stop after this long, such as 5s, 500ms or 2m.
-    #[arg(long, value_parser = parse_duration)]
+    /// Stop after this long, such as 5s, 500ms or 2m. Without it and --frames, SIGINT (Ctrl-C) ends the capture.
+    #[arg(long, value_parser = parse_length)]
     pub(super) duration: Option<Duration>,
     /// Stop after this many frames.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -173,14 +186,14 @@ pub(super) struct CaptureArguments {
     /// How many buffers to ask the driver for.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
     pub(super) buffers: Option<u32>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SnapshotArguments {
     #[command(flatten)]
     pub(super) common: Common,
     #[command(flatten)]
     pub(super) request: Request,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SnapshotArguments {
     /// The picture: .jpg or .png.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: PathBuf,
@@ -190,6 +203,10 @@ pub(super) struct SnapshotArguments {
     /// Wait this long for a device that matches.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) wait: Option<Duration>,
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) request: Request,
 }
 
 #[derive(Debug, Args)]
@@ -214,6 +231,13 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| refused())
 }
 
+/// A duration in which something can happen.
+fn parse_length(text: &str) -> Result<Duration, String> {
+    parse_duration(text).and_then(|length| {
+        if length.is_zero() { Err("nothing can be captured in no time".to_owned()) } else { Ok(length) }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +257,7 @@ mod tests {
         for wrong in ["", "s", "5 parsecs", "-1s", "1e400"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+        assert!(parse_length("0s").is_err());
     }
 
     #[test]

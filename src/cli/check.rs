@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::args::CheckArguments;
-use super::{Failure, print, report, request};
+use super::{Failure, print, report, request, text};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
 use crate::resolve::{ResolveOptions, resolve};
@@ -28,21 +28,30 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
             .iter()
             .map(|found| json!({"name": found.name, "ok": found.ok, "message": found.message, "remedy": found.remedy}))
             .collect();
-        print::document(&json!({"ok": possible, "checks": list}).to_string());
+        print::result(&json!({"ok": possible, "checks": list}).to_string())?;
     } else {
-        for found in &findings {
-            print::line(&format!("{} {:<11} {}", if found.ok { "ok " } else { "no " }, found.name, found.message));
-            if let Some(remedy) = &found.remedy {
-                print::line(&format!("    {:<11} hint: {remedy}", ""));
-            }
-        }
-        let verdict = if possible { "getUserMedia works here." } else { "No capture is possible here." };
-        print::line(verdict);
-        if !possible {
-            print::line("The built-in camera always works: usermedia capture --synthetic --duration 5s -o capture.mkv");
-        }
+        print::result(&sentences(&findings, possible, text::width()))?;
     }
     Ok(if possible { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn sentences(findings: &[Finding], possible: bool, width: usize) -> String {
+    let mut lines = Vec::new();
+    for found in findings {
+        let head = format!("{:<11} {:<4}", found.name, if found.ok { "yes" } else { "no" });
+        lines.push(text::sentence(&head, &found.message, width));
+        if let Some(remedy) = &found.remedy {
+            lines.push(text::sentence(&format!("{:<16}hint: ", ""), remedy, width));
+        }
+    }
+    lines.push(String::new());
+    if possible {
+        lines.push("getUserMedia works here. Try: usermedia capture --duration 5s -o capture.mkv".to_owned());
+    } else {
+        lines.push("No capture is possible here. The built-in camera always works:".to_owned());
+        lines.push("  usermedia capture --synthetic --duration 5s -o capture.mkv".to_owned());
+    }
+    lines.join("\n")
 }
 
 /// Whether `{video: true}` would get a camera, and which.

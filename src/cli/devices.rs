@@ -5,25 +5,22 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use super::args::DevicesArguments;
-use super::{Failure, print, request};
+use super::{Failure, print, request, text};
 use crate::devices::{FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Values, VideoMode, write_devices};
 use crate::format::Fourcc;
-
-/// How many sizes of a format are shown on a line.
-const SIZES_ON_A_LINE: usize = 5;
 
 pub(super) fn run(arguments: &DevicesArguments) -> Result<ExitCode, Failure> {
     let source = request::devices(&arguments.common);
     let devices = if arguments.all { source.enumerate_all_devices() } else { source.enumerate_devices() };
     if arguments.common.json {
-        print::document(&write_devices(&devices));
+        print::result(&write_devices(&devices))?;
     } else {
-        print::line(listing(&devices, arguments.all).trim_end());
+        print::result(listing(&devices, arguments.all, text::width()).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn listing(devices: &[MediaDeviceInfo], all: bool) -> String {
+fn listing(devices: &[MediaDeviceInfo], all: bool, width: usize) -> String {
     let mut out = String::new();
     let usable = |kind| devices.iter().filter(move |device| device.kind == kind && device.is_capturable());
     for (kind, title) in [(MediaDeviceKind::VideoInput, "Cameras"), (MediaDeviceKind::AudioInput, "Microphones")] {
@@ -34,7 +31,7 @@ fn listing(devices: &[MediaDeviceInfo], all: bool) -> String {
         }
         let _ = writeln!(out, "{title}");
         for device in of_kind {
-            describe(&mut out, device);
+            describe(&mut out, device, width);
         }
         out.push('\n');
     }
@@ -45,28 +42,37 @@ fn listing(devices: &[MediaDeviceInfo], all: bool) -> String {
     for device in unusable {
         let Some(unusable) = &device.unusable else { continue };
         let _ = writeln!(out, "  {}  {}", device.path, device.label);
-        let _ = writeln!(out, "    {}: {}", unusable.reason.as_str(), unusable.message);
+        let reason = format!("    {}: ", unusable.reason.as_str());
+        let _ = writeln!(out, "{}", text::sentence(&reason, &unusable.message, width));
         if let Some(remedy) = &unusable.remedy {
-            let _ = writeln!(out, "    hint: {remedy}");
+            let _ = writeln!(out, "{}", text::sentence("    hint: ", remedy, width));
         }
     }
     if devices.is_empty() && !all {
         out.push_str("`usermedia devices --all` also lists what cannot be used, and why.\n");
+        out.push_str("`--synthetic` takes a built-in camera and microphone in place of real ones.\n");
     }
     out
 }
 
-fn describe(out: &mut String, device: &MediaDeviceInfo) {
+fn describe(out: &mut String, device: &MediaDeviceInfo, width: usize) {
     let busy = if device.busy { "  (busy)" } else { "" };
     let _ = writeln!(out, "  {}{busy}", device.label);
-    let _ = writeln!(out, "    {}  {}  {}", device.path, device.driver, device.device_id);
+    let mut identity: Vec<&str> = Vec::new();
+    // The built-in devices have no node: their path is their id.
+    for part in [&device.path, &device.driver, &device.device_id] {
+        if !part.is_empty() && !identity.contains(&part.as_str()) {
+            identity.push(part);
+        }
+    }
+    let _ = writeln!(out, "    {}", identity.join("  "));
     match device.kind {
-        MediaDeviceKind::VideoInput => describe_modes(out, &device.modes),
-        MediaDeviceKind::AudioInput => describe_sound(out, device),
+        MediaDeviceKind::VideoInput => describe_modes(out, &device.modes, width),
+        MediaDeviceKind::AudioInput => describe_sound(out, device, width),
     }
 }
 
-fn describe_modes(out: &mut String, modes: &[VideoMode]) {
+fn describe_modes(out: &mut String, modes: &[VideoMode], width: usize) {
     let mut order: Vec<Fourcc> = Vec::new();
     let mut sizes: BTreeMap<Fourcc, Vec<String>> = BTreeMap::new();
     for mode in modes {
@@ -79,10 +85,8 @@ fn describe_modes(out: &mut String, modes: &[VideoMode]) {
         out.push_str("    lists no modes\n");
     }
     for fourcc in order {
-        for (index, line) in sizes[&fourcc].chunks(SIZES_ON_A_LINE).enumerate() {
-            let name = if index == 0 { fourcc.to_string() } else { String::new() };
-            let _ = writeln!(out, "    {name:<5} {}", line.join("  "));
-        }
+        let head = format!("    {:<5} ", fourcc.to_string());
+        let _ = writeln!(out, "{}", text::fill(&head, sizes[&fourcc].iter().map(String::as_str), "  ", width));
     }
 }
 
@@ -94,19 +98,15 @@ fn size(mode: &VideoMode) -> String {
     };
     let rate = match &mode.frame_rates {
         FrameRates::Unknown => String::new(),
-        FrameRates::List(rates) => rates.iter().max().map_or_else(String::new, |rate| format!("@{}", short(*rate))),
-        FrameRates::Range { max, .. } => format!("@{}", short(*max)),
+        FrameRates::List(rates) => {
+            rates.iter().max().map_or_else(String::new, |rate| format!("@{}", text::decimals(rate.as_f64())))
+        }
+        FrameRates::Range { max, .. } => format!("@{}", text::decimals(max.as_f64())),
     };
     format!("{}x{}{rate}", span(mode.width), span(mode.height))
 }
 
-/// A rate for people: at most two decimals.
-fn short(rate: crate::format::FrameRate) -> String {
-    let text = format!("{:.2}", rate.as_f64());
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn describe_sound(out: &mut String, device: &MediaDeviceInfo) {
+fn describe_sound(out: &mut String, device: &MediaDeviceInfo, width: usize) {
     let values = |values: &Option<Values>| match values {
         None => "unknown".to_owned(),
         Some(Values::List(list)) => list.iter().map(u32::to_string).collect::<Vec<_>>().join(" "),
@@ -115,6 +115,8 @@ fn describe_sound(out: &mut String, device: &MediaDeviceInfo) {
     let audio = &device.audio;
     if audio.sample_rate.is_some() || audio.channel_count.is_some() {
         let (rates, channels) = (values(&audio.sample_rate), values(&audio.channel_count));
-        let _ = writeln!(out, "    {rates} Hz  {channels} channels  {}", audio.sample_formats.join(" "));
+        let formats = audio.sample_formats.join(" ");
+        let parts = [format!("{rates} Hz"), format!("{channels} channels"), formats];
+        let _ = writeln!(out, "{}", text::fill("    ", parts.iter().map(String::as_str), "  ", width));
     }
 }

@@ -4,6 +4,8 @@ mod args;
 mod capture;
 mod check;
 mod devices;
+mod document;
+mod event;
 mod print;
 mod progress;
 mod report;
@@ -11,25 +13,47 @@ mod request;
 mod resolve;
 mod signals;
 mod snapshot;
+mod text;
+mod work;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
+use nix::sys::signal::Signal;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorName};
 use args::{Arguments, Command};
 
 /// How a subcommand failed.
 enum Failure {
     /// A media error: exit status 1, and `error` in the JSON.
     Media(Error),
-    /// Wrong usage: exit status 2.
+    /// Wrong usage, seen before anything was touched: exit status 2, nothing on stdout.
     Usage(String),
+    /// A signal came before there was anything to finish: exit status 128 + signal.
+    Interrupted(Signal),
+    /// The result could not be written to stdout: exit status 1.
+    Output(io::Error),
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Media(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl Failure {
+    /// An argument that cannot be, as the library told it.
+    fn usage(error: &Error) -> Self {
+        let hint = error.remedy().map_or_else(String::new, |remedy| format!("\n  hint: {remedy}"));
+        Self::Usage(format!("{}{hint}", error.message()))
     }
 }
 
@@ -42,18 +66,34 @@ pub fn main() -> ExitCode {
         Command::Snapshot(arguments) => (arguments.common.json, snapshot::run(&arguments)),
         Command::Check(arguments) => (arguments.common.json, check::run(&arguments)),
     };
-    match outcome {
-        Ok(code) => code,
-        Err(Failure::Media(error)) => {
-            if json {
-                print::document(&error.to_json());
-            }
+    outcome.or_else(|failure| report(failure, json)).unwrap_or_else(|error| {
+        print::note(&format!("error: cannot write to standard output: {error}"));
+        ExitCode::from(1)
+    })
+}
+
+/// Says what went wrong; an error of its own where stdout does not take it.
+fn report(failure: Failure, json: bool) -> io::Result<ExitCode> {
+    match failure {
+        Failure::Media(error) => {
             print::error(&error);
-            ExitCode::from(1)
+            if json {
+                print::result(&error.to_json())?;
+            }
+            Ok(ExitCode::from(1))
         }
-        Err(Failure::Usage(message)) => {
-            eprintln!("error: {message}\n\nFor more information, try '--help'.");
-            ExitCode::from(2)
+        Failure::Usage(message) => {
+            print::note(&format!("error: {message}\n\nFor more information, try '--help'."));
+            Ok(ExitCode::from(2))
         }
+        Failure::Interrupted(signal) => {
+            let error = Error::new(ErrorName::AbortError, format!("stopped by {signal} before it started"));
+            print::error(&error);
+            if json {
+                print::result(&document::interrupted(&error, signal))?;
+            }
+            Ok(ExitCode::from(signals::exit_code(signal)))
+        }
+        Failure::Output(error) => Err(error),
     }
 }

@@ -1,37 +1,38 @@
 //! Where words go: results to stdout, everything else to stderr.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 
+use super::text;
 use crate::error::Error;
 
-/// One JSON document on stdout.
-pub(super) fn document(text: &str) {
-    line(text);
+/// A result on stdout: one JSON document, or a table. A reader that has gone has read what it wanted.
+pub(super) fn result(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
 }
 
-/// A line on stdout. A reader that has gone ends nothing: there is just nobody to tell.
-pub(super) fn line(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
-}
-
-/// A line on stderr.
+/// Lines on stderr. Where that is closed there is nobody to tell.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// An error as a person reads it: what happened, its names, and what to do.
+/// An error as a person reads it: what happened, what to do, and its names for a search.
 pub(super) fn error(error: &Error) {
-    let mut text = format!("error: {}", error.message());
+    let width = text::width();
+    let mut lines = vec![text::sentence("error: ", error.message(), width)];
     if let Some(remedy) = error.remedy() {
-        text += &format!("\n  hint: {remedy}");
+        lines.push(text::sentence("  hint: ", remedy, width));
     }
-    text += &format!("\n  ({}, {}", error.name(), error.code());
+    let mut names = format!("{}, {}", error.name(), error.code());
     if let Some(constraint) = error.constraint().filter(|constraint| !constraint.is_empty()) {
-        text += &format!(", constraint {constraint}");
+        names += &format!(", constraint {constraint}");
     }
     if let Some(errno) = error.errno() {
-        text += &format!(", errno {errno} {:?}", nix::errno::Errno::from_raw(errno));
+        names += &format!(", errno {errno} {:?}", nix::errno::Errno::from_raw(errno));
     }
-    text += ")";
-    note(&text);
+    lines.push(format!("  ({names})"));
+    note(&lines.join("\n"));
 }

@@ -41,7 +41,8 @@ impl Progress {
     pub(super) fn show(&self, frames: u64, elapsed: Duration) {
         let Some(bar) = &self.bar else { return };
         bar.set_position(if self.by_frames { frames } else { elapsed.as_millis() as u64 });
-        bar.set_message(format!("{frames} frames"));
+        let ends = if bar.length().is_none() { ", Ctrl-C ends it" } else { "" };
+        bar.set_message(format!("{}{ends}", super::text::count(frames, "frame")));
         bar.tick();
     }
 }

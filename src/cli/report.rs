@@ -1,36 +1,39 @@
-//! What became of a capture: as a table, and as JSON.
+//! What became of a capture, as a table.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use super::print;
+use super::text;
 use crate::capture::SourceStatistics;
 use crate::error::Error;
 use crate::resolve::{AudioSettings, VideoSettings};
 use crate::stream::ConsumerStatistics;
 
-/// A mode in a line.
+/// How wide the column of names is.
+const NAMES: usize = 15;
+
+/// A mode in a line: `YUYV 640x480 at 30 fps`.
 pub(super) fn mode(video: &VideoSettings) -> String {
-    let rate = video.frame_rate.map_or_else(|| "rate unknown".to_owned(), |rate| format!("{rate} fps"));
+    let rate =
+        video.frame_rate.map_or_else(|| "an unknown rate".to_owned(), |rate| format!("{} fps", text::rate(rate)));
     let native = match video.native_frame_rate {
-        Some(native) if Some(native) != video.frame_rate => format!(" (of the camera's {native})"),
+        Some(native) if Some(native) != video.frame_rate => format!(", of the camera's {}", text::rate(native)),
         _ => String::new(),
     };
     let fourcc = video.fourcc.map_or_else(|| "the driver's format".to_owned(), |fourcc| fourcc.to_string());
-    format!("{fourcc} {}x{}  {rate}{native}", video.width, video.height)
+    format!("{fourcc} {}x{} at {rate}{native}", video.width, video.height)
+}
+
+/// A camera in a line.
+pub(super) fn camera(video: &VideoSettings) -> String {
+    if video.synthetic { format!("{} (built in, no real camera)", video.label) } else { video.label.clone() }
 }
 
 /// A sound format in a line.
 pub(super) fn sound(audio: &AudioSettings) -> String {
-    format!(
-        "{} Hz  {} channels  {}  {:.0} ms",
-        audio.sample_rate,
-        audio.channel_count,
-        audio.sample_format,
-        audio.latency * 1000.0
-    )
+    let channels = text::count(audio.channel_count.into(), "channel");
+    let latency = audio.latency * 1000.0;
+    format!("{} {} Hz, {channels}, periods of {latency:.0} ms", audio.sample_format, audio.sample_rate)
 }
 
 /// A file that was written.
@@ -43,7 +46,10 @@ pub(super) struct Written {
 /// What a capture came to.
 pub(super) struct Report {
     pub(super) settings: VideoSettings,
+    /// Frames per second that the first consumer took, by their timestamps.
+    pub(super) delivered_rate: Option<f64>,
     pub(super) source: SourceStatistics,
+    /// The one that the capture was for comes first.
     pub(super) consumers: Vec<ConsumerStatistics>,
     pub(super) files: Vec<Written>,
     /// Why it ended.
@@ -55,131 +61,91 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// The contract's document.
-    pub(super) fn document(&self) -> String {
+    /// The table.
+    pub(super) fn table(&self) -> String {
+        let width = text::width();
+        let mut lines = Vec::new();
+        let mut row = |name: &str, value: &str| lines.push(text::sentence(&format!("{name:<NAMES$}"), value, width));
+        row("camera", &camera(&self.settings));
+        row("mode", &mode(&self.settings));
+        row("frames", &self.frames());
+        row("losses", &self.losses());
+        row("measured rate", &self.rate());
+        if let Some(age) = self.consumers.first().and_then(ages) {
+            row("frame age", &age);
+        }
+        if let Some(throughput) = self.throughput() {
+            row("throughput", &format!("{throughput:.1} MB/s"));
+        }
+        for (index, file) in self.files.iter().enumerate() {
+            let (path, size) = (file.path.display(), text::bytes(file.bytes));
+            let name = if index == 0 { "written" } else { "" };
+            row(name, &format!("{path} ({}, {size})", text::count(file.frames, "frame")));
+        }
+        row("ended by", &format!("{}, after {}", self.ended_by, text::duration(self.elapsed)));
+        lines.join("\n")
+    }
+
+    fn frames(&self) -> String {
+        let captured = self.source.captured;
+        let mut told = format!("{captured} captured");
+        let Some(consumer) = self.consumers.first() else { return told };
+        let verb = if consumer.name == "recorder" { "recorded" } else { "counted" };
+        told += &format!(", {} {verb}", consumer.delivered);
+        if consumer.copied > 0 {
+            told += &format!(" ({} of them copied)", consumer.copied);
+        }
+        match self.source.accepted.saturating_sub(consumer.accepted) {
+            0 => {}
+            _ if self.settings.is_decimated() => {
+                let rate = self.settings.frame_rate.map_or_else(String::new, text::rate);
+                told += &format!(", the rest left out to give {rate} fps");
+            }
+            // The camera runs before the first consumer is there, and after it has had enough.
+            outside => told += &format!(", {outside} before or after that"),
+        }
+        told
+    }
+
+    /// Losses by reason, at the source and at the first consumer; the reasons that did not occur left out.
+    fn losses(&self) -> String {
         let source = &self.source;
-        let rate = source.measured_frame_rate().map(|rate| (rate * 1000.0).round() / 1000.0);
-        let consumers: Vec<_> = self.consumers.iter().map(consumer).collect();
-        let files: Vec<_> = self
-            .files
-            .iter()
-            .map(|file| json!({"path": file.path.display().to_string(), "frames": file.frames, "bytes": file.bytes}))
-            .collect();
-        let mut document = json!({
-            "ok": self.error.is_none(),
-            "video": {
-                "settings": self.settings,
-                "delivered": {
-                    "fourcc": self.settings.fourcc.map(|fourcc| fourcc.to_string()),
-                    "width": self.settings.width,
-                    "height": self.settings.height,
-                    "frameRate": rate,
-                },
-                "source": {
-                    "expected": source.expected,
-                    "captured": source.captured,
-                    "lostInDriver": source.lost_in_driver,
-                    "accepted": source.accepted,
-                    "error": source.error,
-                    "short": source.short,
-                    "badJpeg": source.bad_jpeg,
-                    "duplicate": source.duplicate,
-                    "starved": source.starved,
-                    "hostStamped": source.host_stamped,
-                    "copied": source.copied,
-                    "bytes": source.bytes,
-                },
-                "consumers": consumers,
-            },
-            "audio": Value::Null,
-            "files": files,
-            "endedBy": self.ended_by,
-            "synthetic": self.settings.synthetic,
-        });
-        if let Some(error) = &self.error {
-            document["error"] = json!(error);
-        }
-        document.to_string()
+        let consumer = self.consumers.first();
+        let reasons = [
+            (source.lost_in_driver, "lost in the driver"),
+            (source.error, "damaged"),
+            (source.short, "too short"),
+            (source.bad_jpeg, "broken JPEG"),
+            (source.duplicate, "given twice"),
+            (source.starved, "without a free buffer"),
+            (consumer.map_or(0, |consumer| consumer.behind), "dropped as newer ones came before they were taken"),
+            (consumer.map_or(0, |consumer| consumer.holding), "withheld as too many were held"),
+        ];
+        let told: Vec<_> =
+            reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
+        if told.is_empty() { "none".to_owned() } else { told.join(", ") }
     }
 
-    /// The table. To stderr where the recording itself goes to stdout.
-    pub(super) fn print(&self, to_stderr: bool) {
-        let say = if to_stderr { print::note } else { print::line };
-        let row = |name: &str, value: String| say(&format!("{name:<14} {value}"));
-        let source = &self.source;
-        let synthetic = if self.settings.synthetic { "  (synthetic, built in)" } else { "" };
-        row("camera", format!("{}{synthetic}", self.settings.label));
-        row("mode", mode(&self.settings));
-        row("frames", format!("{} captured, {} accepted", source.captured, source.accepted));
-        row("losses", losses(source));
-        for consumer in &self.consumers {
-            row(&consumer.name, consumed(consumer));
+    fn rate(&self) -> String {
+        let Some(delivered) = self.delivered_rate else { return "unknown: too few frames".to_owned() };
+        match self.source.measured_frame_rate() {
+            Some(native) if self.settings.is_decimated() => {
+                format!("{delivered:.2} fps delivered, {native:.2} fps at the camera")
+            }
+            _ => format!("{delivered:.2} fps"),
         }
-        let measured =
-            source.measured_frame_rate().map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.2} fps"));
-        row("measured rate", measured);
-        if let Some(age) = self.consumers.iter().find_map(ages) {
-            row("frame age", age);
-        }
-        let seconds = self.elapsed.as_secs_f64();
-        if seconds > 0.0 {
-            row("throughput", format!("{:.1} MB/s", source.bytes as f64 / 1e6 / seconds));
-        }
-        for file in &self.files {
-            let (path, frames) = (file.path.display(), file.frames);
-            row("written", format!("{path}  {frames} frames, {:.1} MB", file.bytes as f64 / 1e6));
-        }
-        row("ended by", self.ended_by.clone());
+    }
+
+    /// Megabytes a second that came from the camera.
+    fn throughput(&self) -> Option<f64> {
+        let frames = Some(self.source.accepted).filter(|&frames| frames > 0)?;
+        Some(self.source.bytes as f64 / frames as f64 * self.source.measured_frame_rate()? / 1e6)
     }
 }
 
-fn consumer(consumer: &ConsumerStatistics) -> Value {
-    let micros = |age: Option<Duration>| age.map(|age| age.as_nanos() as f64 / 1e9);
-    json!({
-        "name": consumer.name,
-        "accepted": consumer.accepted,
-        "delivered": consumer.delivered,
-        "behind": consumer.behind,
-        "holding": consumer.holding,
-        "queued": consumer.queued,
-        "copied": consumer.copied,
-        "slow": consumer.slow,
-        "age": {"p50": micros(consumer.age_p50), "p99": micros(consumer.age_p99), "max": micros(consumer.age_max)},
-    })
-}
-
-/// Losses at the source by reason, the reasons that did not occur left out.
-fn losses(source: &SourceStatistics) -> String {
-    let reasons = [
-        (source.lost_in_driver, "lost in the driver"),
-        (source.error, "damaged"),
-        (source.short, "short"),
-        (source.bad_jpeg, "broken JPEG"),
-        (source.duplicate, "given twice"),
-        (source.starved, "without a free buffer"),
-    ];
-    let told: Vec<_> =
-        reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
-    if told.is_empty() { "none".to_owned() } else { told.join(", ") }
-}
-
-fn consumed(consumer: &ConsumerStatistics) -> String {
-    let mut text = format!("{} delivered", consumer.delivered);
-    for (count, what) in [
-        (consumer.behind, "dropped as it was behind"),
-        (consumer.holding, "withheld as it held too many"),
-        (consumer.copied, "of them copied"),
-        (consumer.slow, "times slow"),
-    ] {
-        if count > 0 {
-            text += &format!(", {count} {what}");
-        }
-    }
-    text
-}
-
+/// How old frames were when they were delivered.
 fn ages(consumer: &ConsumerStatistics) -> Option<String> {
-    let ms = |age: Option<Duration>| age.map(|age| age.as_secs_f64() * 1000.0);
-    let (p50, p99, max) = (ms(consumer.age_p50)?, ms(consumer.age_p99)?, ms(consumer.age_max)?);
-    Some(format!("{p50:.2} ms median, {p99:.2} ms p99, {max:.2} ms max at delivery"))
+    let (p50, p99, max) = (consumer.age_p50?, consumer.age_p99?, consumer.age_max?);
+    let [p50, p99, max] = [p50, p99, max].map(text::duration);
+    Some(format!("{p50} median, {p99} at the 99th percentile, {max} at most, at delivery"))
 }

@@ -1,11 +1,12 @@
 //! From flags to a request: which devices, under which constraints.
 
-use std::thread;
+use std::path::Path;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use super::Failure;
 use super::args::{Common, ProfileArgument, Request, Synthetic};
-use super::print;
+use super::event::{self, Event};
+use super::{Failure, print, text};
 use crate::constraints::{
     ConstrainDomString, ConstrainDouble, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints,
 };
@@ -23,7 +24,7 @@ pub(super) fn devices(common: &Common) -> MediaDevices {
         Some(Synthetic::Always) => MediaDevices::synthetic(),
         Some(Synthetic::Auto) => {
             let machine = MediaDevices::new();
-            if machine.enumerate_all_devices().is_empty() {
+            if !machine.enumerate_all_devices().iter().any(takes_pictures_or_sound) {
                 print::note("This machine has no camera and no microphone: using the built-in synthetic ones.");
                 MediaDevices::synthetic()
             } else {
@@ -32,6 +33,21 @@ pub(super) fn devices(common: &Common) -> MediaDevices {
         }
         Some(Synthetic::Never) | None => MediaDevices::new(),
     }
+}
+
+/// Whether it is a camera or a microphone, one that can be used or not: a codec or a radio leaves a machine without.
+fn takes_pictures_or_sound(device: &MediaDeviceInfo) -> bool {
+    device.unusable.as_ref().is_none_or(|unusable| {
+        !matches!(
+            unusable.reason,
+            UnusableReason::Metadata
+                | UnusableReason::MemoryToMemory
+                | UnusableReason::OutputOnly
+                | UnusableReason::Touch
+                | UnusableReason::Radio
+                | UnusableReason::Vbi
+        )
+    })
 }
 
 /// How modes are chosen.
@@ -114,7 +130,13 @@ fn length(ideal: Option<u32>, min: Option<u32>, max: Option<u32>) -> Option<Cons
 /// The devices that a name means: an id, a path, or part of a label.
 fn named_device(devices: &[MediaDeviceInfo], kind: MediaDeviceKind, name: &str) -> Result<ConstrainDomString> {
     let of_kind = || devices.iter().filter(|device| device.kind == kind);
-    let exact: Vec<_> = of_kind().filter(|device| device.device_id == name || device.path == name).collect();
+    // A node may be named by one of udev's links, such as /dev/v4l/by-id/...
+    let node = Path::new(name).canonicalize().ok().filter(|_| name.starts_with('/'));
+    let exact: Vec<_> = of_kind()
+        .filter(|device| {
+            device.device_id == name || device.path == name || node.as_deref() == Some(device.path.as_ref())
+        })
+        .collect();
     let found = if exact.is_empty() {
         let name = name.to_lowercase();
         of_kind().filter(|device| device.label.to_lowercase().contains(&name)).collect()
@@ -169,27 +191,41 @@ pub(super) fn stream(
     devices: &MediaDevices,
     request: &Request,
     wait: Option<Duration>,
+    ends: &Receiver<Event>,
 ) -> Result<LocalMediaStream, Failure> {
     let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
+    let mut told = false;
     loop {
         let attempt = constraints(request, || devices.enumerate_all_devices())
             .and_then(|constraints| devices.get_user_media(&constraints));
+        // A signal that came while the devices were being opened.
+        event::pause(ends, Duration::ZERO)?;
         let error = match attempt {
             Ok(stream) => return Ok(stream),
             Err(error) => error,
         };
         // What a device that arrives can mend; a malformed request never gets better.
         let may_come = !matches!(error.name(), ErrorName::TypeError | ErrorName::NotSupportedError);
-        if !may_come || deadline.is_none_or(|deadline| Instant::now() >= deadline) {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let Some(left) = left.filter(|left| may_come && !left.is_zero()) else {
             return Err(with_hint(error).into());
+        };
+        if !told {
+            told = true;
+            print::note(&format!("Waiting up to {} for a device: {}.", text::duration(left), error.message()));
         }
-        thread::sleep(LOOK_AGAIN);
+        event::pause(ends, left.min(LOOK_AGAIN))?;
     }
 }
 
-fn with_hint(error: Error) -> Error {
-    if error.name() == ErrorName::NotFoundError && error.remedy().is_none() {
-        return error.with_remedy("plug one in, or pass --synthetic to use the built-in one");
+/// Adds what the command can do where there is no device.
+pub(super) fn with_hint(error: Error) -> Error {
+    if error.name() != ErrorName::NotFoundError {
+        return error;
     }
-    error
+    let remedy = match error.remedy() {
+        Some(remedy) => format!("{remedy}; --synthetic takes the built-in one"),
+        None => "plug one in; --synthetic takes the built-in one".to_owned(),
+    };
+    error.with_remedy(remedy)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::ResolveArguments;
-use super::{Failure, print, request};
+use super::{Failure, print, report, request, text};
 use crate::devices::{MediaDeviceInfo, read_devices};
 use crate::resolve::{Resolution, resolve};
 
@@ -18,12 +18,15 @@ pub(super) fn run(arguments: &ResolveArguments) -> Result<ExitCode, Failure> {
         Some(file) => saved(file)?,
         None => request::devices(&arguments.common).enumerate_all_devices(),
     };
-    let constraints = request::constraints(&arguments.request, || devices.clone())?;
-    let resolution = resolve(&constraints, &devices, &request::options(&arguments.request, false))?;
+    let options = request::options(&arguments.request, false);
+    let resolution = request::constraints(&arguments.request, || devices.clone())
+        .and_then(|constraints| resolve(&constraints, &devices, &options))
+        // A saved document is what it is: there the hint to plug something in would be wrong.
+        .map_err(|error| if arguments.devices.is_none() { request::with_hint(error) } else { error })?;
     if arguments.common.json {
-        print::document(&resolution.to_json());
+        print::result(&resolution.to_json())?;
     } else {
-        print::line(&sentences(&resolution));
+        print::result(&sentences(&resolution))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -40,16 +43,18 @@ fn saved(file: &Path) -> Result<Vec<MediaDeviceInfo>, Failure> {
 }
 
 fn sentences(resolution: &Resolution) -> String {
+    let width = text::width();
     let mut lines = Vec::new();
     if let Some(video) = &resolution.video {
-        lines.push(format!("video: {}", super::report::mode(video)));
+        lines.push(format!("video  {}", report::mode(video)));
         lines.push(format!("       {}  {}", video.label, video.device_id));
     }
     if let Some(audio) = &resolution.audio {
-        lines.push(format!("audio: {}", super::report::sound(audio)));
+        lines.push(format!("audio  {}", report::sound(audio)));
         lines.push(format!("       {}  {}", audio.label, audio.device_id));
     }
-    lines.push("why".to_owned());
-    lines.extend(resolution.why.iter().map(|line| format!("  {line}")));
+    for (index, why) in resolution.why.iter().enumerate() {
+        lines.push(text::sentence(if index == 0 { "why    " } else { "       " }, why, width));
+    }
     lines.join("\n")
 }

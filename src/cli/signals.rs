@@ -7,11 +7,14 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
 
 /// Takes the three signals from here on. Before any other thread is started: they inherit it.
 ///
-/// `first` is called with the first of them, on a thread of its own.
+/// `first` is called with the first of them, on a thread of its own. A SIGHUP that was ignored from the start stays so,
+/// as `nohup` wants it.
 pub(super) fn watch(first: impl FnOnce(Signal) + Send + 'static) -> io::Result<()> {
     let mut set = SigSet::empty();
     for caught in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        set.add(caught);
+        if caught != Signal::SIGHUP || !is_ignored(caught)? {
+            set.add(caught);
+        }
     }
     set.thread_block()?;
     thread::Builder::new().name("usermedia-signals".into()).spawn(move || {
@@ -26,6 +29,15 @@ pub(super) fn watch(first: impl FnOnce(Signal) + Send + 'static) -> io::Result<(
         }
     })?;
     Ok(())
+}
+
+fn is_ignored(caught: Signal) -> io::Result<bool> {
+    // The only way to read an action is to set one: the one that stays is the one that was.
+    // SAFETY: neither action is a handler, so nothing of ours runs in a signal's context.
+    let before = unsafe { signal(caught, SigHandler::SigIgn) }?;
+    // SAFETY: as above; `before` is what the process was started with, as nothing here installs handlers.
+    unsafe { signal(caught, before) }?;
+    Ok(matches!(before, SigHandler::SigIgn))
 }
 
 /// What a shell sees of a program that a signal ended.

@@ -95,8 +95,8 @@ impl MediaDevices {
         let devices = self.candidates(self.place.current().as_deref());
         let resolution = resolve(constraints, &devices, &self.options)?;
         if resolution.audio.is_some() {
-            return Err(Error::new(ErrorName::NotReadableError, "this version captures no sound yet")
-                .with_remedy("ask for video alone"));
+            return Err(Error::new(ErrorName::NotSupportedError, "this version captures no sound yet, only video")
+                .with_remedy("ask for video alone: leave out `audio`, --audio and --microphone"));
         }
         let session = self.place.current_or_start(&self.machine.kernel)?;
         let track = self.open_first(&session, constraints, &resolution.video_candidates, &devices)?;

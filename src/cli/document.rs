@@ -1,0 +1,159 @@
+//! What became of a capture, as the contract's JSON document.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::report::{Report, Written};
+use crate::capture::SourceStatistics;
+use crate::error::Error;
+use crate::stream::ConsumerStatistics;
+
+/// Writes a map of the members given, in their order.
+macro_rules! object {
+    ($serializer:expr, { $($name:literal: $value:expr),* $(,)? }) => {{
+        let mut map = $serializer.serialize_map(None)?;
+        $(map.serialize_entry($name, &$value)?;)*
+        map.end()
+    }};
+}
+
+/// The failure of a command that a signal ended before there was anything to finish.
+pub(super) fn interrupted(error: &Error, signal: Signal) -> String {
+    crate::json::to_string(&Interrupted { error, ended_by: signal.as_str() })
+}
+
+impl Report {
+    /// The capture document, on one line.
+    pub(super) fn document(&self) -> String {
+        crate::json::to_string(self)
+    }
+}
+
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("ok", &self.error.is_none())?;
+        if let Some(error) = &self.error {
+            map.serialize_entry("error", error)?;
+        }
+        map.serialize_entry("video", &Video(self))?;
+        // No sound is captured yet.
+        map.serialize_entry("audio", &None::<()>)?;
+        map.serialize_entry("files", &self.files)?;
+        map.serialize_entry("endedBy", &self.ended_by)?;
+        map.serialize_entry("synthetic", &self.settings.synthetic)?;
+        map.end()
+    }
+}
+
+struct Interrupted<'a> {
+    error: &'a Error,
+    ended_by: &'a str,
+}
+
+impl Serialize for Interrupted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        object!(serializer, { "ok": false, "error": self.error, "endedBy": self.ended_by })
+    }
+}
+
+struct Video<'a>(&'a Report);
+
+impl Serialize for Video<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        object!(serializer, {
+            "settings": self.0.settings,
+            "delivered": Delivered(self.0),
+            "source": Source(&self.0.source),
+            "consumers": self.0.consumers.iter().map(Consumer).collect::<Vec<_>>(),
+        })
+    }
+}
+
+struct Delivered<'a>(&'a Report);
+
+impl Serialize for Delivered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let settings = &self.0.settings;
+        object!(serializer, {
+            "fourcc": settings.fourcc.map(|fourcc| fourcc.to_string()),
+            "width": settings.width,
+            "height": settings.height,
+            "frameRate": self.0.delivered_rate.map(thousandths),
+        })
+    }
+}
+
+struct Source<'a>(&'a SourceStatistics);
+
+impl Serialize for Source<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let source = self.0;
+        object!(serializer, {
+            "expected": source.expected,
+            "captured": source.captured,
+            "lostInDriver": source.lost_in_driver,
+            "accepted": source.accepted,
+            "error": source.error,
+            "short": source.short,
+            "badJpeg": source.bad_jpeg,
+            "duplicate": source.duplicate,
+            "starved": source.starved,
+            "hostStamped": source.host_stamped,
+            "copied": source.copied,
+            "bytes": source.bytes,
+            "frameRate": source.measured_frame_rate().map(thousandths),
+        })
+    }
+}
+
+struct Consumer<'a>(&'a ConsumerStatistics);
+
+impl Serialize for Consumer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let consumer = self.0;
+        object!(serializer, {
+            "name": consumer.name,
+            "accepted": consumer.accepted,
+            "delivered": consumer.delivered,
+            "behind": consumer.behind,
+            "holding": consumer.holding,
+            "queued": consumer.queued,
+            "copied": consumer.copied,
+            "slow": consumer.slow,
+            "ageSeconds": Ages(consumer),
+        })
+    }
+}
+
+/// How old frames were when they were delivered, in seconds.
+struct Ages<'a>(&'a ConsumerStatistics);
+
+impl Serialize for Ages<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let seconds = |age: Option<Duration>| age.map(|age| age.as_secs_f64());
+        let ages = self.0;
+        object!(serializer, {
+            "p50": seconds(ages.age_p50),
+            "p99": seconds(ages.age_p99),
+            "max": seconds(ages.age_max),
+        })
+    }
+}
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        object!(serializer, {
+            "path": self.path.display().to_string(),
+            "frames": self.frames,
+            "bytes": self.bytes,
+        })
+    }
+}
+
+/// A rate as exact as it was measured.
+fn thousandths(rate: f64) -> f64 {
+    (rate * 1000.0).round() / 1000.0
+}

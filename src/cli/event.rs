@@ -1,0 +1,73 @@
+//! What a command that streams waits for, all on one channel.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::{Failure, signals};
+use crate::error::{Error, ErrorName, Result};
+use crate::stream::{Flow, Sink, TrackMetadata, VideoFrame};
+
+/// What ends a capture.
+pub(super) enum Event {
+    /// SIGINT, SIGTERM or SIGHUP.
+    Signal(Signal),
+    /// The recorder, the counting or the picture has all it wanted, or failed.
+    Done,
+    /// The camera ended by itself.
+    TrackEnded(Option<Error>),
+    /// The time is up.
+    Elapsed,
+}
+
+/// The channel, with the signals coming in on it. To be called before any other thread is started.
+pub(super) fn channel() -> Result<(Sender<Event>, Receiver<Event>), Failure> {
+    let (events, ends) = mpsc::channel();
+    let sender = events.clone();
+    signals::watch(move |signal| drop(sender.send(Event::Signal(signal))))
+        .map_err(|error| Error::new(ErrorName::AbortError, format!("cannot watch for signals: {error}")))?;
+    Ok((events, ends))
+}
+
+/// Pauses before a stream is there; a signal is then the end of it all.
+pub(super) fn pause(ends: &Receiver<Event>, limit: Duration) -> Result<(), Failure> {
+    match ends.recv_timeout(limit) {
+        Ok(Event::Signal(signal)) => Err(Failure::Interrupted(signal)),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A sink that says when it has ended, whichever way it did.
+pub(super) struct Announced<S> {
+    pub(super) sink: S,
+    pub(super) events: Sender<Event>,
+    /// What the frames that it took say of the rate.
+    pub(super) meter: super::work::Meter,
+}
+
+impl<S: Sink> Sink for Announced<S> {
+    fn name(&self) -> &str {
+        self.sink.name()
+    }
+
+    fn loaded_metadata(&mut self, tracks: &[TrackMetadata]) -> Result<()> {
+        self.sink.loaded_metadata(tracks)
+    }
+
+    fn video_frame(&mut self, track: usize, frame: &VideoFrame) -> Result<Flow> {
+        self.meter.frame(frame);
+        self.sink.video_frame(track, frame)
+    }
+
+    fn ended(&mut self) -> Result<()> {
+        self.sink.ended()
+    }
+}
+
+impl<S> Drop for Announced<S> {
+    fn drop(&mut self) {
+        // Here rather than in `ended`, which a sink that panics never reaches.
+        let _ = self.events.send(Event::Done);
+    }
+}

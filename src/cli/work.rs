@@ -1,0 +1,224 @@
+//! What `usermedia capture` does with the frames: records them or counts them, and takes a picture on the way.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::event::{Announced, Event};
+use super::report::{Report, Written};
+use crate::capture::SourceStatistics;
+use crate::error::Result;
+use crate::sink::{Recorder, RecordingProgress, Snapshot};
+use crate::stream::{Attachment, FrameCallback, LocalMediaStream, Outcome, VideoFrame, VideoTrack};
+
+/// How long a picture may take once the rest is done: its own second for the exposure, and the encoding.
+const PICTURE: Duration = Duration::from_secs(3);
+
+/// The rate at which frames were delivered, by their own timestamps.
+#[derive(Clone, Default)]
+pub(super) struct Meter(Arc<Readings>);
+
+#[derive(Default)]
+struct Readings {
+    frames: AtomicU64,
+    first: AtomicU64,
+    last: AtomicU64,
+}
+
+impl Meter {
+    /// A frame, on the one thread that all of them come on.
+    pub(super) fn frame(&self, frame: &VideoFrame) {
+        if self.0.frames.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.0.first.store(frame.timestamp(), Ordering::Relaxed);
+        }
+        self.0.last.store(frame.timestamp(), Ordering::Relaxed);
+    }
+
+    /// Frames so far.
+    pub(super) fn frames(&self) -> u64 {
+        self.0.frames.load(Ordering::Relaxed)
+    }
+
+    /// Frames per second; `None` before the second.
+    pub(super) fn rate(&self) -> Option<f64> {
+        let (first, last) = (self.0.first.load(Ordering::Relaxed), self.0.last.load(Ordering::Relaxed));
+        let span = last.checked_sub(first).filter(|&span| span > 0)?;
+        let intervals = self.frames().checked_sub(1).filter(|&intervals| intervals > 0)?;
+        Some(intervals as f64 * 1e9 / span as f64)
+    }
+}
+
+/// What happens to the frames.
+enum Main {
+    /// They are written.
+    Record { attachment: Attachment, progress: RecordingProgress },
+    /// They are counted on the capture thread, with no hand-over. The track is a clone where someone else needs the
+    /// camera for longer.
+    Count { callback: FrameCallback, _track: Arc<VideoTrack> },
+}
+
+/// A capture at work.
+pub(super) struct Work {
+    main: Main,
+    meter: Meter,
+    snapshot: Option<(Attachment, PathBuf)>,
+    to_stdout: bool,
+}
+
+impl Work {
+    /// Starts what is wanted of the stream; `events` hears when it is done.
+    pub(super) fn start(
+        stream: &LocalMediaStream,
+        track: &Arc<VideoTrack>,
+        limit: Option<u64>,
+        recorder: Option<Recorder>,
+        snapshot: Option<Snapshot>,
+        events: &Sender<Event>,
+    ) -> Result<Self> {
+        let meter = Meter::default();
+        let to_stdout = recorder.as_ref().is_some_and(|recorder| recorder.progress().path() == Path::new("-"));
+        let main = match recorder {
+            Some(recorder) => {
+                let recorder = match limit {
+                    Some(limit) => recorder.with_frame_limit(limit),
+                    None => recorder,
+                };
+                let progress = recorder.progress();
+                let sink = Announced { sink: recorder, events: events.clone(), meter: meter.clone() };
+                Main::Record { attachment: stream.attach(sink)?, progress }
+            }
+            None => {
+                let track = if snapshot.is_some() { Arc::new(VideoTrack::clone(track)) } else { track.clone() };
+                Main::Count { callback: count(&track, limit, meter.clone(), events.clone()), _track: track }
+            }
+        };
+        let snapshot = match snapshot {
+            None => None,
+            Some(snapshot) => {
+                let path = snapshot.path().to_owned();
+                Some((stream.attach(snapshot)?, path))
+            }
+        };
+        Ok(Self { main, meter, snapshot, to_stdout })
+    }
+
+    /// Frames recorded or counted so far.
+    pub(super) fn frames(&self) -> u64 {
+        match &self.main {
+            Main::Record { progress, .. } => progress.frames(),
+            Main::Count { .. } => self.meter.frames(),
+        }
+    }
+
+    /// Ends everything in order: the files first, with what waits for them, then the camera.
+    pub(super) fn finish(
+        self,
+        stream: &LocalMediaStream,
+        track: &VideoTrack,
+        event: Event,
+        elapsed: Duration,
+    ) -> Report {
+        let (mut consumers, mut files) = (Vec::new(), Vec::new());
+        let hurried = matches!(event, Event::Signal(_));
+        // A recorder may say that it is done because the camera ended, before the camera says so.
+        let (mut ended_by, mut error) = match (event, track.error()) {
+            (Event::Signal(signal), error) => (signal.as_str(), error),
+            (Event::TrackEnded(error), _) | (Event::Done, error @ Some(_)) => ("trackEnded", error),
+            (Event::Done, None) => ("frames", None),
+            (Event::Elapsed, error) => ("duration", error),
+        };
+        match self.main {
+            Main::Count { callback, .. } => {
+                callback.cancel();
+                consumers.push(callback.statistics());
+            }
+            Main::Record { attachment, progress } => {
+                let outcome = attachment.finish();
+                consumers.push(outcome.statistics);
+                let begun = outcome.result.is_ok() || progress.frames() > 0;
+                match outcome.result {
+                    // The reader of a pipe that has what it wanted is no error.
+                    Err(failure) if self.to_stdout && failure.errno() == Some(Errno::EPIPE as i32) => {
+                        ended_by = "outputClosed";
+                    }
+                    Err(failure) if error.is_none() => {
+                        ended_by = if hurried { ended_by } else { "error" };
+                        error = Some(failure);
+                    }
+                    _ => {}
+                }
+                if !self.to_stdout && begun {
+                    files.push(Written {
+                        path: progress.path().to_owned(),
+                        frames: progress.frames(),
+                        bytes: progress.bytes(),
+                    });
+                }
+            }
+        }
+        if let Some((snapshot, path)) = self.snapshot {
+            let outcome = end_picture(snapshot, hurried);
+            consumers.push(outcome.statistics);
+            match outcome.result {
+                Ok(()) => {
+                    let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                    files.push(Written { path, frames: 1, bytes });
+                }
+                Err(failure) => error = error.or(Some(failure)),
+            }
+        }
+        let source = settled(track);
+        stream.stop();
+        Report {
+            settings: track.settings().clone(),
+            delivered_rate: self.meter.rate(),
+            source,
+            consumers,
+            files,
+            ended_by: ended_by.to_owned(),
+            elapsed,
+            error,
+        }
+    }
+}
+
+/// A picture that is still waiting for its exposure when the rest is done gets the time it needs, unless in a hurry.
+fn end_picture(mut snapshot: Attachment, hurried: bool) -> Outcome {
+    let patience = if hurried { Duration::ZERO } else { PICTURE };
+    snapshot.wait_timeout(patience).unwrap_or_else(|| snapshot.finish())
+}
+
+/// The source's counters with no frame in transit between two of them, so that their sums hold.
+pub(super) fn settled(track: &VideoTrack) -> SourceStatistics {
+    let mut source = track.statistics();
+    for _ in 0..100 {
+        let told = source.accepted + source.error + source.short + source.bad_jpeg + source.duplicate + source.starved;
+        if told == source.captured {
+            break;
+        }
+        // A frame is on its way through the capture thread: a matter of microseconds.
+        thread::sleep(Duration::from_micros(200));
+        source = track.statistics();
+    }
+    source
+}
+
+/// Counts frames on the capture thread, up to a limit.
+fn count(track: &Arc<VideoTrack>, limit: Option<u64>, meter: Meter, events: Sender<Event>) -> FrameCallback {
+    let weak = Arc::downgrade(track);
+    track.on_frame(move |frame| {
+        meter.frame(frame);
+        if Some(meter.frames()) == limit {
+            // Here and now, so that not one frame more is counted.
+            if let Some(track) = weak.upgrade() {
+                track.stop();
+            }
+            let _ = events.send(Event::Done);
+        }
+    })
+}
