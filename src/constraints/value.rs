@@ -236,6 +236,12 @@ impl ConstrainBooleanOrDomString {
     }
 }
 
+impl From<&str> for ConstrainBooleanOrDomString {
+    fn from(value: &str) -> Self {
+        Self { bare: Some(value.into()), ..Self::default() }
+    }
+}
+
 impl From<bool> for ConstrainBooleanOrDomString {
     fn from(value: bool) -> Self {
         Self { bare: Some(value.into()), ..Self::default() }
