@@ -13,9 +13,11 @@ pub(crate) mod scripted;
 mod world;
 
 pub(crate) use kernel::{
-    BufferFlags, BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize,
-    Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse, PoolFlags, RequestedBuffers, retry,
+    BufferFlags, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize, Kernel,
+    MAX_PLANES, PixelFormat, PlaneFormat, PoolFlags, retry,
 };
+#[cfg(any(test, feature = "scripted"))]
+pub(crate) use kernel::{BufferMemory, PlaneUse, RequestedBuffers};
 pub(crate) use linux::LinuxKernel;
 pub(crate) use pcm::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges};
 pub(crate) use world::{LinuxWorld, Node, World};
