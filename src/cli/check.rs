@@ -8,7 +8,7 @@ use super::args::CheckArguments;
 use super::{Failure, print, report, request, text};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
-use crate::resolve::{ResolveOptions, resolve};
+use crate::stream::MediaDevices;
 
 /// One thing that works or does not.
 struct Finding {
@@ -19,8 +19,9 @@ struct Finding {
 }
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
-    let devices = request::devices(&arguments.common).enumerate_all_devices();
-    let camera = camera(&devices);
+    let media = request::devices(&arguments.common);
+    let devices = media.enumerate_all_devices();
+    let camera = camera(&media, &devices);
     let possible = camera.ok;
     let findings = [camera, microphone(&devices)];
     if arguments.common.json {
@@ -54,15 +55,20 @@ fn sentences(findings: &[Finding], possible: bool, width: usize) -> String {
     lines.join("\n")
 }
 
-/// Whether `{video: true}` would get a camera, and which.
-fn camera(devices: &[MediaDeviceInfo]) -> Finding {
-    let constraints = MediaStreamConstraints::new().video(true);
+/// Whether `{video: true}` gets a camera, and which: it is opened and closed again, since a camera that another program
+/// streams from looks like any other until then.
+fn camera(media: &MediaDevices, devices: &[MediaDeviceInfo]) -> Finding {
     let finding = |ok, message, remedy| Finding { name: "camera", ok, message, remedy };
-    match resolve(&constraints, devices, &ResolveOptions::new()) {
-        Ok(resolution) => {
-            let message = resolution.video.map_or_else(String::new, |video| {
-                format!("{} ({}): {}", video.label, video.path, report::mode(&video))
+    let attempt = media.get_user_media(&MediaStreamConstraints::new().video(true));
+    match attempt {
+        Ok(stream) => {
+            let tracks = stream.video_tracks();
+            let message = tracks.first().map_or_else(String::new, |track| {
+                let video = track.settings();
+                let node = if video.synthetic { String::new() } else { format!(" ({})", video.path) };
+                format!("{}{node}: {}", report::camera(video), report::mode(video))
             });
+            stream.stop();
             finding(true, message, None)
         }
         Err(error) => {
@@ -86,9 +92,8 @@ fn microphone(devices: &[MediaDeviceInfo]) -> Finding {
     let finding = |ok, message, remedy| Finding { name: "microphone", ok, message, remedy };
     let of_kind = || devices.iter().filter(|device| device.kind == MediaDeviceKind::AudioInput);
     if let Some(device) = of_kind().find(|device| device.unusable.is_none()) {
-        let message =
-            format!("{} ({}); this version lists microphones and does not record them yet", device.label, device.path);
-        return finding(true, message, None);
+        let message = format!("{} is there, but this version captures no sound yet", device.label);
+        return finding(false, message, None);
     }
     let refused = of_kind().filter_map(|device| device.unusable.as_ref());
     match refused.min_by_key(|unusable| unusable.reason != UnusableReason::NoPermission) {

@@ -1,6 +1,5 @@
 //! `usermedia devices`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -11,16 +10,21 @@ use crate::format::Fourcc;
 
 pub(super) fn run(arguments: &DevicesArguments) -> Result<ExitCode, Failure> {
     let source = request::devices(&arguments.common);
-    let devices = if arguments.all { source.enumerate_all_devices() } else { source.enumerate_devices() };
+    let mut devices = source.enumerate_all_devices();
+    let found = devices.len();
+    if !arguments.all {
+        devices.retain(MediaDeviceInfo::is_capturable);
+    }
     if arguments.common.json {
         print::result(&write_devices(&devices))?;
     } else {
-        print::result(listing(&devices, arguments.all, text::width()).trim_end())?;
+        let hidden = u64::try_from(found - devices.len()).unwrap_or(u64::MAX);
+        print::result(listing(&devices, hidden, text::width()).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn listing(devices: &[MediaDeviceInfo], all: bool, width: usize) -> String {
+fn listing(devices: &[MediaDeviceInfo], hidden: u64, width: usize) -> String {
     let mut out = String::new();
     let usable = |kind| devices.iter().filter(move |device| device.kind == kind && device.is_capturable());
     for (kind, title) in [(MediaDeviceKind::VideoInput, "Cameras"), (MediaDeviceKind::AudioInput, "Microphones")] {
@@ -48,8 +52,11 @@ fn listing(devices: &[MediaDeviceInfo], all: bool, width: usize) -> String {
             let _ = writeln!(out, "{}", text::sentence("    hint: ", remedy, width));
         }
     }
-    if devices.is_empty() && !all {
-        out.push_str("`usermedia devices --all` also lists what cannot be used, and why.\n");
+    if hidden > 0 {
+        let what = if devices.is_empty() { "node" } else { "more node" };
+        let hidden = text::count(hidden, what);
+        let _ = writeln!(out, "{hidden} cannot be used; `usermedia devices --all` says why.");
+    } else if devices.is_empty() {
         out.push_str("`--synthetic` takes a built-in camera and microphone in place of real ones.\n");
     }
     out
@@ -72,30 +79,40 @@ fn describe(out: &mut String, device: &MediaDeviceInfo, width: usize) {
     }
 }
 
+/// Formats that come in the same sizes share their lines.
 fn describe_modes(out: &mut String, modes: &[VideoMode], width: usize) {
-    let mut order: Vec<Fourcc> = Vec::new();
-    let mut sizes: BTreeMap<Fourcc, Vec<String>> = BTreeMap::new();
+    let mut formats: Vec<(Fourcc, Vec<String>)> = Vec::new();
     for mode in modes {
-        if !order.contains(&mode.fourcc) {
-            order.push(mode.fourcc);
+        let size = size(mode);
+        match formats.iter_mut().find(|(fourcc, _)| *fourcc == mode.fourcc) {
+            Some((_, sizes)) => sizes.push(size),
+            None => formats.push((mode.fourcc, vec![size])),
         }
-        sizes.entry(mode.fourcc).or_default().push(size(mode));
     }
-    if order.is_empty() {
+    if formats.is_empty() {
         out.push_str("    lists no modes\n");
     }
-    for fourcc in order {
-        let head = format!("    {:<5} ", fourcc.to_string());
-        let _ = writeln!(out, "{}", text::fill(&head, sizes[&fourcc].iter().map(String::as_str), "  ", width));
+    let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    for (fourcc, sizes) in formats {
+        match groups.iter_mut().find(|(_, shared)| *shared == sizes) {
+            Some((names, _)) => names.push(fourcc.to_string()),
+            None => groups.push((vec![fourcc.to_string()], sizes)),
+        }
+    }
+    for (names, sizes) in groups {
+        let head = match names.as_slice() {
+            [name] => format!("    {name:<5} "),
+            names => {
+                let _ = writeln!(out, "{}", text::fill("    ", names.iter().map(String::as_str), " ", width));
+                " ".repeat(10)
+            }
+        };
+        let _ = writeln!(out, "{}", text::fill(&head, sizes.iter().map(String::as_str), "  ", width));
     }
 }
 
 /// A size with its fastest rate.
 fn size(mode: &VideoMode) -> String {
-    let span = |span: Span| match span {
-        Span::Fixed(value) => value.to_string(),
-        Span::Range { min, max, .. } => format!("{min}..{max}"),
-    };
     let rate = match &mode.frame_rates {
         FrameRates::Unknown => String::new(),
         FrameRates::List(rates) => {
@@ -103,7 +120,10 @@ fn size(mode: &VideoMode) -> String {
         }
         FrameRates::Range { max, .. } => format!("@{}", text::decimals(max.as_f64())),
     };
-    format!("{}x{}{rate}", span(mode.width), span(mode.height))
+    match (mode.width, mode.height) {
+        (Span::Fixed(width), Span::Fixed(height)) => format!("{width}x{height}{rate}"),
+        (width, height) => format!("{}x{}..{}x{}{rate}", width.min(), height.min(), width.max(), height.max()),
+    }
 }
 
 fn describe_sound(out: &mut String, device: &MediaDeviceInfo, width: usize) {
@@ -115,8 +135,8 @@ fn describe_sound(out: &mut String, device: &MediaDeviceInfo, width: usize) {
     let audio = &device.audio;
     if audio.sample_rate.is_some() || audio.channel_count.is_some() {
         let (rates, channels) = (values(&audio.sample_rate), values(&audio.channel_count));
-        let formats = audio.sample_formats.join(" ");
-        let parts = [format!("{rates} Hz"), format!("{channels} channels"), formats];
-        let _ = writeln!(out, "{}", text::fill("    ", parts.iter().map(String::as_str), "  ", width));
+        let _ = writeln!(out, "    {rates} Hz  {channels} channels");
+        let formats = audio.sample_formats.iter().map(String::as_str);
+        let _ = writeln!(out, "{}", text::fill("    ", formats, " ", width));
     }
 }

@@ -52,8 +52,8 @@ impl From<io::Error> for Failure {
 impl Failure {
     /// An argument that cannot be, as the library told it.
     fn usage(error: &Error) -> Self {
-        let hint = error.remedy().map_or_else(String::new, |remedy| format!("\n  hint: {remedy}"));
-        Self::Usage(format!("{}{hint}", error.message()))
+        let hint = error.remedy().map(|remedy| format!("\n{}", text::sentence("  hint: ", remedy, text::width())));
+        Self::Usage(format!("{}{}", error.message(), hint.unwrap_or_default()))
     }
 }
 

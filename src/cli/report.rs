@@ -80,7 +80,11 @@ impl Report {
         for (index, file) in self.files.iter().enumerate() {
             let (path, size) = (file.path.display(), text::bytes(file.bytes));
             let name = if index == 0 { "written" } else { "" };
-            row(name, &format!("{path} ({}, {size})", text::count(file.frames, "frame")));
+            let what = match file.path.extension().and_then(|extension| extension.to_str()) {
+                Some("jpg" | "jpeg" | "png") => "picture".to_owned(),
+                _ => text::count(file.frames, "frame"),
+            };
+            row(name, &format!("{path} ({what}, {size})"));
         }
         row("ended by", &format!("{}, after {}", self.ended_by, text::duration(self.elapsed)));
         lines.join("\n")
@@ -102,7 +106,7 @@ impl Report {
                 told += &format!(", the rest left out to give {rate} fps");
             }
             // The camera runs before the first consumer is there, and after it has had enough.
-            outside => told += &format!(", {outside} before or after that"),
+            outside => told += &format!(", {outside} while starting or ending"),
         }
         told
     }
@@ -147,5 +151,5 @@ impl Report {
 fn ages(consumer: &ConsumerStatistics) -> Option<String> {
     let (p50, p99, max) = (consumer.age_p50?, consumer.age_p99?, consumer.age_max?);
     let [p50, p99, max] = [p50, p99, max].map(text::duration);
-    Some(format!("{p50} median, {p99} at the 99th percentile, {max} at most, at delivery"))
+    Some(format!("{p50} median, {p99} p99, {max} at most"))
 }

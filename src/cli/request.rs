@@ -151,7 +151,8 @@ fn named_device(devices: &[MediaDeviceInfo], kind: MediaDeviceKind, name: &str) 
         })
         .map(|device| device.device_id.clone())
         .collect();
-    match (usable.is_empty(), found.first()) {
+    // A name may fit a camera's other nodes too: what a person can mend comes first.
+    match (usable.is_empty(), found.iter().min_by_key(|device| !takes_pictures_or_sound(device))) {
         (false, _) => Ok(usable.into_iter().fold(ConstrainDomString::new(), ConstrainDomString::exact)),
         (true, Some(device)) => Err(refused(device)),
         // No such device: left to the resolver, which knows whether there is any.
@@ -169,7 +170,11 @@ fn refused(device: &MediaDeviceInfo) -> Error {
         UnusableReason::Busy | UnusableReason::Failed | UnusableReason::NoWriter => ErrorName::NotReadableError,
         _ => ErrorName::OverconstrainedError,
     };
-    let message = format!("{}: {}", device.path, unusable.message);
+    let message = if unusable.message.contains(&device.path) {
+        format!("{}: {}", device.label, unusable.message)
+    } else {
+        format!("{} ({}): {}", device.label, device.path, unusable.message)
+    };
     let mut error = Error::new(name, message).with_device(&*device.label, &*device.path);
     if name == ErrorName::OverconstrainedError {
         error = error.with_constraint("deviceId");
@@ -210,9 +215,10 @@ pub(super) fn stream(
         let Some(left) = left.filter(|left| may_come && !left.is_zero()) else {
             return Err(with_hint(error).into());
         };
-        if !told {
+        if let (false, Some(wait)) = (told, wait) {
             told = true;
-            print::note(&format!("Waiting up to {} for a device: {}.", text::duration(left), error.message()));
+            let why = format!("Waiting up to {} for a device: {}.", text::duration(wait), error.message());
+            print::note(&text::sentence("", &why, text::width()));
         }
         event::pause(ends, left.min(LOOK_AGAIN))?;
     }
@@ -223,9 +229,6 @@ pub(super) fn with_hint(error: Error) -> Error {
     if error.name() != ErrorName::NotFoundError {
         return error;
     }
-    let remedy = match error.remedy() {
-        Some(remedy) => format!("{remedy}; --synthetic takes the built-in one"),
-        None => "plug one in; --synthetic takes the built-in one".to_owned(),
-    };
-    error.with_remedy(remedy)
+    let remedy = error.remedy().unwrap_or("plug one in").to_owned();
+    error.with_remedy(format!("{remedy}, and --synthetic takes the built-in one"))
 }

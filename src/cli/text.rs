@@ -66,7 +66,7 @@ pub(super) fn duration(duration: Duration) -> String {
     match seconds {
         ..0.001 => format!("{:.0} µs", seconds * 1e6),
         ..1.0 => format!("{:.1} ms", seconds * 1e3),
-        _ => format!("{seconds:.2} s"),
+        _ => format!("{} s", decimals(seconds)),
     }
 }
 
@@ -111,6 +111,7 @@ mod tests {
         assert_eq!(duration(Duration::from_micros(850)), "850 µs");
         assert_eq!(duration(Duration::from_micros(7170)), "7.2 ms");
         assert_eq!(duration(Duration::from_millis(1250)), "1.25 s");
+        assert_eq!(duration(Duration::from_secs(30)), "30 s");
         assert_eq!(
             [bytes(1), bytes(812), bytes(12_345), bytes(36_300_000)],
             ["1 byte", "812 bytes", "12.3 kB", "36.3 MB"]

@@ -1,0 +1,8 @@
+//! The command's contract, checked on the real binary, without devices: the lab's tests do it with real drivers.
+
+mod capture;
+mod contract;
+mod resolve;
+mod signals;
+mod support;
+mod terminal;
