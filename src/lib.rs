@@ -1,4 +1,125 @@
-//! `navigator.getUserMedia` for Linux, without a browser.
+//! `navigator.getUserMedia` for Linux, without a browser: say what you want, get a stream of frames.
+//!
+//! A request names constraints ("a camera, at most 1280 wide, 30 frames per second if it can"). The library lists the
+//! machine's V4L2 and ALSA devices, picks one and a mode by the rules of W3C Media Capture and Streams or of its 2012
+//! drafts, streams from the driver without copying, and hands out a [`LocalMediaStream`] whose tracks yield frames.
+//!
+//! It does
+//! - list every node with its modes, and say of the unusable ones why, and what to do about it: [`devices`];
+//! - take [`constraints`] in both dialects, and [`resolve`](mod@resolve) them without opening anything;
+//! - lend out the driver's own buffers as [`VideoFrame`]s, to any number of consumers of one camera;
+//! - count every frame that was expected, under its reason if it was lost: [`SourceStatistics`],
+//!   [`ConsumerStatistics`];
+//! - record to Matroska, Y4M, MJPEG and raw files, and take pictures as JPEG and PNG.
+//!
+//! It does not
+//! - scale, encode or display: frames come as the driver gives them;
+//! - fall back to another kind of source: without a camera there is an error, unless [`MediaDevices::synthetic`] was
+//!   asked for;
+//! - drive raw sensors behind a media pipeline: that is libcamera's work;
+//! - record sound or follow an unplugged camera to its next socket, so far.
+//!
+//! # The kernel's model
+//!
+//! - A camera is one or more *nodes*, `/dev/video0` and so on; some of them carry metadata or are encoders, not cameras.
+//! - A node lists *formats*, each a four-letter code ([`Fourcc`]): `YUYV`, `NV12`, `MJPG`. The first is its favourite.
+//! - A format comes in *sizes*, a list or a range with a step: [`Span`](devices::Span).
+//! - A size comes at *intervals*, seconds per frame, kept here as exact frames per second: [`FrameRate`].
+//! - One process streams from a node at a time, in one mode. Here all tracks of a camera share it.
+//! - The driver fills a handful of *buffers* in turn: one must be queued for each picture, or the picture is lost.
+//! - A [`VideoFrame`] is a *lease* on such a buffer. Clones count; the last one dropped, anywhere, queues it again.
+//! - Who holds leases for long is given no more ([`ConsumerStatistics::holding`]); nobody else suffers.
+//! - A leased buffer outlives its stream: the node closes, the bytes stay until the last holder lets go.
+//! - Frames carry the driver's time stamp (CLOCK_MONOTONIC) and number; a gap in either is a loss, and is counted.
+//!
+//! # Three ways to ask
+//!
+//! The form that most Rust programs want waits for the camera and returns the stream. ([`get_user_media`] is the same
+//! on this machine's own devices; here the built-in camera stands in, so that the examples run anywhere.)
+//!
+//! ```
+//! use usermedia::constraints::{ConstrainULong, MediaTrackConstraints};
+//! use usermedia::{MediaDevices, MediaStreamConstraints};
+//!
+//! let video = MediaTrackConstraints::new().width(ConstrainULong::new().max(1280)).frame_rate(30.0);
+//! let constraints = MediaStreamConstraints::new().video(video);
+//! let stream = MediaDevices::synthetic().get_user_media(&constraints)?;
+//! let camera = &stream.video_tracks()[0];
+//! for frame in camera.processor(2).take(3) {
+//!     let frame = frame?;
+//!     let plane = frame.plane(0).expect("every frame has a first plane");
+//!     assert_eq!(plane.rows, camera.settings().height as usize);
+//! }
+//! # Ok::<(), usermedia::Error>(())
+//! ```
+//!
+//! The form of 2012 returns at once and calls back, one of two callbacks, once ([`Navigator`]):
+//!
+//! ```
+//! use usermedia::constraints::LegacyTrackConstraints;
+//! use usermedia::{MediaDevices, MediaStreamConstraints, navigator};
+//!
+//! let video = LegacyTrackConstraints::new().mandatory("maxWidth", 1280).optional("minFrameRate", 30);
+//! let (sender, stream) = std::sync::mpsc::channel();
+//! navigator.get_user_media_from(
+//!     MediaDevices::synthetic(),
+//!     MediaStreamConstraints::new().video(video),
+//!     move |stream| sender.send(stream).expect("the caller waits"),
+//!     |error| eprintln!("{error}"),
+//! )?;
+//! assert!(stream.recv().is_ok_and(|stream| stream.active()));
+//! # Ok::<(), usermedia::Error>(())
+//! ```
+//!
+//! And [`MediaDevices`] does the steps one by one: list, resolve, ask.
+//!
+//! ```
+//! # use usermedia::{MediaDevices, MediaStreamConstraints};
+//! let devices = MediaDevices::synthetic();
+//! assert!(!devices.enumerate_devices().is_empty());
+//! let resolution = devices.resolve(&MediaStreamConstraints::new().video(true))?;
+//! println!("{}", resolution.why.join("\n"));
+//! # Ok::<(), usermedia::Error>(())
+//! ```
+//!
+//! # Four ways to consume
+//!
+//! | | frames come | for |
+//! |---|---|---|
+//! | [`VideoTrack::processor`] | as an iterator, the newest few kept | a thread of the program's own |
+//! | [`MediaStreamTrackProcessor::pollable`] | when a descriptor is readable | a `poll` or `epoll` loop |
+//! | [`VideoTrack::on_frame`] | as calls on the capture thread | work far shorter than a frame period |
+//! | [`LocalMediaStream::attach`] | as calls on a thread of the [`Sink`]'s | recorders, pictures, viewers |
+//!
+//! # Features
+//!
+//! | feature | gives | default |
+//! |---|---|---|
+//! | `cli` | the command `usermedia`; all of the below | yes |
+//! | `json` | constraints, devices and resolutions from and to JSON | through `cli` |
+//! | `record` | `Recorder`: Matroska, Y4M, MJPEG and raw files | through `cli` |
+//! | `picture` | `Snapshot`: JPEG and PNG | through `cli` |
+//!
+//! With `default-features = false` there is the capture engine alone.
+//!
+//! # Errors
+//!
+//! An [`Error`] says what happened, at which device, and what to do about it ([`Error::remedy`]).
+//!
+//! | [`ErrorName`] | what happened | 2012 code |
+//! |---|---|---|
+//! | `TypeError` | neither video nor audio asked for, or malformed constraints | `NOT_SUPPORTED_ERROR` |
+//! | `NotSupportedError` | a mandatory constraint that is not known | `NOT_SUPPORTED_ERROR` |
+//! | `NotFoundError` | no device of that kind | `MANDATORY_UNSATISFIED_ERROR` |
+//! | `OverconstrainedError` | no device meets what is required; [`Error::constraint`] | `MANDATORY_UNSATISFIED_ERROR` |
+//! | `NotAllowedError` | no permission to open it | `PERMISSION_DENIED` |
+//! | `NotReadableError` | busy ([`Error::holder`]) or failing, and so every other candidate | `PERMISSION_DENIED` |
+//! | `AbortError` | stopped before it started | `PERMISSION_DENIED` |
+//!
+//! # More
+//!
+//! In the repository: `examples/` has a program for each way above; `docs/architecture.md` says how it works inside,
+//! `docs/performance.md` what a frame costs, `docs/cross-building.md` how to build for other processors.
 
 mod capture;
 #[cfg(feature = "cli")]
@@ -30,3 +151,8 @@ pub use stream::{
     MediaStreamTrackProcessor, MediaStreamTrackState, Navigator, NavigatorUserMediaError, Outcome, Plane,
     PollableProcessor, Sink, TrackMetadata, VideoFrame, VideoTrack, get_user_media, navigator,
 };
+
+/// The README's program must compile.
+#[cfg(all(doctest, feature = "json"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
