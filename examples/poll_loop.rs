@@ -24,8 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (mut seconds, mut count) = (0, 0);
     while seconds < 3 {
-        let mut ready =
-            [PollFd::new(frames.as_fd(), PollFlags::POLLIN), PollFd::new(timer.as_fd(), PollFlags::POLLIN)];
+        let mut ready = [PollFd::new(frames.as_fd(), PollFlags::POLLIN), PollFd::new(timer.as_fd(), PollFlags::POLLIN)];
         poll(&mut ready, PollTimeout::NONE)?;
         let [camera, tick] = ready.map(|descriptor| descriptor.any().unwrap_or(false));
         if camera {

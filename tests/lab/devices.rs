@@ -111,6 +111,11 @@ impl Background {
     pub fn start(command: &mut Command) -> Background {
         Background(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
+
+    /// Takes over one that was started.
+    pub fn of(child: std::process::Child) -> Background {
+        Background(child)
+    }
 }
 
 impl Drop for Background {
