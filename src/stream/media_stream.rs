@@ -10,6 +10,8 @@ use super::track::VideoTrack;
 use super::{AudioTrack, MediaStreamTrackState};
 use crate::error::Result;
 
+type OnEnded = Box<dyn FnOnce() + Send>;
+
 /// `LocalMediaStream` of the 2012 drafts, and `MediaStream` of today's: a set of tracks with an id.
 ///
 /// [`Clone`] is the W3C method: a stream with its own id whose tracks are clones. Dropping the last stream that has a
@@ -17,7 +19,7 @@ use crate::error::Result;
 pub struct LocalMediaStream {
     id: String,
     video: Mutex<Vec<Arc<VideoTrack>>>,
-    on_ended: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>,
+    on_ended: Arc<Mutex<Option<OnEnded>>>,
 }
 
 impl LocalMediaStream {
