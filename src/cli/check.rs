@@ -65,8 +65,7 @@ fn camera(media: &MediaDevices, devices: &[MediaDeviceInfo]) -> Finding {
             let tracks = stream.video_tracks();
             let message = tracks.first().map_or_else(String::new, |track| {
                 let video = track.settings();
-                let node = if video.synthetic { String::new() } else { format!(" ({})", video.path) };
-                format!("{}{node}: {}", report::camera(video), report::mode(video))
+                format!("{}: {}", report::camera(video), report::mode(video))
             });
             stream.stop();
             finding(true, message, None)

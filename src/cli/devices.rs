@@ -95,8 +95,8 @@ fn describe_modes(out: &mut String, modes: &[VideoMode], width: usize) {
     let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for (fourcc, sizes) in formats {
         match groups.iter_mut().find(|(_, shared)| *shared == sizes) {
-            Some((names, _)) => names.push(fourcc.to_string()),
-            None => groups.push((vec![fourcc.to_string()], sizes)),
+            Some((names, _)) => names.push(fourcc.to_string().trim_end().to_owned()),
+            None => groups.push((vec![fourcc.to_string().trim_end().to_owned()], sizes)),
         }
     }
     for (names, sizes) in groups {

@@ -24,9 +24,10 @@ pub(super) fn mode(video: &VideoSettings) -> String {
     format!("{fourcc} {}x{} at {rate}{native}", video.width, video.height)
 }
 
-/// A camera in a line.
+/// A camera in a line: its name and its node.
 pub(super) fn camera(video: &VideoSettings) -> String {
-    if video.synthetic { format!("{} (built in, no real camera)", video.label) } else { video.label.clone() }
+    let label = &video.label;
+    if video.synthetic { format!("{label} (built in, no real camera)") } else { format!("{label} ({})", video.path) }
 }
 
 /// A sound format in a line.

@@ -77,7 +77,12 @@ fn flags_say_what_constraints_say() {
 fn a_camera_is_named_by_its_id_its_node_or_a_part_of_its_name() {
     let folder = Folder::new();
     let second = ONE_CAMERA.replace("usb-1", "usb-2").replace("Desk", "Garden gate").replace("video7", "video9");
-    let both = format!("{}, {}", ONE_CAMERA.trim_end_matches("]}"), &second[r#"{"devices": ["#.len()..]);
+    let list = |document: &str| -> Vec<Value> {
+        let document: Value = serde_json::from_str(document).expect("JSON");
+        document["devices"].as_array().expect("a list").clone()
+    };
+    let both = [list(ONE_CAMERA), list(&second)].concat();
+    let both = json!({"devices": both}).to_string();
     let devices = folder.write("devices.json", both);
     for (name, id) in [("usb-2", "usb-2"), ("/dev/video9", "usb-2"), ("garden", "usb-2"), ("Desk", "usb-1")] {
         let document = run(["resolve", "--json", "--devices", &devices, "--device", name]).done();

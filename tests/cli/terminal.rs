@@ -71,7 +71,8 @@ fn tables_fit_the_width_there_is() {
 fn a_listing_names_every_device_with_its_node_and_its_modes() {
     let run = run(["devices", "--synthetic"]);
     assert_eq!(run.status, Some(0));
-    for part in ["Cameras", "Synthetic camera", "YUYV  1920x1080@60", "Microphones", "44100 48000 Hz"] {
+    for part in ["Cameras", "Synthetic camera", "YUYV NV12 YU12 RGB3", "1920x1080@60", "Microphones", "44100 48000 Hz"]
+    {
         assert!(run.stdout.contains(part), "{part} in\n{}", run.stdout);
     }
 }
