@@ -38,7 +38,7 @@ pub(super) struct Choice {
 
 impl Choice {
     /// How far the rate is from 30 frames per second, in billionths; unknown ones are farthest.
-    pub(super) fn from_default(&self) -> u64 {
+    pub(super) fn default_distance(&self) -> u64 {
         // Below 2^32 * 1e9 < 2^63.
         self.rate.map_or(u64::MAX, |rate| ((rate.as_f64() - DEFAULT_RATE).abs() * 1e9).round() as u64)
     }
@@ -52,7 +52,7 @@ pub(super) fn exactly(fps: f64) -> f64 {
 /// The best rate, or `None` when none will do.
 pub(super) fn best_rate(rates: Rates<'_>, goal: &Numeric) -> Option<Choice> {
     let choice = |rate: FrameRate| Choice { rate: Some(rate), cost: goal.cost(Some(rate.as_f64())) };
-    let order = |choice: &Choice| (rank(choice.cost), choice.from_default());
+    let order = |choice: &Choice| (rank(choice.cost), choice.default_distance());
     match rates {
         // An unknown rate fails whatever is required.
         Rates::Unknown => (!goal.bounds.is_bounded()).then(|| Choice { rate: None, cost: goal.cost(None) }),

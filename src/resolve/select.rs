@@ -149,6 +149,16 @@ pub(super) struct Solution<'a> {
     rank: u64,
 }
 
+/// The best mode of a camera so far.
+struct Best {
+    /// Distance, pixels from 640x480, distance from 30 frames per second, not the format preferred. Smaller is better.
+    order: (u64, u128, u64, bool),
+    fitness: f64,
+    fourcc: Option<Fourcc>,
+    size: (u32, u32),
+    rate: Option<FrameRate>,
+}
+
 impl<'a> Selection<'a> {
     /// Reads a track's constraints.
     pub(super) fn new(
@@ -257,9 +267,8 @@ impl<'a> Selection<'a> {
             .map(|mode| (basic.resize_mode.cost(true, |name| name == mode.as_str()), mode))
             .reduce(|none, other| if other.0 < none.0 { other } else { none })?;
         // Formats mostly share their sizes: the last answer is the next one's, too.
-        let mut last: Option<((Span, Span), Option<(u32, u32)>)> = None;
-        type Order = (u64, u128, u64, bool);
-        let mut best: Option<(Order, f64, Option<Fourcc>, (u32, u32), Option<FrameRate>)> = None;
+        let mut last: Option<((Span, Span), _)> = None;
+        let mut best: Option<Best> = None;
         for mode in self.modes(device) {
             if !accepted.allows_mode(&mode) {
                 continue;
@@ -275,12 +284,12 @@ impl<'a> Selection<'a> {
             let format_cost = basic.pixel_format.cost(mode.fourcc.is_some(), |name| name.parse().ok() == mode.fourcc);
             let fitness = basic.size.cost(width, height) + rate.cost + device_cost + resize_cost + format_cost;
             let second_choice = self.recording && mode.fourcc != Some(Fourcc::MJPG);
-            let order = (rank(fitness), pixel_distance(width, height), rate.from_default(), second_choice);
-            if best.as_ref().is_none_or(|(known, ..)| order < *known) {
-                best = Some((order, fitness, mode.fourcc, (width, height), rate.rate));
+            let order = (rank(fitness), pixel_distance(width, height), rate.default_distance(), second_choice);
+            if best.as_ref().is_none_or(|best| order < best.order) {
+                best = Some(Best { order, fitness, fourcc: mode.fourcc, size: (width, height), rate: rate.rate });
             }
         }
-        let (order, fitness, fourcc, size, rate) = best?;
+        let Best { order, fitness, fourcc, size, rate } = best?;
         let settings = VideoSettings { resize_mode, fitness, ..VideoSettings::new(device, fourcc, size, rate) };
         Some(Solution { device, settings, rank: order.0 })
     }
