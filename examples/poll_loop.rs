@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                         frame?;
                         count += 1;
                     }
-                    None => return Ok(println!("the camera has ended")),
+                    None => return Err("the camera has ended".into()),
                 }
             }
         }
