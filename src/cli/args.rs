@@ -20,7 +20,7 @@ Examples:
   usermedia check                                        what works here
   usermedia devices                                      cameras, microphones and their modes
   usermedia capture --duration 5s -o capture.mkv         record five seconds
-  usermedia capture --width 1280 --fps 30 -o - | ffplay -f rawvideo ...
+  usermedia resolve --width 1280 --fps 30                which mode that would get, and why
   usermedia snapshot -o photo.jpg                        one picture
   usermedia capture --synthetic --frames 60              try it without a camera
 
