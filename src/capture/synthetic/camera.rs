@@ -17,8 +17,8 @@ use crate::error::{Error, ErrorName, Result};
 use crate::format::{Fourcc, FrameRate};
 use crate::seam::{MAX_PLANES, PixelFormat, PlaneFormat};
 
-/// As many buffers as a driver would have, the two it never gives away included.
-const BUFFERS: u32 = 6;
+/// As many as a driver's buffers and the copies beside them: a sink's queue and what it works on fit in.
+const BUFFERS: u32 = 12;
 /// V4L2_COLORSPACE_SMPTE170M: what the pattern's numbers are in.
 const SMPTE170M: u32 = 1;
 
