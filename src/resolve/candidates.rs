@@ -57,7 +57,8 @@ impl<'a> Devices<'a> {
     /// A device that may not be opened might have fitted, and so might one that another process holds: that is what stands
     /// in the way, and what can be mended.
     pub(super) fn error(&self, kind: MediaDeviceKind, unmet: Option<Error>) -> Error {
-        if let Some(device) = self.inaccessible.first() {
+        // Of several the lowest node: the first of a camera's nodes is the one with pictures.
+        if let Some(device) = self.inaccessible.iter().min_by_key(|device| (device.path.len(), &device.path)) {
             return refused(device, kind, unmet.is_some());
         }
         if let Some(device) = self.busy.first() {

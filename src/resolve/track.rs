@@ -84,7 +84,8 @@ pub(super) fn audio(
 fn overview(devices: &Devices<'_>, kind: MediaDeviceKind, lines: &mut Lines) {
     let word = word(kind);
     let count = devices.candidates.len();
-    lines.add(format!("{word}: {count} {}s in question: {}", noun(kind), why::names(&devices.candidates)));
+    let plural = if count == 1 { "" } else { "s" };
+    lines.add(format!("{word}: {count} {}{plural} in question: {}", noun(kind), why::names(&devices.candidates)));
     if !devices.inaccessible.is_empty() {
         lines.add(format!("{word}: no permission to open {}", why::names(&devices.inaccessible)));
     }
