@@ -104,10 +104,10 @@ pub struct Holder {
 /// assert_eq!(error.code(), ErrorCode::MandatoryUnsatisfiedError);
 /// assert_eq!(error.code() as u16, 3);
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Error(Box<Details>);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Details {
     name: ErrorName,
     message: String,
@@ -231,6 +231,23 @@ impl fmt::Display for Error {
             write!(f, "; {remedy}")?;
         }
         Ok(())
+    }
+}
+
+/// As [`fmt::Display`], with what else is known: a `main` that returns an error prints it so.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let Details { constraint, device, path, errno, holder, .. } = &*self.0;
+        let known = [
+            constraint.as_ref().map(|constraint| format!("constraint {constraint:?}")),
+            device.as_ref().map(|device| format!("device {device:?}")),
+            path.as_ref().map(|path| format!("path {path:?}")),
+            errno.map(|errno| format!("errno {errno}")),
+            holder.as_ref().map(|holder| format!("held by {} (pid {})", holder.process, holder.pid)),
+        ];
+        let known: Vec<_> = known.into_iter().flatten().collect();
+        if known.is_empty() { Ok(()) } else { write!(f, " [{}]", known.join(", ")) }
     }
 }
 
