@@ -16,7 +16,7 @@ run: ## capture 5 s from the first camera and microphone into capture.mkv, with 
 	cargo build --release
 	target/release/usermedia capture --synthetic=auto --duration 5s -o capture.mkv --snapshot capture.jpg
 
-test: lab check deny ## every check and test: formatting, lints, docs, features, licences, tests, the device lab
+test: lab check deny loom ## every check and test: formatting, lints, docs, features, licences, tests, the device lab
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo nextest run --all-features -E 'not binary(lab)' --no-tests=pass && cargo test --doc --all-features; \
 	else \
@@ -49,9 +49,8 @@ cross: ## build for arm64 and armhf and run the library's tests there, emulated 
 fmt: ## format the sources
 	cargo fmt
 
-loom: ## every interleaving of the lease, the stop and the late drop, by loom's models (minutes, when built anew)
-	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom CARGO_PROFILE_RELEASE_LTO=off \
-		cargo test --release --no-default-features --lib loom_
+loom: ## every interleaving of the lease, the stop and the late drop, by loom's models
+	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom cargo test --no-default-features --lib loom_
 
 lab: ## install and prepare what the device lab needs (tests/lab/README.md)
 	@tests/lab/packages lab
