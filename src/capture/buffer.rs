@@ -18,9 +18,6 @@ use crate::seam::{BufferType, Kernel, retry};
 pub(super) trait Reaper: Send + Sync {
     /// Drops `remains` on the control thread.
     fn bury(&self, remains: Box<dyn Send>);
-    /// Has everything buried so far dropped now. Only on the control thread, by work that waits for it there: what was
-    /// buried meanwhile would otherwise wait behind that work.
-    fn settle(&self);
 }
 
 /// One piece of a buffer's memory.

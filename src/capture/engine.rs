@@ -1,16 +1,17 @@
 //! The two threads, and how a camera gets onto them.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex};
 
-use super::buffer::{Pool, Reaper};
+use super::buffer::Reaper;
 use super::format::VideoFormat;
+use super::held::HeldFrames;
 use super::reactor::Reactor;
 use super::source::{CameraRequest, Closing, Outlet, Running, Source};
 use super::statistics::SourceCounters;
 use super::synthetic::SyntheticCamera;
 use super::v4l2::V4l2Camera;
-use super::worker::Worker;
+use super::worker::{Grave, Worker};
 use crate::error::{Error, ErrorName, Result};
 use crate::seam::Kernel;
 
@@ -20,25 +21,20 @@ pub(crate) struct Engine {
     pub(super) reactor: Reactor,
     pub(super) control: Worker,
     reaper: Arc<dyn Reaper>,
-    /// Buffers of stopped streams that were still held, by node: a reopening may have to wait for them.
-    held: Mutex<Vec<(String, Weak<Pool>)>>,
+    grave: Arc<Grave>,
+    held: HeldFrames,
 }
 
 /// Judges what the driver made of a request, before buffers exist.
 pub(crate) type Accept = Box<dyn FnOnce(&VideoFormat) -> Result<()> + Send>;
 
 impl Engine {
-    /// Starts both threads.
-    pub(crate) fn start(kernel: Arc<dyn Kernel>) -> io::Result<Arc<Self>> {
+    /// Starts both threads. `held` are the frames that outlived the engines before.
+    pub(crate) fn start(kernel: Arc<dyn Kernel>, held: HeldFrames) -> io::Result<Arc<Self>> {
         let control = Worker::start("usermedia-control")?;
-        let reaper = Arc::new(control.reaper());
-        Ok(Arc::new(Self {
-            reactor: Reactor::start(kernel.clone())?,
-            kernel,
-            control,
-            reaper,
-            held: Mutex::new(Vec::new()),
-        }))
+        let grave = Arc::new(Grave::default());
+        let reaper = Arc::new(control.reaper(&grave));
+        Ok(Arc::new(Self { reactor: Reactor::start(kernel.clone())?, kernel, control, reaper, grave, held }))
     }
 
     /// Whether the caller is on the capture thread, where nothing may wait for a device.
@@ -79,7 +75,7 @@ impl Engine {
             let mut camera = V4l2Camera::open(self.kernel.clone(), request)?;
             let format = camera.format().clone();
             let started = accept(&format).and_then(|()| {
-                let held = || self.holds(&request.path);
+                let held = || self.held.settle(&request.path);
                 camera.start(request.buffers, self.reaper.clone(), counters.clone(), outlet, &held)
             });
             let added = started
@@ -110,23 +106,12 @@ impl Engine {
                 drop(self.reactor.remove(token));
                 let pool = camera.pool();
                 camera.stop();
-                let mut held = self.held();
-                held.retain(|(_, pool)| pool.strong_count() > 0);
                 if let Some(pool) = pool.filter(|pool| !pool.orphans) {
-                    held.push((path, Arc::downgrade(&pool)));
+                    self.held.note(&path, &pool, &self.grave);
                 }
             }
             Running::Synthetic { token } => drop(self.reactor.remove(token)),
         }
-    }
-
-    fn held(&self) -> MutexGuard<'_, Vec<(String, Weak<Pool>)>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a buffer of a stopped stream of that node is still there: its buffers keep their pool.
-    fn holds(&self, path: &str) -> bool {
-        self.held().iter().any(|(held, pool)| held == path && pool.strong_count() > 0)
     }
 }
 

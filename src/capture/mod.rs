@@ -11,6 +11,7 @@
 mod buffer;
 mod engine;
 mod format;
+mod held;
 mod inspect;
 mod lease;
 mod reactor;
@@ -27,6 +28,7 @@ mod worker;
 pub(crate) use buffer::{Lease, LeaseMut};
 pub(crate) use engine::Engine;
 pub(crate) use format::VideoFormat;
+pub(crate) use held::HeldFrames;
 pub(crate) use inspect::Payload;
 pub(crate) use source::{CameraRequest, CapturedFrame, Closing, Outlet, Source, SourceEnd};
 pub(crate) use synthetic::pattern;

@@ -7,7 +7,7 @@
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
@@ -71,9 +71,9 @@ impl Worker {
         !matches!(answer.recv_timeout(limit), Err(RecvTimeoutError::Timeout))
     }
 
-    /// A handle that only buries.
-    pub(super) fn reaper(&self) -> impl Reaper + use<> {
-        Undertaker { jobs: self.jobs.clone(), grave: Grave::default() }
+    /// A handle that only buries: in `grave`, which this thread empties.
+    pub(super) fn reaper(&self, grave: &Arc<Grave>) -> impl Reaper + use<> {
+        Undertaker { jobs: self.jobs.clone(), grave: grave.clone() }
     }
 
     fn is_current_thread(&self) -> bool {
@@ -91,30 +91,38 @@ impl Drop for Worker {
 }
 
 /// What was buried and is not dropped yet.
-type Grave = Arc<Mutex<Vec<Box<dyn Send>>>>;
+#[derive(Default)]
+pub(super) struct Grave {
+    remains: Mutex<Vec<Box<dyn Send>>>,
+    /// Held while some are being dropped, apart from the list: burying more waits for nobody.
+    digging: Mutex<()>,
+}
 
-fn empty(grave: &Grave) {
-    // Dropped with the list free: unmapping takes a while.
-    let remains = std::mem::take(&mut *grave.lock().unwrap_or_else(PoisonError::into_inner));
-    drop(remains);
+impl Grave {
+    /// Drops what was buried by now, or waits until whoever is at it has done so. May block as long as an unmapping.
+    pub(super) fn empty(&self) {
+        let _digging = self.digging.lock().unwrap_or_else(PoisonError::into_inner);
+        let remains = std::mem::take(&mut *self.remains());
+        drop(remains);
+    }
+
+    fn remains(&self) -> MutexGuard<'_, Vec<Box<dyn Send>>> {
+        self.remains.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct Undertaker {
     jobs: Option<Sender<Job>>,
-    grave: Grave,
+    grave: Arc<Grave>,
 }
 
 impl Reaper for Undertaker {
     fn bury(&self, remains: Box<dyn Send>) {
-        self.grave.lock().unwrap_or_else(PoisonError::into_inner).push(remains);
+        self.grave.remains().push(remains);
         if let Some(jobs) = &self.jobs {
             let grave = self.grave.clone();
             // Where the thread is gone, `remains` are dropped with the grave.
-            let _ = jobs.send(Box::new(move || empty(&grave)));
+            let _ = jobs.send(Box::new(move || grave.empty()));
         }
-    }
-
-    fn settle(&self) {
-        empty(&self.grave);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::running::RunningCamera;
-use crate::capture::{Engine, Worker};
+use crate::capture::{Engine, HeldFrames, Worker};
 use crate::error::{Error, ErrorName, Result};
 use crate::seam::Kernel;
 
@@ -20,9 +20,19 @@ pub(super) struct SessionPlace(Arc<Place>);
 
 #[derive(Default)]
 struct Place {
-    session: Mutex<Weak<Session>>,
+    current: Mutex<Current>,
+    /// What outlived the sessions before, on drivers where that matters.
+    held: HeldFrames,
     /// Held by the request that has its turn.
     turn: Mutex<()>,
+}
+
+#[derive(Default)]
+struct Current {
+    session: Weak<Session>,
+    /// Lives on after its session until the last device is closed: the next session takes it over, so that its requests
+    /// queue up behind that closing.
+    engine: Weak<Engine>,
 }
 
 impl SessionPlace {
@@ -32,8 +42,8 @@ impl SessionPlace {
         PLACE.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Weak<Session>> {
-        self.0.session.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One request after the other: two at once for the same camera would both find it idle, and both open it.
@@ -41,7 +51,9 @@ impl SessionPlace {
     /// # Errors
     /// On the capture thread, which the request before may be waiting for.
     pub(super) fn turn(&self) -> Result<MutexGuard<'_, ()>> {
-        if self.current().is_some_and(|session| session.engine().is_capture_thread()) {
+        // Not with the lock held: this may turn out to be the engine's last holder.
+        let engine = self.lock().engine.upgrade();
+        if engine.is_some_and(|engine| engine.is_capture_thread()) {
             return Err(Error::new(ErrorName::AbortError, "getUserMedia cannot be called from on_frame")
                 .with_remedy("call it on a thread of your own"));
         }
@@ -50,25 +62,30 @@ impl SessionPlace {
 
     /// The session, if something runs.
     pub(super) fn current(&self) -> Option<Arc<Session>> {
-        self.lock().upgrade()
+        self.lock().session.upgrade()
     }
 
     /// The session, started if nothing runs.
     pub(super) fn current_or_start(&self, kernel: &Arc<dyn Kernel>) -> Result<Arc<Session>> {
         let mut place = self.lock();
-        if let Some(session) = place.upgrade() {
+        if let Some(session) = place.session.upgrade() {
             return Ok(session);
         }
         let refused = |error: std::io::Error| {
             Error::new(ErrorName::AbortError, format!("the capture engine cannot start: {error}"))
                 .with_remedy("raise the limits of threads and open files (ulimit -u, ulimit -n)")
         };
+        let engine = match place.engine.upgrade() {
+            Some(engine) => engine,
+            None => Engine::start(kernel.clone(), self.0.held.clone()).map_err(refused)?,
+        };
+        place.engine = Arc::downgrade(&engine);
         let session = Arc::new(Session {
-            engine: Engine::start(kernel.clone()).map_err(refused)?,
+            engine,
             dispatcher: Arc::new(Worker::start("usermedia-dispatch").map_err(refused)?),
             cameras: Mutex::default(),
         });
-        *place = Arc::downgrade(&session);
+        place.session = Arc::downgrade(&session);
         Ok(session)
     }
 }

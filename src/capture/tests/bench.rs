@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::capture::{CameraRequest, CapturedFrame, Engine, Outlet, Source, SourceEnd, SourceStatistics};
+use crate::capture::{CameraRequest, CapturedFrame, Engine, HeldFrames, Outlet, Source, SourceEnd, SourceStatistics};
 use crate::error::{Error, Result};
 use crate::format::{Fourcc, FrameRate};
 use crate::seam::scripted::{CameraScript, ScriptedCamera, ScriptedKernel};
@@ -73,7 +73,7 @@ impl Bench {
     pub(super) fn keeping(keep: usize, camera: ScriptedCamera) -> Self {
         let kernel = ScriptedKernel::new();
         let camera = kernel.plug(NODE, camera);
-        let engine = Engine::start(kernel.clone()).unwrap();
+        let engine = Engine::start(kernel.clone(), HeldFrames::default()).unwrap();
         Self { kernel, camera, engine, keeper: Keeper::keeping(keep) }
     }
 

@@ -143,10 +143,9 @@ impl V4l2Camera {
         let fd = self.fd.as_fd();
         let (mut tries, pause) = HELD_FRAMES_WAIT;
         let granted = loop {
-            // Asked before the buffers are: what was let go by now is unmapped by the next line, so that EBUSY after
-            // "not held" is somebody else's doing.
+            // Asked before the buffers are: what was let go by then is unmapped as well, so that EBUSY after "not
+            // held" is somebody else's doing.
             let held = frames_still_held();
-            reaper.settle();
             match retry(|| self.kernel.request_buffers(fd, self.kind, count)) {
                 Err(Errno::EBUSY) if held && tries > 0 => {
                     tries -= 1;

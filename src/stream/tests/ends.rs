@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::bench::{Bench, eventually};
-use crate::seam::scripted::{Call, FOREVER};
+use super::bench::{Bench, drain, eventually};
+use crate::seam::scripted::{Call, FOREVER, ScriptedCamera};
 use crate::stream::MediaStreamTrackState;
 
 #[test]
@@ -144,4 +144,41 @@ fn an_end_that_meets_a_stop_ends_once_and_closes_once() {
         eventually(|| bench.camera.open_count() == 0);
         assert_eq!(bench.kernel.misuse(), Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_camera_that_closes_slowly_is_waited_for_by_the_next_request() {
+    let bench = Bench::yuyv();
+    let stream = bench.stream();
+    bench.camera.block(Call::StreamOff);
+    // It returns in time, with the driver still at it, and the session gone.
+    stream.stop();
+    drop(stream);
+    thread::scope(|scope| {
+        let again = scope.spawn(|| bench.stream());
+        eventually(|| bench.camera.calls(Call::StreamOff) == 1);
+        bench.camera.unblock();
+        assert!(again.join().unwrap().active());
+    });
+    bench.assert_closed();
+}
+
+#[test]
+fn frames_that_outlive_every_stream_are_still_known_to_the_next() {
+    let mut camera = ScriptedCamera::new(b"YUYV", 64, 48);
+    camera.orphans = false;
+    let bench = Bench::new(camera);
+    let stream = bench.stream();
+    let processor = stream.video_tracks()[0].processor(1);
+    bench.camera.run(1);
+    let held = drain(&processor);
+    drop((processor, stream));
+    let constraints = crate::MediaStreamConstraints::new().video(true);
+    let error = bench.request(&constraints).map(drop).unwrap_err();
+    assert!(error.message().contains("still held"), "{error}");
+    // Whoever lets go and asks at once is not refused for an unmapping that is under way.
+    drop(held);
+    let stream = bench.stream();
+    drop(stream);
+    bench.assert_closed();
 }
