@@ -22,20 +22,18 @@
 mod call;
 mod camera;
 mod frame;
+mod kernel;
 mod node;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::thread::ThreadId;
 use std::time::Duration;
 
-use memmap2::MmapRaw;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 pub(crate) use call::{Call, FOREVER};
@@ -43,12 +41,6 @@ pub(crate) use camera::{ScriptedCamera, pixels};
 pub(crate) use frame::{Frame, JPEG};
 pub(crate) use node::mark;
 
-use super::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
-use super::kernel::{
-    BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize, Interval,
-    Kernel, PixelFormat, RequestedBuffers,
-};
-use crate::format::Fourcc;
 use call::Fault;
 use node::Node;
 
@@ -322,162 +314,5 @@ impl CameraScript {
     /// How many buffers the driver has to fill.
     pub(crate) fn queued(&self) -> usize {
         self.look(|node| node.queued())
-    }
-}
-
-impl Kernel for ScriptedKernel {
-    fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {
-        let mut state = self.pass(self.state(), path, Call::Open);
-        let node = state.nodes.get_mut(path).filter(|node| !node.gone).ok_or(Errno::ENOENT)?;
-        node.faults.meet(Call::Open)?;
-        Ok(node.open())
-    }
-
-    fn close(&self, fd: OwnedFd) {
-        let _ = self.call(fd.as_fd(), Call::Close, |_, _| Ok(()));
-        for node in self.state().nodes.values_mut() {
-            node.close(fd.as_raw_fd());
-        }
-        self.changed.notify_all();
-        drop(fd);
-    }
-
-    fn query_capability(&self, fd: BorrowedFd<'_>) -> Result<Capability, Errno> {
-        self.call(fd, Call::QueryCapability, |node, _| {
-            Ok(Capability {
-                driver: node.camera.driver.clone(),
-                card: node.camera.card.clone(),
-                bus_info: String::new(),
-                capabilities: node.camera.capabilities() | CapabilityFlags::DEVICE_CAPS,
-                device_caps: node.camera.capabilities(),
-            })
-        })
-    }
-
-    fn enum_format(&self, fd: BorrowedFd<'_>, _: BufferType, index: u32) -> Result<Fourcc, Errno> {
-        self.call(fd, Call::Enumerate, |node, _| {
-            let mut formats: Vec<Fourcc> = node.camera.modes.iter().map(|mode| mode.0).collect();
-            formats.dedup();
-            formats.get(index as usize).copied().ok_or(Errno::EINVAL)
-        })
-    }
-
-    fn enum_frame_size(&self, fd: BorrowedFd<'_>, fourcc: Fourcc, index: u32) -> Result<FrameSize, Errno> {
-        self.call(fd, Call::Enumerate, |node, _| {
-            let sizes = node.camera.modes.iter().filter(|mode| mode.0 == fourcc);
-            let size = sizes.map(|&(_, width, height)| FrameSize::Discrete { width, height }).nth(index as usize);
-            size.ok_or(Errno::EINVAL)
-        })
-    }
-
-    fn enum_frame_interval(
-        &self,
-        fd: BorrowedFd<'_>,
-        _: Fourcc,
-        _: (u32, u32),
-        index: u32,
-    ) -> Result<FrameInterval, Errno> {
-        self.call(fd, Call::Enumerate, |node, _| match (index, node.camera.interval) {
-            (0, Some(interval)) => Ok(FrameInterval::Discrete(interval)),
-            _ => Err(Errno::EINVAL),
-        })
-    }
-
-    fn get_format(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<PixelFormat, Errno> {
-        self.call(fd, Call::GetFormat, |node, _| Ok(node.format))
-    }
-
-    fn set_format(&self, fd: BorrowedFd<'_>, _: BufferType, format: &PixelFormat) -> Result<PixelFormat, Errno> {
-        self.call(fd, Call::SetFormat, |node, _| {
-            node.format = node.camera.answer(format.fourcc, format.width, format.height);
-            Ok(node.format)
-        })
-    }
-
-    fn get_interval(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<Interval, Errno> {
-        self.call(fd, Call::GetInterval, |node, _| {
-            let time_per_frame = node.camera.interval.ok_or(Errno::ENOTTY)?;
-            Ok(Interval { settable: node.camera.settable, time_per_frame })
-        })
-    }
-
-    fn set_interval(&self, fd: BorrowedFd<'_>, _: BufferType, interval: Fraction) -> Result<Interval, Errno> {
-        self.call(fd, Call::SetInterval, |node, _| {
-            let current = node.camera.interval.as_mut().ok_or(Errno::ENOTTY)?;
-            if node.camera.settable {
-                *current = interval;
-            }
-            Ok(Interval { settable: node.camera.settable, time_per_frame: *current })
-        })
-    }
-
-    fn get_control(&self, fd: BorrowedFd<'_>, id: u32) -> Result<i32, Errno> {
-        self.call(fd, Call::GetControl, |node, _| match id {
-            CID_MIN_BUFFERS_FOR_CAPTURE => node.camera.min_buffers.ok_or(Errno::EINVAL),
-            _ => Err(Errno::EINVAL),
-        })
-    }
-
-    fn request_buffers(&self, fd: BorrowedFd<'_>, _: BufferType, count: u32) -> Result<RequestedBuffers, Errno> {
-        let call = if count == 0 { Call::FreeBuffers } else { Call::RequestBuffers };
-        self.call(fd, call, |node, fd| node.request_buffers(fd, count))
-    }
-
-    fn query_buffer(&self, fd: BorrowedFd<'_>, _: BufferType, index: u32) -> Result<BufferMemory, Errno> {
-        self.call(fd, Call::QueryBuffer, |node, fd| node.query_buffer(fd, index))
-    }
-
-    fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno> {
-        self.call(fd, Call::Map, |node, fd| node.map(fd, length, offset))
-    }
-
-    fn queue_buffer(&self, fd: BorrowedFd<'_>, _: BufferType, index: u32, plane_count: u32) -> Result<(), Errno> {
-        self.call(fd, Call::QueueBuffer, |node, fd| node.queue_buffer(fd, index, plane_count))
-    }
-
-    fn dequeue_buffer(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<Dequeued, Errno> {
-        self.call(fd, Call::DequeueBuffer, |node, fd| node.dequeue(fd))
-    }
-
-    fn stream_on(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<(), Errno> {
-        self.call(fd, Call::StreamOn, |node, fd| node.stream_on(fd))
-    }
-
-    fn stream_off(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<(), Errno> {
-        self.call(fd, Call::StreamOff, |node, fd| node.stream_off(fd))
-    }
-
-    fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno> {
-        let deadline = {
-            let mut state = self.state();
-            state.waits += 1;
-            timeout.map(|timeout| state.now.saturating_add(timeout))
-        };
-        loop {
-            let version = self.state().version;
-            let count = epoll.wait(events, EpollTimeout::ZERO)?;
-            if count > 0 {
-                return Ok(count);
-            }
-            {
-                let mut state = self.state();
-                if deadline.is_some_and(|at| at <= state.now) {
-                    return Ok(0);
-                }
-                state.resting.insert(thread::current().id(), Rest { version, deadline });
-            }
-            self.changed.notify_all();
-            // An epoll descriptor is readable while it has an event to give.
-            let mut wake =
-                [PollFd::new(epoll.0.as_fd(), PollFlags::POLLIN), PollFd::new(self.nudge.as_fd(), PollFlags::POLLIN)];
-            let polled = poll(&mut wake, PollTimeout::NONE);
-            let _ = self.nudge.read();
-            self.state().resting.remove(&thread::current().id());
-            polled?;
-        }
-    }
-
-    fn now(&self) -> u64 {
-        self.state().now
     }
 }
