@@ -24,6 +24,8 @@ pub struct MediaDevices {
     synthetic: bool,
     buffers: Option<u32>,
     options: ResolveOptions,
+    /// In place of a listing for each request.
+    listing: Option<Vec<MediaDeviceInfo>>,
 }
 
 impl MediaDevices {
@@ -35,6 +37,7 @@ impl MediaDevices {
             synthetic: false,
             buffers: None,
             options: ResolveOptions::default(),
+            listing: None,
         }
     }
 
@@ -60,6 +63,14 @@ impl MediaDevices {
     #[must_use]
     pub fn with_resolve_options(mut self, options: ResolveOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Resolves requests over this listing ([`MediaDevices::enumerate_all_devices`]) in place of a new one each time: for a
+    /// program that opens device after device, and lists them again itself when they change.
+    #[must_use]
+    pub fn with_listing(mut self, devices: Vec<MediaDeviceInfo>) -> Self {
+        self.listing = Some(devices);
         self
     }
 
@@ -106,7 +117,7 @@ impl MediaDevices {
     /// All devices, unusable ones too: the resolver tells "none" from "not allowed". A camera that runs has one mode to
     /// offer: the one it runs in.
     fn candidates(&self, session: Option<&Session>) -> Vec<MediaDeviceInfo> {
-        let mut devices = self.enumerate_all_devices();
+        let mut devices = self.listing.clone().unwrap_or_else(|| self.enumerate_all_devices());
         for camera in session.map(Session::cameras).unwrap_or_default() {
             let settings = camera.settings();
             if let Some(device) = devices.iter_mut().find(|device| device.device_id == settings.device_id) {
