@@ -147,9 +147,12 @@ pub fn select(devices: &[MediaDeviceInfo], basic: &Set, advanced: &[Set]) -> Res
     Ok(best.clone())
 }
 
+/// Sums of the same terms in another order differ by less; two modes that truly differ hardly ever do.
+pub const ROUNDING: f64 = 1e-13;
+
 /// Whether the first order is smaller, sums that differ by a rounding error being the same.
 pub fn better(a: (f64, usize, f64, f64), b: (f64, usize, f64, f64)) -> bool {
-    if (a.0 - b.0).abs() > 1e-11 {
+    if (a.0 - b.0).abs() > ROUNDING {
         return a.0 < b.0;
     }
     (a.1, a.2, a.3) < (b.1, b.2, b.3)
