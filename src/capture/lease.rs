@@ -297,6 +297,12 @@ mod loom_models {
         (ledger, driver)
     }
 
+    /// A holder lets go on a thread of its own.
+    fn drop_elsewhere(ledger: &Arc<Ledger>, driver: &Arc<Driver>, index: usize) -> thread::JoinHandle<()> {
+        let (ledger, driver) = (ledger.clone(), driver.clone());
+        thread::spawn(move || ledger.release(index, |index| driver.queue(index)).unwrap())
+    }
+
     fn lease(ledger: &Ledger, driver: &Driver, index: usize) {
         driver.give(index);
         assert!(ledger.lease(index));
@@ -308,10 +314,7 @@ mod loom_models {
             let (ledger, driver) = started(1);
             lease(&ledger, &driver, 0);
             ledger.retain(0);
-            let other = {
-                let (ledger, driver) = (ledger.clone(), driver.clone());
-                thread::spawn(move || ledger.release(0, |index| driver.queue(index)).unwrap())
-            };
+            let other = drop_elsewhere(&ledger, &driver, 0);
             ledger.release(0, |index| driver.queue(index)).unwrap();
             other.join().unwrap();
             assert_eq!(driver.calls.load(Ordering::SeqCst), 2);
@@ -324,10 +327,7 @@ mod loom_models {
         loom::model(|| {
             let (ledger, driver) = started(2);
             lease(&ledger, &driver, 0);
-            let dropper = {
-                let (ledger, driver) = (ledger.clone(), driver.clone());
-                thread::spawn(move || ledger.release(0, |index| driver.queue(index)).unwrap())
-            };
+            let dropper = drop_elsewhere(&ledger, &driver, 0);
             ledger.close();
             driver.stream_off();
             ledger.reclaim();
@@ -342,10 +342,7 @@ mod loom_models {
         loom::model(|| {
             let (ledger, driver) = started(2);
             lease(&ledger, &driver, 0);
-            let dropper = {
-                let (ledger, driver) = (ledger.clone(), driver.clone());
-                thread::spawn(move || ledger.release(0, |index| driver.queue(index)).unwrap())
-            };
+            let dropper = drop_elsewhere(&ledger, &driver, 0);
             ledger.close();
             driver.stream_off();
             ledger.reclaim();
@@ -366,12 +363,7 @@ mod loom_models {
             let (ledger, driver) = started(2);
             lease(&ledger, &driver, 0);
             lease(&ledger, &driver, 1);
-            let droppers: Vec<_> = (0..2)
-                .map(|index| {
-                    let (ledger, driver) = (ledger.clone(), driver.clone());
-                    thread::spawn(move || ledger.release(index, |index| driver.queue(index)).unwrap())
-                })
-                .collect();
+            let droppers: Vec<_> = (0..2).map(|index| drop_elsewhere(&ledger, &driver, index)).collect();
             ledger.close();
             driver.stream_off();
             ledger.reclaim();

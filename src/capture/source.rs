@@ -13,7 +13,7 @@ use super::format::VideoFormat;
 use super::inspect::Payload;
 use super::reactor::Token;
 use super::statistics::{SourceCounters, SourceStatistics};
-use super::timeline::TimestampSource;
+use super::timeline::{Placed, TimestampSource};
 use super::v4l2::V4l2Camera;
 use crate::format::{Fourcc, FrameRate};
 use crate::seam::MAX_PLANES;
@@ -46,6 +46,19 @@ pub(crate) struct FrameInfo {
     pub(crate) timestamp_source: TimestampSource,
     pub(crate) payloads: [Payload; MAX_PLANES],
     pub(crate) copied: bool,
+}
+
+impl FrameInfo {
+    /// Of a frame that was placed in time, and not copied.
+    pub(super) fn new(placed: &Placed, payloads: [Payload; MAX_PLANES]) -> Self {
+        Self {
+            sequence: placed.sequence,
+            timestamp: placed.timestamp,
+            timestamp_source: placed.source,
+            payloads,
+            copied: false,
+        }
+    }
 }
 
 /// A frame as it leaves `capture`: the right to read its buffer, and what is known of it.

@@ -132,13 +132,7 @@ impl EventSource for SyntheticCamera {
         };
         let mut payloads = [Payload::default(); MAX_PLANES];
         payloads[0] = Payload { offset: 0, length: self.format.sizeimage[0] };
-        let info = FrameInfo {
-            sequence: placed.sequence,
-            timestamp: placed.timestamp,
-            timestamp_source: placed.source,
-            payloads,
-            copied: false,
-        };
+        let info = FrameInfo::new(&placed, payloads);
         self.counters.accept(u64::from(self.format.sizeimage[0]));
         self.outlet.frame(&CapturedFrame { lease: lease.into_lease(), info }, now);
         Next::Stay

@@ -96,13 +96,7 @@ impl Reader {
         if self.jpeg && !lease.bytes(0, payload.offset as usize, payload.length as usize).is_some_and(is_whole_jpeg) {
             return self.reject(Some(Reject::BadJpeg));
         }
-        let info = FrameInfo {
-            sequence: placed.sequence,
-            timestamp: placed.timestamp,
-            timestamp_source: placed.source,
-            payloads,
-            copied: false,
-        };
+        let info = FrameInfo::new(&placed, payloads);
         let Some(frame) = self.keep_the_driver_fed(CapturedFrame { lease, info }) else {
             return add(&self.counters.starved, 1);
         };
