@@ -3,6 +3,7 @@
 mod capture;
 mod discovery;
 mod drivers;
+mod files;
 mod loopback;
 mod misbehaving;
 mod self_test;
@@ -18,7 +19,8 @@ pub fn all() -> Vec<LabTest> {
         let harmful = if Place::from_environment() == Ok(Place::Host) { &[] } else { misbehaving::HARMFUL };
         return [misbehaving::HARMLESS, harmful].concat();
     }
-    [drivers::TESTS, discovery::TESTS, capture::TESTS, webcam::TESTS, loopback::TESTS, sound::TESTS].concat()
+    [drivers::TESTS, discovery::TESTS, capture::TESTS, files::TESTS, webcam::TESTS, loopback::TESTS, sound::TESTS]
+        .concat()
 }
 
 /// Tests of the harness itself, run on this side.
