@@ -7,7 +7,8 @@ use super::buffer::Reaper;
 use super::format::VideoFormat;
 use super::held::HeldFrames;
 use super::reactor::Reactor;
-use super::source::{CameraRequest, Closing, Outlet, Running, Source};
+use super::sound::{AudioFormat, CapturedAudio, MicrophoneRequest};
+use super::source::{CameraRequest, CapturedFrame, Closing, Outlet, Running, Source};
 use super::statistics::SourceCounters;
 use super::synthetic::SyntheticCamera;
 use super::v4l2::V4l2Camera;
@@ -26,7 +27,7 @@ pub(crate) struct Engine {
 }
 
 /// Judges what the driver made of a request, before buffers exist.
-pub(crate) type Accept = Box<dyn FnOnce(&VideoFormat) -> Result<()> + Send>;
+pub(crate) type Accept<F> = Box<dyn FnOnce(&F) -> Result<()> + Send>;
 
 impl Engine {
     /// Starts both threads. `held` are the frames that outlived the engines before.
@@ -49,21 +50,58 @@ impl Engine {
     pub(crate) fn open(
         self: &Arc<Self>,
         request: CameraRequest,
-        accept: Accept,
-        outlet: Arc<dyn Outlet>,
-    ) -> Result<Source> {
+        accept: Accept<Arc<VideoFormat>>,
+        outlet: Arc<dyn Outlet<CapturedFrame>>,
+    ) -> Result<Source<CapturedFrame>> {
+        self.on_control(move |engine| engine.open_here(&request, accept, outlet))
+    }
+
+    /// Opens a microphone and lets it capture to `outlet`. Waits for the driver, on the control thread.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub(crate) fn open_microphone(
+        self: &Arc<Self>,
+        request: MicrophoneRequest,
+        accept: Accept<AudioFormat>,
+        outlet: Arc<dyn Outlet<CapturedAudio>>,
+    ) -> Result<Source<CapturedAudio>> {
+        self.on_control(move |engine| engine.open_microphone_here(&request, accept, outlet))
+    }
+
+    /// Has a source opened on the control thread, and waits for it.
+    fn on_control<T: Send + 'static>(
+        self: &Arc<Self>,
+        open: impl FnOnce(&Arc<Self>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         if self.is_capture_thread() {
-            // The control thread hands the new camera to the reactor and waits for it: it would wait for ever.
-            return Err(Error::new(ErrorName::AbortError, "a camera cannot be opened from on_frame")
+            // The control thread hands the new source to the reactor and waits for it: it would wait for ever.
+            return Err(Error::new(ErrorName::AbortError, "a device cannot be opened from on_frame or on_data")
                 .with_remedy("ask for it on a thread of your own"));
         }
         let engine = self.clone();
         self.control
-            .run(move || engine.open_here(&request, accept, outlet))
+            .run(move || open(&engine))
             .unwrap_or_else(|| Err(Error::new(ErrorName::AbortError, "the capture engine was shut down")))
     }
 
-    fn open_here(self: &Arc<Self>, request: &CameraRequest, accept: Accept, outlet: Arc<dyn Outlet>) -> Result<Source> {
+    fn open_microphone_here(
+        self: &Arc<Self>,
+        request: &MicrophoneRequest,
+        _accept: Accept<AudioFormat>,
+        _outlet: Arc<dyn Outlet<CapturedAudio>>,
+    ) -> Result<Source<CapturedAudio>> {
+        Err(Error::new(ErrorName::NotSupportedError, "this version captures no sound yet, only video")
+            .with_device(&*request.path, &*request.path)
+            .with_remedy("ask for video alone: leave out `audio`, --audio and --microphone"))
+    }
+
+    fn open_here(
+        self: &Arc<Self>,
+        request: &CameraRequest,
+        accept: Accept<Arc<VideoFormat>>,
+        outlet: Arc<dyn Outlet<CapturedFrame>>,
+    ) -> Result<Source<CapturedFrame>> {
         let counters = Arc::new(SourceCounters::default());
         let (running, format) = if request.synthetic {
             let camera = SyntheticCamera::new(request, self.kernel.now(), counters.clone(), outlet)?;

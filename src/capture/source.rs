@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::format::VideoFormat;
 use super::inspect::Payload;
 use super::reactor::Token;
+use super::sound::{AudioCounters, AudioFormat, AudioStatistics, CapturedAudio};
 use super::statistics::{SourceCounters, SourceStatistics};
 use super::timeline::{Placed, TimestampSource};
 use super::v4l2::V4l2Camera;
@@ -86,11 +87,12 @@ impl SourceEnd {
     }
 }
 
-/// Who gets the frames. Called on the reactor's thread: nothing here may block.
-pub(crate) trait Outlet: Send + Sync {
-    /// A good frame; `now` is the time of its arrival on CLOCK_MONOTONIC in nanoseconds.
-    fn frame(&self, frame: &CapturedFrame, now: u64);
-    /// There will be no more frames. The device is still open: the source must be stopped.
+/// Who gets what a source captures: [`CapturedFrame`]s or [`CapturedAudio`](super::CapturedAudio). Called on the reactor's
+/// thread: nothing here may block.
+pub(crate) trait Outlet<T>: Send + Sync {
+    /// A good frame, or a block of sound; `now` is the time of its arrival on CLOCK_MONOTONIC in nanoseconds.
+    fn give(&self, captured: &T, now: u64);
+    /// There will be no more of them. The device is still open: the source must be stopped.
     fn ended(&self, end: SourceEnd);
 }
 
@@ -100,12 +102,45 @@ pub(super) enum Running {
     Synthetic { token: Token },
 }
 
-/// A running camera. Stops when dropped.
-pub(crate) struct Source {
+/// What a source captures: frames of a camera, or blocks of a microphone.
+pub(crate) trait Captured: Clone + Send + 'static {
+    /// What the driver agreed to.
+    type Format: Clone + fmt::Debug + Send + Sync;
+    /// What is counted at the source, as the reactor writes it.
+    type Counters: Send + Sync;
+    /// The same, as it is read.
+    type Statistics: Copy + Default + Send;
+
+    /// What the counters say now.
+    fn statistics(counters: &Self::Counters) -> Self::Statistics;
+}
+
+impl Captured for CapturedFrame {
+    type Format = Arc<VideoFormat>;
+    type Counters = SourceCounters;
+    type Statistics = SourceStatistics;
+
+    fn statistics(counters: &SourceCounters) -> SourceStatistics {
+        counters.snapshot()
+    }
+}
+
+impl Captured for CapturedAudio {
+    type Format = AudioFormat;
+    type Counters = AudioCounters;
+    type Statistics = AudioStatistics;
+
+    fn statistics(counters: &AudioCounters) -> AudioStatistics {
+        counters.snapshot()
+    }
+}
+
+/// A running camera or microphone. Stops when dropped.
+pub(crate) struct Source<T: Captured> {
     pub(super) engine: Arc<Engine>,
     pub(super) running: Arc<Mutex<Option<Running>>>,
-    pub(super) format: Arc<VideoFormat>,
-    pub(super) counters: Arc<SourceCounters>,
+    pub(super) format: T::Format,
+    pub(super) counters: Arc<T::Counters>,
     pub(super) path: String,
     pub(super) closing: Closing,
 }
@@ -148,19 +183,19 @@ impl Closing {
     }
 }
 
-impl Source {
+impl<T: Captured> Source<T> {
     /// What the driver agreed to.
-    pub(crate) fn format(&self) -> &Arc<VideoFormat> {
+    pub(crate) fn format(&self) -> &T::Format {
         &self.format
     }
 
     /// What was counted so far.
-    pub(crate) fn statistics(&self) -> SourceStatistics {
-        self.counters.snapshot()
+    pub(crate) fn statistics(&self) -> T::Statistics {
+        T::statistics(&self.counters)
     }
 
     /// CLOCK_MONOTONIC as the capture engine reads it, in nanoseconds. Keeps the kernel, not the source.
-    pub(crate) fn clock(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
+    pub(crate) fn clock(&self) -> impl Fn() -> u64 + Send + Sync + use<T> {
         let kernel = self.engine.kernel.clone();
         move || kernel.now()
     }
@@ -191,13 +226,13 @@ impl Source {
     }
 }
 
-impl Drop for Source {
+impl<T: Captured> Drop for Source<T> {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
-impl fmt::Debug for Source {
+impl<T: Captured> fmt::Debug for Source<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").field("path", &self.path).field("format", &self.format).finish_non_exhaustive()
     }

@@ -1,10 +1,13 @@
 //! The words that every room shares: fourcc codes and exact frame rates.
 
 pub(crate) mod layout;
+mod sample;
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+
+pub use sample::SampleFormat;
 
 /// A V4L2 pixel format code, four bytes such as `YUYV` or `MJPG`.
 ///

@@ -172,7 +172,7 @@ impl MediaDevices {
         };
         let accept = {
             let (wanted, constraints) = (wanted.clone(), constraints.clone());
-            Box::new(move |format: &VideoFormat| judge(&wanted, &constraints, format))
+            Box::new(move |format: &Arc<VideoFormat>| judge(&wanted, &constraints, format))
         };
         let feed = Arc::new(Feed::new(&wanted.label));
         let source =

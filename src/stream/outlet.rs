@@ -81,8 +81,8 @@ impl Feed {
     }
 }
 
-impl Outlet for Feed {
-    fn frame(&self, frame: &CapturedFrame, now: u64) {
+impl Outlet<CapturedFrame> for Feed {
+    fn give(&self, frame: &CapturedFrame, now: u64) {
         for track in self.tracks.get().iter() {
             track.frame(frame, now);
         }

@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 use super::outlet::Feed;
 use super::processor::Clock;
 use super::session::Session;
-use crate::capture::{Source, Worker};
+use crate::capture::{CapturedFrame, Source, Worker};
 use crate::devices::MediaDeviceInfo;
 use crate::resolve::VideoSettings;
 
 /// One open camera with its tracks. The source stops when the last track lets go.
 pub(super) struct RunningCamera {
-    source: Arc<Source>,
+    source: Arc<Source<CapturedFrame>>,
     feed: Arc<Feed>,
     device: MediaDeviceInfo,
     /// As negotiated, at the camera's own rate.
@@ -22,7 +22,7 @@ pub(super) struct RunningCamera {
 
 impl RunningCamera {
     pub(super) fn new(
-        source: Source,
+        source: Source<CapturedFrame>,
         feed: Arc<Feed>,
         device: MediaDeviceInfo,
         settings: VideoSettings,
@@ -31,7 +31,7 @@ impl RunningCamera {
         Self { source: Arc::new(source), feed, device, settings, session, clock: OnceLock::new() }
     }
 
-    pub(super) fn source(&self) -> &Source {
+    pub(super) fn source(&self) -> &Source<CapturedFrame> {
         &self.source
     }
 

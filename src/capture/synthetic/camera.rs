@@ -35,7 +35,7 @@ pub(in crate::capture) struct SyntheticCamera {
     next: u64,
     timeline: Timeline,
     counters: Arc<SourceCounters>,
-    outlet: Arc<dyn Outlet>,
+    outlet: Arc<dyn Outlet<CapturedFrame>>,
 }
 
 impl SyntheticCamera {
@@ -47,7 +47,7 @@ impl SyntheticCamera {
         request: &CameraRequest,
         start: u64,
         counters: Arc<SourceCounters>,
-        outlet: Arc<dyn Outlet>,
+        outlet: Arc<dyn Outlet<CapturedFrame>>,
     ) -> Result<Self> {
         let (fourcc, width, height) = (request.fourcc.unwrap_or(Fourcc::YUYV), request.width, request.height);
         let refused = || {
@@ -134,7 +134,7 @@ impl EventSource for SyntheticCamera {
         payloads[0] = Payload { offset: 0, length: self.format.sizeimage[0] };
         let info = FrameInfo::new(&placed, payloads);
         self.counters.accept(u64::from(self.format.sizeimage[0]));
-        self.outlet.frame(&CapturedFrame { lease: lease.into_lease(), info }, now);
+        self.outlet.give(&CapturedFrame { lease: lease.into_lease(), info }, now);
         Next::Stay
     }
 }

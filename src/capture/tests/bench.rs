@@ -39,8 +39,8 @@ impl Keeper {
     }
 }
 
-impl Outlet for Keeper {
-    fn frame(&self, frame: &CapturedFrame, _now: u64) {
+impl Outlet<CapturedFrame> for Keeper {
+    fn give(&self, frame: &CapturedFrame, _now: u64) {
         let mut state = self.state();
         state.seen += 1;
         state.sequences.push(frame.info.sequence);
@@ -78,11 +78,11 @@ impl Bench {
     }
 
     /// Opens it in its one mode.
-    pub(super) fn open(&self) -> Result<Source> {
+    pub(super) fn open(&self) -> Result<Source<CapturedFrame>> {
         self.open_with(None)
     }
 
-    pub(super) fn open_with(&self, buffers: Option<u32>) -> Result<Source> {
+    pub(super) fn open_with(&self, buffers: Option<u32>) -> Result<Source<CapturedFrame>> {
         self.engine.open(request(buffers), Box::new(|_| Ok(())), self.keeper.clone())
     }
 
@@ -130,6 +130,6 @@ pub(super) fn assert_sums(statistics: &SourceStatistics) {
 
 /// The error of an opening that must fail.
 #[track_caller]
-pub(super) fn refused(opened: Result<Source>) -> Error {
+pub(super) fn refused(opened: Result<Source<CapturedFrame>>) -> Error {
     opened.map(|_| ()).unwrap_err()
 }

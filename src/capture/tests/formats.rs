@@ -5,7 +5,7 @@ use crate::Fourcc;
 use crate::capture::CameraRequest;
 use crate::seam::scripted::{Frame, ScriptedCamera, mark, pixels};
 
-fn open(fourcc: &[u8; 4]) -> (Bench, crate::capture::Source) {
+fn open(fourcc: &[u8; 4]) -> (Bench, crate::capture::Source<crate::capture::CapturedFrame>) {
     let mut camera = ScriptedCamera::new(fourcc, 64, 48);
     camera.multiplanar = true;
     let bench = Bench::keeping(1, camera);

@@ -128,7 +128,7 @@ fn the_rate_is_the_one_read_back() {
 fn another_size_than_asked_for_is_put_to_whoever_asked() {
     let bench = Bench::new(yuyv());
     bench.camera.change(|camera| camera.answers = Some(pixels(Fourcc::YUYV, 32, 24)));
-    let refuse = |format: &crate::capture::VideoFormat| {
+    let refuse = |format: &std::sync::Arc<crate::capture::VideoFormat>| {
         assert_eq!((format.width, format.height), (32, 24));
         Err(Error::new(ErrorName::OverconstrainedError, "too small"))
     };
@@ -223,8 +223,8 @@ fn three_cameras_share_one_capture_thread() {
 /// Notes on which threads frames come.
 struct WhereAmI(Arc<Mutex<BTreeSet<String>>>);
 
-impl Outlet for WhereAmI {
-    fn frame(&self, _: &CapturedFrame, _: u64) {
+impl Outlet<CapturedFrame> for WhereAmI {
+    fn give(&self, _: &CapturedFrame, _: u64) {
         let thread = std::thread::current();
         self.0.lock().unwrap().insert(format!("{:?} {:?}", thread.id(), thread.name()));
     }

@@ -15,7 +15,7 @@ use super::reader::Reader;
 use crate::capture::buffer::{Buffer, DriverQueue, Home, Pool, Reaper};
 use crate::capture::format::VideoFormat;
 use crate::capture::lease::Ledger;
-use crate::capture::source::{CameraRequest, Outlet};
+use crate::capture::source::{CameraRequest, CapturedFrame, Outlet};
 use crate::capture::statistics::SourceCounters;
 use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
@@ -107,7 +107,7 @@ impl V4l2Camera {
         buffers: Option<u32>,
         reaper: Arc<dyn Reaper>,
         counters: Arc<SourceCounters>,
-        outlet: Arc<dyn Outlet>,
+        outlet: Arc<dyn Outlet<CapturedFrame>>,
         frames_still_held: &dyn Fn() -> bool,
     ) -> Result<Reader> {
         let low_mark = retry(|| self.kernel.get_control(self.fd.as_fd(), CID_MIN_BUFFERS_FOR_CAPTURE))

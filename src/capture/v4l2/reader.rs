@@ -32,7 +32,7 @@ pub(in crate::capture) struct Reader {
     jpeg: bool,
     timeline: Timeline,
     counters: Arc<SourceCounters>,
-    outlet: Arc<dyn Outlet>,
+    outlet: Arc<dyn Outlet<CapturedFrame>>,
     failures: u32,
 }
 
@@ -46,7 +46,7 @@ impl Reader {
         copies: Vec<Arc<Buffer>>,
         low_mark: usize,
         counters: Arc<SourceCounters>,
-        outlet: Arc<dyn Outlet>,
+        outlet: Arc<dyn Outlet<CapturedFrame>>,
     ) -> Self {
         let format = buffers.first().map(|buffer| buffer.pool().format.clone());
         let interval = format.as_ref().and_then(|format| format.frame_rate).map(|rate| rate.interval_ns());
@@ -101,7 +101,7 @@ impl Reader {
             return add(&self.counters.starved, 1);
         };
         self.counters.accept(payloads[..self.memory_count].iter().map(|payload| u64::from(payload.length)).sum());
-        self.outlet.frame(&frame, now);
+        self.outlet.give(&frame, now);
     }
 
     /// The frame itself while the driver has buffers enough, else a copy, so that the buffer can go back at once.

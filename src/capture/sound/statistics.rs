@@ -1,0 +1,103 @@
+//! Counting sound: where every expected frame of it went. Written by the reactor, read by anyone.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::capture::statistics::add;
+use crate::capture::timeline::TimestampSource;
+
+/// What a microphone counted since it started. A *frame* is one sample of each channel.
+///
+/// The sums hold at every moment when no block is in transit: `expected = captured + lost_in_driver` and
+/// `captured = accepted + starved`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AudioStatistics {
+    /// Frames the microphone should have given: captured and lost.
+    pub expected: u64,
+    /// Frames read from the driver's ring.
+    pub captured: u64,
+    /// Frames the ring lost because it was not read in time (xruns), by the clock.
+    pub lost_in_driver: u64,
+    /// Frames offered to every consumer.
+    pub accepted: u64,
+    /// Frames for which no free block was left: too many are held.
+    pub starved: u64,
+    /// How many times the ring ran over.
+    pub xruns: u64,
+    /// Blocks offered to every consumer.
+    pub blocks: u64,
+    /// Blocks whose time is that of their arrival, because the driver gave none that could be true.
+    pub host_stamped: u64,
+    /// The first frame's timestamp and that of the last block, CLOCK_MONOTONIC in nanoseconds; 0 before the first.
+    pub first_timestamp: u64,
+    /// See `first_timestamp`.
+    pub last_timestamp: u64,
+    /// Frames between the two, lost ones included.
+    pub frames_between: u64,
+    /// Bytes of the accepted frames.
+    pub bytes: u64,
+}
+
+impl AudioStatistics {
+    /// Frames per second by the computer's clock; `None` before the second block. What it differs from the nominal rate is
+    /// the drift of the microphone's clock.
+    pub fn measured_sample_rate(&self) -> Option<f64> {
+        let span = self.last_timestamp.checked_sub(self.first_timestamp).filter(|&span| span > 0)?;
+        Some(self.frames_between as f64 * 1e9 / span as f64)
+    }
+}
+
+macro_rules! counters {
+    ($($name:ident),* $(,)?) => {
+        /// The counters themselves: one writer, so that plain loads and stores do.
+        #[derive(Debug, Default)]
+        pub(crate) struct AudioCounters {
+            $(pub(in crate::capture) $name: AtomicU64,)*
+        }
+
+        impl AudioCounters {
+            /// What they say now.
+            pub(crate) fn snapshot(&self) -> AudioStatistics {
+                let mut statistics = AudioStatistics::default();
+                $(statistics.$name = self.$name.load(Ordering::Relaxed);)*
+                statistics.expected = statistics.captured + statistics.lost_in_driver;
+                statistics
+            }
+        }
+    };
+}
+
+counters!(
+    captured,
+    lost_in_driver,
+    accepted,
+    starved,
+    xruns,
+    blocks,
+    host_stamped,
+    first_timestamp,
+    last_timestamp,
+    frames_between,
+    bytes,
+);
+
+impl AudioCounters {
+    /// A block was captured with its place in time, whatever becomes of it.
+    pub(in crate::capture) fn place(&self, info: &super::AudioInfo) {
+        add(&self.captured, u64::from(info.frames));
+        add(&self.lost_in_driver, info.lost);
+        if self.first_timestamp.load(Ordering::Relaxed) == 0 {
+            self.first_timestamp.store(info.timestamp, Ordering::Relaxed);
+        }
+        self.last_timestamp.store(info.timestamp, Ordering::Relaxed);
+        self.frames_between.store(info.position, Ordering::Relaxed);
+        add(&self.host_stamped, u64::from(info.timestamp_source == TimestampSource::Host));
+    }
+
+    /// A block of so many frames and bytes goes to the consumers.
+    pub(in crate::capture) fn accept(&self, frames: u32, bytes: usize) {
+        add(&self.accepted, u64::from(frames));
+        add(&self.blocks, 1);
+        add(&self.bytes, bytes as u64);
+    }
+}
