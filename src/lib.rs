@@ -137,19 +137,20 @@ mod seam;
 mod sink;
 mod stream;
 
-pub use capture::{SourceStatistics, TimestampSource};
+pub use capture::{AudioStatistics, SourceStatistics, TimestampSource};
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
-pub use format::{Fourcc, FrameRate};
+pub use format::{Fourcc, FrameRate, SampleFormat};
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;
 #[cfg(feature = "record")]
 pub use sink::{Recorder, RecordingProgress};
 pub use stream::{
-    Attachment, AudioTrack, ConsumerStatistics, Flow, FrameCallback, LocalMediaStream, MediaDevices,
-    MediaStreamTrackProcessor, MediaStreamTrackState, Navigator, NavigatorUserMediaError, Outcome, Plane,
-    PollableProcessor, Sink, TrackMetadata, VideoFrame, VideoTrack, get_user_media, navigator,
+    Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, Flow, FrameCallback, LocalMediaStream,
+    MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState, Medium, Navigator,
+    NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, TrackMetadata, TrackSettings, VideoFrame,
+    VideoTrack, get_user_media, navigator,
 };
 
 /// The README's program must compile.

@@ -6,7 +6,7 @@ use crate::seam::{MAX_PLANES, PixelFormat};
 
 /// The negotiated format, as read back from the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct VideoFormat {
+pub struct VideoFormat {
     pub(crate) fourcc: Fourcc,
     pub(crate) width: u32,
     pub(crate) height: u32,

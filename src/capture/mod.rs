@@ -28,14 +28,16 @@ mod worker;
 
 pub(crate) use buffer::{Lease, LeaseMut};
 pub(crate) use engine::Engine;
-pub(crate) use format::VideoFormat;
+pub use format::VideoFormat;
 pub(crate) use held::HeldFrames;
 pub(crate) use inspect::Payload;
-pub(crate) use sound::{AudioFormat, AudioInfo, Block, CapturedAudio, MicrophoneRequest};
-pub(crate) use source::{CameraRequest, Captured, CapturedFrame, Closing, Outlet, Source, SourceEnd};
+pub(crate) use sound::{AudioInfo, Block, MicrophoneRequest};
+pub(crate) use source::{CameraRequest, Closing, Outlet, Source, SourceEnd};
 pub(crate) use synthetic::pattern;
 pub(crate) use worker::Worker;
 
-pub use sound::AudioStatistics;
-pub use statistics::SourceStatistics;
+// Not exported any further: parts of a sealed trait.
+pub use sound::{AudioCounters, AudioFormat, AudioStatistics, CapturedAudio};
+pub use source::{Captured, CapturedFrame};
+pub use statistics::{SourceCounters, SourceStatistics};
 pub use timeline::TimestampSource;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::buffer::Lease;
+use super::buffer::{Lease, LeaseMut};
 use super::engine::Engine;
 use super::format::VideoFormat;
 use super::inspect::Payload;
@@ -64,7 +64,7 @@ impl FrameInfo {
 
 /// A frame as it leaves `capture`: the right to read its buffer, and what is known of it.
 #[derive(Debug, Clone)]
-pub(crate) struct CapturedFrame {
+pub struct CapturedFrame {
     pub(crate) lease: Lease,
     pub(crate) info: FrameInfo,
 }
@@ -103,7 +103,7 @@ pub(super) enum Running {
 }
 
 /// What a source captures: frames of a camera, or blocks of a microphone.
-pub(crate) trait Captured: Clone + Send + 'static {
+pub trait Captured: Clone + Send + 'static {
     /// What the driver agreed to.
     type Format: Clone + fmt::Debug + Send + Sync;
     /// What is counted at the source, as the reactor writes it.
@@ -113,6 +113,14 @@ pub(crate) trait Captured: Clone + Send + 'static {
 
     /// What the counters say now.
     fn statistics(counters: &Self::Counters) -> Self::Statistics;
+    /// CLOCK_MONOTONIC in nanoseconds.
+    fn timestamp(&self) -> u64;
+    /// Whether it is a copy of what the driver gave.
+    fn is_copied(&self) -> bool;
+    /// Bytes of its payload.
+    fn byte_count(&self) -> u64;
+    /// The same in memory of its own, which neither the driver nor anybody else waits for; `None` where there is none.
+    fn detached(&self) -> Option<Self>;
 }
 
 impl Captured for CapturedFrame {
@@ -123,6 +131,35 @@ impl Captured for CapturedFrame {
     fn statistics(counters: &SourceCounters) -> SourceStatistics {
         counters.snapshot()
     }
+
+    fn timestamp(&self) -> u64 {
+        self.info.timestamp
+    }
+
+    fn is_copied(&self) -> bool {
+        self.info.copied
+    }
+
+    fn byte_count(&self) -> u64 {
+        self.info.payloads.iter().map(|payload| u64::from(payload.length)).sum()
+    }
+
+    fn detached(&self) -> Option<Self> {
+        let format = self.lease.format();
+        let payloads = self.info.payloads.get(..format.memory_count)?;
+        let bytes = |memory: usize, payload: &Payload| {
+            self.lease.bytes(memory, payload.offset as usize, payload.length as usize)
+        };
+        let lengths: Vec<usize> = payloads.iter().map(|payload| payload.length as usize).collect();
+        let mut lease = LeaseMut::allocate(&lengths, format.clone())?;
+        let mut info = self.info;
+        for (memory, payload) in payloads.iter().enumerate() {
+            lease.memory_mut(memory).copy_from_slice(bytes(memory, payload)?);
+            info.payloads[memory].offset = 0;
+        }
+        info.copied = true;
+        Some(Self { lease: lease.into_lease(), info })
+    }
 }
 
 impl Captured for CapturedAudio {
@@ -132,6 +169,24 @@ impl Captured for CapturedAudio {
 
     fn statistics(counters: &AudioCounters) -> AudioStatistics {
         counters.snapshot()
+    }
+
+    fn timestamp(&self) -> u64 {
+        self.info.timestamp
+    }
+
+    /// All sound is copied, once: that is no event.
+    fn is_copied(&self) -> bool {
+        false
+    }
+
+    fn byte_count(&self) -> u64 {
+        self.samples().len() as u64
+    }
+
+    /// A block is nothing the driver waits for.
+    fn detached(&self) -> Option<Self> {
+        Some(self.clone())
     }
 }
 

@@ -55,7 +55,7 @@ macro_rules! counters {
     ($($name:ident),* $(,)?) => {
         /// The counters themselves: one writer, so that plain loads and stores do.
         #[derive(Debug, Default)]
-        pub(crate) struct SourceCounters {
+        pub struct SourceCounters {
             $(pub(super) $name: AtomicU64,)*
         }
 

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use super::args::CaptureArguments;
 use super::event::{self, Event};
 use super::progress::Progress;
-use super::work::Work;
+use super::work::{Tracks, Work};
 use super::{Failure, print, request, signals};
-use crate::error::{Error, ErrorName};
 use crate::sink::{Recorder, Snapshot};
 
 pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
@@ -29,19 +28,19 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
         .with_buffers(arguments.buffers)
         .with_resolve_options(request::options(&arguments.request, recording_to_file));
     let stream = request::stream(&devices, &arguments.request, arguments.wait, &ends)?;
-    let Some(track) = stream.video_tracks().first().cloned() else {
-        return Err(Error::new(ErrorName::NotFoundError, "the stream has no camera").into());
-    };
-    let ended = events.clone();
-    track.on_ended(move |error| drop(ended.send(Event::TrackEnded(error))));
+    let tracks = Tracks::of(&stream);
+    if let Some(wrong) = wants_pictures(arguments).filter(|_| tracks.video.is_none()) {
+        return Err(Failure::Usage(wrong.to_owned()));
+    }
+    tracks.announce(&events);
     let started = Instant::now();
-    let work = Work::start(&stream, &track, arguments.frames, recorder, snapshot, &events)?;
-    let event = wait(arguments, &ends, started, &work);
+    let work = Work::start(&stream, &tracks, arguments.frames, recorder, snapshot, &events)?;
+    let event = wait(arguments, &ends, started, &work, &tracks);
     let signal = match &event {
         Event::Signal(signal) => Some(*signal),
         _ => None,
     };
-    let report = work.finish(&stream, &track, event, started.elapsed());
+    let report = work.finish(&stream, &tracks, event, started.elapsed());
     let code = match signal {
         Some(signal) => ExitCode::from(signals::exit_code(signal)),
         None if report.error.is_some() => ExitCode::from(1),
@@ -62,6 +61,15 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
+/// What is wrong with the flags where only sound is asked for.
+fn wants_pictures(arguments: &CaptureArguments) -> Option<&'static str> {
+    match (arguments.frames, &arguments.snapshot) {
+        (Some(_), _) => Some("--frames counts pictures, and only sound is asked for: use --duration, or add --video"),
+        (None, Some(_)) => Some("--snapshot takes a picture, and only sound is asked for: add --video"),
+        (None, None) => None,
+    }
+}
+
 /// What cannot be done with the outputs that were named.
 fn check_outputs(arguments: &CaptureArguments, to_stdout: bool) -> Result<(), Failure> {
     let wrong = if to_stdout && arguments.common.json {
@@ -77,7 +85,7 @@ fn check_outputs(arguments: &CaptureArguments, to_stdout: bool) -> Result<(), Fa
 }
 
 /// Waits for whatever comes first, moving the progress bar where there is one.
-fn wait(arguments: &CaptureArguments, ends: &Receiver<Event>, started: Instant, work: &Work) -> Event {
+fn wait(arguments: &CaptureArguments, ends: &Receiver<Event>, started: Instant, work: &Work, tracks: &Tracks) -> Event {
     let progress = Progress::new(arguments.frames, arguments.duration);
     let deadline = arguments.duration.and_then(|duration| started.checked_add(duration));
     loop {
@@ -92,6 +100,11 @@ fn wait(arguments: &CaptureArguments, ends: &Receiver<Event>, started: Instant, 
             Some(next) => ends.recv_timeout(next),
         };
         match event {
+            Ok(Event::TrackEnded(Some(error))) if tracks.live() > 0 => {
+                // A camera without its microphone is a camera still, and the other way round.
+                print::error(&error);
+                print::note("The rest of the capture goes on.");
+            }
             Ok(event) => return event,
             Err(RecvTimeoutError::Disconnected) => return Event::Done,
             Err(RecvTimeoutError::Timeout) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {

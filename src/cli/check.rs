@@ -7,7 +7,7 @@ use serde_json::json;
 use super::args::CheckArguments;
 use super::{Failure, print, report, request, text};
 use crate::constraints::MediaStreamConstraints;
-use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
+use crate::devices::{MediaDeviceInfo, MediaDeviceKind};
 use crate::stream::MediaDevices;
 
 /// One thing that works or does not.
@@ -21,9 +21,8 @@ struct Finding {
 pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     let media = request::devices(&arguments.common);
     let devices = media.enumerate_all_devices();
-    let camera = camera(&media, &devices);
-    let possible = camera.ok;
-    let findings = [camera, microphone(&devices)];
+    let findings = [camera(&media, &devices), microphone(&media, &devices)];
+    let possible = findings.iter().any(|found| found.ok);
     if arguments.common.json {
         let list: Vec<_> = findings
             .iter()
@@ -47,7 +46,9 @@ fn sentences(findings: &[Finding], possible: bool, width: usize) -> String {
     }
     lines.push(String::new());
     if possible {
-        lines.push("getUserMedia works here. Try: usermedia capture --duration 5s -o capture.mkv".to_owned());
+        let only_sound = !findings.iter().any(|found| found.name == "camera" && found.ok);
+        let flags = if only_sound { " --audio" } else { "" };
+        lines.push(format!("getUserMedia works here. Try: usermedia capture{flags} --duration 5s -o capture.mkv"));
     } else {
         lines.push("No capture is possible here. The built-in camera always works:".to_owned());
         lines.push("  usermedia capture --synthetic --duration 5s -o capture.mkv".to_owned());
@@ -87,20 +88,28 @@ fn camera(media: &MediaDevices, devices: &[MediaDeviceInfo]) -> Finding {
     }
 }
 
-fn microphone(devices: &[MediaDeviceInfo]) -> Finding {
+/// Whether `{audio: true}` gets a microphone, and which.
+fn microphone(media: &MediaDevices, devices: &[MediaDeviceInfo]) -> Finding {
     let finding = |ok, message, remedy| Finding { name: "microphone", ok, message, remedy };
-    let of_kind = || devices.iter().filter(|device| device.kind == MediaDeviceKind::AudioInput);
-    if let Some(device) = of_kind().find(|device| device.unusable.is_none()) {
-        let message = format!("{} is there, but this version captures no sound yet", device.label);
-        return finding(false, message, None);
-    }
-    let refused = of_kind().filter_map(|device| device.unusable.as_ref());
-    match refused.min_by_key(|unusable| unusable.reason != UnusableReason::NoPermission) {
-        Some(unusable) => finding(false, unusable.message.clone(), unusable.remedy.clone()),
-        None => finding(
-            false,
-            "no microphone is connected".to_owned(),
-            Some("`cat /proc/asound/cards` lists the sound cards that the kernel sees".to_owned()),
-        ),
+    match media.get_user_media(&MediaStreamConstraints::new().audio(true)) {
+        Ok(stream) => {
+            let tracks = stream.audio_tracks();
+            let message = tracks.first().map_or_else(String::new, |track| {
+                let audio = track.settings();
+                format!("{}: {}", report::microphone(audio), report::sound(audio))
+            });
+            stream.stop();
+            finding(true, message, None)
+        }
+        Err(error) => {
+            let none = !devices.iter().any(|device| device.kind == MediaDeviceKind::AudioInput);
+            let remedy = if none {
+                "plug one in and look again; `cat /proc/asound/cards` lists the sound cards that the kernel sees"
+                    .to_owned()
+            } else {
+                error.remedy().unwrap_or("`usermedia devices --all` lists every node with the reason").to_owned()
+            };
+            finding(false, error.message().to_owned(), Some(remedy))
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::report::{Report, Written};
-use crate::capture::SourceStatistics;
+use super::report::{AudioReport, Report, VideoReport, Written};
+use crate::capture::{AudioStatistics, SourceStatistics};
 use crate::error::Error;
 use crate::stream::ConsumerStatistics;
 
@@ -38,12 +38,11 @@ impl Serialize for Report {
         if let Some(error) = &self.error {
             map.serialize_entry("error", error)?;
         }
-        map.serialize_entry("video", &Video(self))?;
-        // No sound is captured yet.
-        map.serialize_entry("audio", &None::<()>)?;
+        map.serialize_entry("video", &self.video)?;
+        map.serialize_entry("audio", &self.audio)?;
         map.serialize_entry("files", &self.files)?;
         map.serialize_entry("endedBy", &self.ended_by)?;
-        map.serialize_entry("synthetic", &self.settings.synthetic)?;
+        map.serialize_entry("synthetic", &self.is_synthetic())?;
         map.end()
     }
 }
@@ -59,22 +58,21 @@ impl Serialize for Interrupted<'_> {
     }
 }
 
-struct Video<'a>(&'a Report);
-
-impl Serialize for Video<'_> {
+impl Serialize for VideoReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         object!(serializer, {
-            "settings": self.0.settings,
-            "delivered": Delivered(self.0),
-            "source": Source(&self.0.source),
-            "consumers": self.0.consumers.iter().map(Consumer).collect::<Vec<_>>(),
+            "settings": self.settings,
+            "delivered": Frames(self),
+            "source": Source(&self.source),
+            "consumers": self.consumers.iter().map(Consumer).collect::<Vec<_>>(),
         })
     }
 }
 
-struct Delivered<'a>(&'a Report);
+/// What frames were delivered.
+struct Frames<'a>(&'a VideoReport);
 
-impl Serialize for Delivered<'_> {
+impl Serialize for Frames<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let settings = &self.0.settings;
         object!(serializer, {
@@ -82,6 +80,51 @@ impl Serialize for Delivered<'_> {
             "width": settings.width,
             "height": settings.height,
             "frameRate": self.0.delivered_rate.map(thousandths),
+        })
+    }
+}
+
+impl Serialize for AudioReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        object!(serializer, {
+            "settings": self.settings,
+            "delivered": Samples(self),
+            "source": AudioSource(&self.source),
+            "consumers": self.consumers.iter().map(Consumer).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// What sound was delivered.
+struct Samples<'a>(&'a AudioReport);
+
+impl Serialize for Samples<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let settings = &self.0.settings;
+        object!(serializer, {
+            "sampleFormat": settings.sample_format,
+            "sampleRate": self.0.source.measured_sample_rate().map(thousandths),
+            "channelCount": settings.channel_count,
+        })
+    }
+}
+
+/// In frames of sound, a sample of each channel.
+struct AudioSource<'a>(&'a AudioStatistics);
+
+impl Serialize for AudioSource<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let source = self.0;
+        object!(serializer, {
+            "expected": source.expected,
+            "captured": source.captured,
+            "lostInDriver": source.lost_in_driver,
+            "accepted": source.accepted,
+            "starved": source.starved,
+            "xruns": source.xruns,
+            "blocks": source.blocks,
+            "hostStamped": source.host_stamped,
+            "bytes": source.bytes,
         })
     }
 }

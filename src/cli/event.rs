@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::{Failure, signals};
 use crate::error::{Error, ErrorName, Result};
-use crate::stream::{Flow, Sink, TrackMetadata, VideoFrame};
+use crate::stream::{AudioData, Backlog, Flow, Sink, TrackMetadata, VideoFrame};
 
 /// What ends a capture.
 pub(super) enum Event {
@@ -58,6 +58,14 @@ impl<S: Sink> Sink for Announced<S> {
     fn video_frame(&mut self, track: usize, frame: &VideoFrame) -> Result<Flow> {
         self.meter.frame(frame);
         self.sink.video_frame(track, frame)
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.sink.backlog()
+    }
+
+    fn audio_data(&mut self, track: usize, data: &AudioData) -> Result<Flow> {
+        self.sink.audio_data(track, data)
     }
 
     fn ended(&mut self) -> Result<()> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::text;
-use crate::capture::SourceStatistics;
+use crate::capture::{AudioStatistics, SourceStatistics};
 use crate::error::Error;
 use crate::resolve::{AudioSettings, VideoSettings};
 use crate::stream::ConsumerStatistics;
@@ -30,6 +30,16 @@ pub(super) fn camera(video: &VideoSettings) -> String {
     if video.synthetic { format!("{label} (built in, no real camera)") } else { format!("{label} ({})", video.path) }
 }
 
+/// A microphone in a line: its name and its PCM.
+pub(super) fn microphone(audio: &AudioSettings) -> String {
+    let label = &audio.label;
+    if audio.synthetic {
+        format!("{label} (built in, no real microphone)")
+    } else {
+        format!("{label} ({})", audio.path)
+    }
+}
+
 /// A sound format in a line.
 pub(super) fn sound(audio: &AudioSettings) -> String {
     let channels = text::count(audio.channel_count.into(), "channel");
@@ -46,49 +56,78 @@ pub(super) struct Written {
 
 /// What a capture came to.
 pub(super) struct Report {
+    pub(super) video: Option<VideoReport>,
+    pub(super) audio: Option<AudioReport>,
+    pub(super) files: Vec<Written>,
+    /// Why it ended.
+    pub(super) ended_by: String,
+    /// How long it captured, by the clock on the wall.
+    pub(super) elapsed: Duration,
+    /// What went wrong on the way.
+    pub(super) error: Option<Error>,
+}
+
+/// What became of the pictures.
+pub(super) struct VideoReport {
     pub(super) settings: VideoSettings,
     /// Frames per second that the first consumer took, by their timestamps.
     pub(super) delivered_rate: Option<f64>,
     pub(super) source: SourceStatistics,
     /// The one that the capture was for comes first.
     pub(super) consumers: Vec<ConsumerStatistics>,
-    pub(super) files: Vec<Written>,
-    /// Why it ended.
-    pub(super) ended_by: String,
-    /// How long frames flowed, by the clock on the wall.
-    pub(super) elapsed: Duration,
-    /// What went wrong on the way.
-    pub(super) error: Option<Error>,
 }
 
+/// What became of the sound.
+pub(super) struct AudioReport {
+    pub(super) settings: AudioSettings,
+    pub(super) source: AudioStatistics,
+    /// The one that the capture was for comes first.
+    pub(super) consumers: Vec<ConsumerStatistics>,
+}
+
+type Row = (&'static str, String);
+
 impl Report {
+    /// Whether what was captured is the built-in devices'.
+    pub(super) fn is_synthetic(&self) -> bool {
+        self.video.as_ref().is_some_and(|video| video.settings.synthetic)
+            || self.audio.as_ref().is_some_and(|audio| audio.settings.synthetic)
+    }
+
     /// The table.
     pub(super) fn table(&self) -> String {
         let width = text::width();
-        let mut lines = Vec::new();
-        let mut row = |name: &str, value: &str| lines.push(text::sentence(&format!("{name:<NAMES$}"), value, width));
-        row("camera", &camera(&self.settings));
-        row("mode", &mode(&self.settings));
-        row("frames", &self.frames());
-        row("losses", &self.losses());
-        row("measured rate", &self.rate());
-        if let Some(age) = self.consumers.first().and_then(ages) {
-            row("frame age", &age);
-        }
-        if let Some(throughput) = self.throughput() {
-            row("throughput", &format!("{throughput:.1} MB/s"));
-        }
+        let mut rows = self.video.as_ref().map(VideoReport::rows).unwrap_or_default();
+        rows.extend(self.audio.as_ref().map(AudioReport::rows).unwrap_or_default());
         for (index, file) in self.files.iter().enumerate() {
             let (path, size) = (file.path.display(), text::bytes(file.bytes));
             let name = if index == 0 { "written" } else { "" };
             let what = match file.path.extension().and_then(|extension| extension.to_str()) {
-                Some("jpg" | "jpeg" | "png") => "picture".to_owned(),
-                _ => text::count(file.frames, "frame"),
+                Some("jpg" | "jpeg" | "png") => "picture, ".to_owned(),
+                _ if self.video.is_none() => String::new(),
+                _ => text::count(file.frames, "frame") + ", ",
             };
-            row(name, &format!("{path} ({what}, {size})"));
+            rows.push((name, format!("{path} ({what}{size})")));
         }
-        row("ended by", &format!("{}, after {}", self.ended_by, text::duration(self.elapsed)));
+        rows.push(("ended by", format!("{}, after {}", self.ended_by, text::duration(self.elapsed))));
+        let lines: Vec<_> =
+            rows.iter().map(|(name, value)| text::sentence(&format!("{name:<NAMES$}"), value, width)).collect();
         lines.join("\n")
+    }
+}
+
+impl VideoReport {
+    fn rows(&self) -> Vec<Row> {
+        let mut rows = vec![
+            ("camera", camera(&self.settings)),
+            ("mode", mode(&self.settings)),
+            ("frames", self.frames()),
+            ("losses", self.losses()),
+            ("measured rate", self.rate()),
+        ];
+        rows.extend(self.consumers.first().and_then(ages).map(|age| ("frame age", age)));
+        rows.extend(self.throughput().map(|throughput| ("throughput", format!("{throughput:.1} MB/s"))));
+        rows
     }
 
     fn frames(&self) -> String {
@@ -126,9 +165,7 @@ impl Report {
             (consumer.map_or(0, |consumer| consumer.behind), "dropped as newer ones came before they were taken"),
             (consumer.map_or(0, |consumer| consumer.holding), "withheld as too many were held"),
         ];
-        let told: Vec<_> =
-            reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
-        if told.is_empty() { "none".to_owned() } else { told.join(", ") }
+        told(&reasons.map(|(count, reason)| (count, format!("{count} {reason}"))))
     }
 
     fn rate(&self) -> String {
@@ -146,6 +183,59 @@ impl Report {
         let frames = Some(self.source.accepted).filter(|&frames| frames > 0)?;
         Some(self.source.bytes as f64 / frames as f64 * self.source.measured_frame_rate()? / 1e6)
     }
+}
+
+impl AudioReport {
+    fn rows(&self) -> Vec<Row> {
+        vec![
+            ("microphone", microphone(&self.settings)),
+            ("sound", sound(&self.settings)),
+            ("samples", self.samples()),
+            ("sound losses", self.losses()),
+            ("measured rate", self.rate()),
+        ]
+    }
+
+    /// So many frames of sound, as a time.
+    fn time(&self, frames: u64) -> String {
+        let rate = f64::from(self.settings.sample_rate.max(1));
+        text::duration(Duration::from_secs_f64(frames as f64 / rate))
+    }
+
+    fn samples(&self) -> String {
+        format!("{} of each channel, {}", self.source.captured, self.time(self.source.captured))
+    }
+
+    fn losses(&self) -> String {
+        let source = &self.source;
+        let consumer = self.consumers.first();
+        let overruns = text::count(source.xruns, "overrun");
+        told(&[
+            (source.lost_in_driver, format!("{} in {overruns}", self.time(source.lost_in_driver))),
+            (source.starved, format!("{} without a free block", self.time(source.starved))),
+            behind(consumer.map_or(0, |consumer| consumer.behind)),
+            holding(consumer.map_or(0, |consumer| consumer.holding)),
+        ])
+    }
+
+    fn rate(&self) -> String {
+        let Some(rate) = self.source.measured_sample_rate() else { return "unknown: too short".to_owned() };
+        format!("{rate:.0} Hz by this computer's clock")
+    }
+}
+
+fn behind(blocks: u64) -> (u64, String) {
+    (blocks, format!("{} dropped before they were taken", text::count(blocks, "block")))
+}
+
+fn holding(blocks: u64) -> (u64, String) {
+    (blocks, format!("{} withheld as too many were held", text::count(blocks, "block")))
+}
+
+/// Those losses that occurred.
+fn told(losses: &[(u64, String)]) -> String {
+    let told: Vec<_> = losses.iter().filter(|(count, _)| *count > 0).map(|(_, told)| told.as_str()).collect();
+    if told.is_empty() { "none".to_owned() } else { told.join(", ") }
 }
 
 /// How old frames were when they were delivered.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::args::SnapshotArguments;
 use super::event::{self, Announced, Event};
 use super::report::{Report, Written};
-use super::work::{Meter, settled};
+use super::work::{Meter, Tracks, reports};
 use super::{Failure, print, report, request, signals, text};
 use crate::error::{Error, ErrorName};
 use crate::sink::Snapshot;
@@ -20,9 +20,10 @@ pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
     let (events, ends) = event::channel()?;
     let devices = request::devices(&arguments.common).with_resolve_options(request::options(&arguments.request, false));
     let stream = request::stream(&devices, &arguments.request, arguments.wait, &ends)?;
-    let Some(track) = stream.video_tracks().first().cloned() else {
-        return Err(Error::new(ErrorName::NotFoundError, "the stream has no camera").into());
-    };
+    let tracks = Tracks::of(&stream);
+    if tracks.video.is_none() {
+        return Err(Failure::Usage("a snapshot is of a camera, and only sound is asked for: add --video".to_owned()));
+    }
     let started = Instant::now();
     let meter = Meter::default();
     let attachment = stream.attach(Announced { sink: snapshot, events, meter: meter.clone() })?;
@@ -32,7 +33,7 @@ pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
     };
     let outcome = attachment.finish();
     let elapsed = started.elapsed();
-    let source = settled(&track);
+    let (video, audio) = reports(&tracks, meter.rate(), outcome.statistics);
     stream.stop();
     if let (Some(signal), Err(_)) = (signal, &outcome.result) {
         return Err(Failure::Interrupted(signal));
@@ -40,10 +41,8 @@ pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
     outcome.result?;
     let bytes = fs::metadata(&arguments.output).map_or(0, |metadata| metadata.len());
     let report = Report {
-        settings: track.settings().clone(),
-        delivered_rate: meter.rate(),
-        source,
-        consumers: vec![outcome.statistics],
+        video,
+        audio,
         files: vec![Written { path: arguments.output.clone(), frames: 1, bytes }],
         ended_by: signal.map_or("frames", |signal| signal.as_str()).to_owned(),
         elapsed,
@@ -52,9 +51,10 @@ pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
     if arguments.common.json {
         print::result(&report.document())?;
     } else {
-        let settings = &report.settings;
-        let (camera, mode, size) = (report::camera(settings), report::mode(settings), text::bytes(bytes));
-        print::result(&format!("{}  {size}, {mode}, {camera}", arguments.output.display()))?;
+        let of = report.video.as_ref().map_or_else(String::new, |video| {
+            format!(", {}, {}", report::mode(&video.settings), report::camera(&video.settings))
+        });
+        print::result(&format!("{}  {}{of}", arguments.output.display(), text::bytes(bytes)))?;
     }
     Ok(signal.map_or(ExitCode::SUCCESS, |signal| ExitCode::from(signals::exit_code(signal))))
 }

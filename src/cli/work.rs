@@ -10,11 +10,14 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::event::{Announced, Event};
-use super::report::{Report, Written};
+use super::report::{AudioReport, Report, VideoReport, Written};
 use crate::capture::SourceStatistics;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sink::{Recorder, RecordingProgress, Snapshot};
-use crate::stream::{Attachment, FrameCallback, LocalMediaStream, Outcome, VideoFrame, VideoTrack};
+use crate::stream::{
+    Attachment, AudioData, AudioTrack, ConsumerStatistics, FrameCallback, LocalMediaStream, MediaStreamTrackState,
+    Medium, Outcome, VideoFrame, VideoTrack,
+};
 
 /// How long a picture may take once the rest is done: its own second for the exposure, and the encoding.
 const PICTURE: Duration = Duration::from_secs(3);
@@ -53,13 +56,47 @@ impl Meter {
     }
 }
 
-/// What happens to the frames.
+/// The tracks of a stream that a capture is about: the first of each kind.
+pub(super) struct Tracks {
+    pub(super) video: Option<Arc<VideoTrack>>,
+    pub(super) audio: Option<Arc<AudioTrack>>,
+}
+
+impl Tracks {
+    pub(super) fn of(stream: &LocalMediaStream) -> Self {
+        Self { video: stream.video_tracks().first().cloned(), audio: stream.audio_tracks().first().cloned() }
+    }
+
+    /// Has `events` told of each end that comes by itself.
+    pub(super) fn announce(&self, events: &Sender<Event>) {
+        let tell = || {
+            let ended = events.clone();
+            move |error| drop(ended.send(Event::TrackEnded(error)))
+        };
+        self.video.iter().for_each(|track| track.on_ended(tell()));
+        self.audio.iter().for_each(|track| track.on_ended(tell()));
+    }
+
+    /// How many have not ended.
+    pub(super) fn live(&self) -> usize {
+        let video = self.video.iter().filter(|track| track.ready_state() == MediaStreamTrackState::Live).count();
+        video + self.audio.iter().filter(|track| track.ready_state() == MediaStreamTrackState::Live).count()
+    }
+
+    /// Why one of them ended badly.
+    fn error(&self) -> Option<Error> {
+        let video = self.video.as_ref().and_then(|track| track.error());
+        video.or_else(|| self.audio.as_ref().and_then(|track| track.error()))
+    }
+}
+
+/// What happens to frames and sound.
 enum Main {
     /// They are written.
     Record { attachment: Attachment, progress: RecordingProgress },
-    /// They are counted on the capture thread, with no hand-over. The track is a clone where someone else needs the
+    /// They are counted on the capture thread, with no hand-over. The video track is a clone where someone else needs the
     /// camera for longer.
-    Count { callback: FrameCallback, _track: Arc<VideoTrack> },
+    Count { video: Option<(FrameCallback, Arc<VideoTrack>)>, audio: Option<FrameCallback<AudioData>> },
 }
 
 /// A capture at work.
@@ -74,7 +111,7 @@ impl Work {
     /// Starts what is wanted of the stream; `events` hears when it is done.
     pub(super) fn start(
         stream: &LocalMediaStream,
-        track: &Arc<VideoTrack>,
+        tracks: &Tracks,
         limit: Option<u64>,
         recorder: Option<Recorder>,
         snapshot: Option<Snapshot>,
@@ -93,8 +130,12 @@ impl Work {
                 Main::Record { attachment: stream.attach(sink)?, progress }
             }
             None => {
-                let track = if snapshot.is_some() { Arc::new(VideoTrack::clone(track)) } else { track.clone() };
-                Main::Count { callback: count(&track, limit, meter.clone(), events.clone()), _track: track }
+                let video = tracks.video.as_ref().map(|track| {
+                    let track = if snapshot.is_some() { Arc::new(VideoTrack::clone(track)) } else { track.clone() };
+                    (count(&track, limit, meter.clone(), events.clone()), track)
+                });
+                // Sound is counted at the source; a consumer is there so that its age and its losses are known too.
+                Main::Count { video, audio: tracks.audio.as_ref().map(|track| track.on_data(|_| {})) }
             }
         };
         let snapshot = match snapshot {
@@ -115,32 +156,32 @@ impl Work {
         }
     }
 
-    /// Ends everything in order: the files first, with what waits for them, then the camera.
-    pub(super) fn finish(
-        self,
-        stream: &LocalMediaStream,
-        track: &VideoTrack,
-        event: Event,
-        elapsed: Duration,
-    ) -> Report {
+    /// Ends everything in order: the files first, with what waits for them, then the devices.
+    pub(super) fn finish(self, stream: &LocalMediaStream, tracks: &Tracks, event: Event, elapsed: Duration) -> Report {
         let (mut consumers, mut files) = (Vec::new(), Vec::new());
         let hurried = matches!(event, Event::Signal(_));
         // A recorder may say that it is done because the camera ended, before the camera says so.
-        let (mut ended_by, mut error) = match (event, track.error()) {
+        let (mut ended_by, mut error) = match (event, tracks.error()) {
             (Event::Signal(signal), error) => (signal.as_str(), error),
             (Event::TrackEnded(error), _) | (Event::Done, error @ Some(_)) => ("trackEnded", error),
             (Event::Done, None) => ("frames", None),
             (Event::Elapsed, error) => ("duration", error),
         };
         match self.main {
-            Main::Count { callback, .. } => {
-                callback.cancel();
-                consumers.push(callback.statistics());
+            Main::Count { video, audio } => {
+                if let Some((callback, _track)) = video {
+                    callback.cancel();
+                    consumers.push(callback.statistics());
+                }
+                if let Some(callback) = audio {
+                    callback.cancel();
+                    consumers.push(callback.statistics());
+                }
             }
             Main::Record { attachment, progress } => {
                 let outcome = attachment.finish();
-                consumers.push(outcome.statistics);
-                let begun = outcome.result.is_ok() || progress.frames() > 0;
+                consumers.extend(outcome.statistics);
+                let begun = outcome.result.is_ok() || progress.bytes() > 0;
                 match outcome.result {
                     // The reader of a pipe that has what it wanted is no error.
                     Err(failure) if self.to_stdout && failure.errno() == Some(Errno::EPIPE as i32) => {
@@ -163,7 +204,7 @@ impl Work {
         }
         if let Some((snapshot, path)) = self.snapshot {
             let outcome = end_picture(snapshot, hurried);
-            consumers.push(outcome.statistics);
+            consumers.extend(outcome.statistics);
             match outcome.result {
                 Ok(()) => {
                     let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
@@ -172,19 +213,31 @@ impl Work {
                 Err(failure) => error = error.or(Some(failure)),
             }
         }
-        let source = settled(track);
+        let (video, audio) = reports(tracks, self.meter.rate(), consumers);
         stream.stop();
-        Report {
-            settings: track.settings().clone(),
-            delivered_rate: self.meter.rate(),
-            source,
-            consumers,
-            files,
-            ended_by: ended_by.to_owned(),
-            elapsed,
-            error,
-        }
+        Report { video, audio, files, ended_by: ended_by.to_owned(), elapsed, error }
     }
+}
+
+/// What became of each track, its consumers told apart by their kind.
+pub(super) fn reports(
+    tracks: &Tracks,
+    delivered_rate: Option<f64>,
+    consumers: Vec<ConsumerStatistics>,
+) -> (Option<VideoReport>, Option<AudioReport>) {
+    let (pictures, sound) = consumers.into_iter().partition(|consumer| consumer.kind == VideoFrame::KIND);
+    let video = tracks.video.as_ref().map(|track| VideoReport {
+        settings: track.settings().clone(),
+        delivered_rate,
+        source: settled(track),
+        consumers: pictures,
+    });
+    let audio = tracks.audio.as_ref().map(|track| AudioReport {
+        settings: track.settings().clone(),
+        source: track.statistics(),
+        consumers: sound,
+    });
+    (video, audio)
 }
 
 /// A picture that is still waiting for its exposure when the rest is done gets the time it needs, unless in a hurry.
@@ -194,7 +247,7 @@ fn end_picture(mut snapshot: Attachment, hurried: bool) -> Outcome {
 }
 
 /// The source's counters with no frame in transit between two of them, so that their sums hold.
-pub(super) fn settled(track: &VideoTrack) -> SourceStatistics {
+fn settled(track: &VideoTrack) -> SourceStatistics {
     let mut source = track.statistics();
     for _ in 0..100 {
         let told = source.accepted + source.error + source.short + source.bad_jpeg + source.duplicate + source.starved;

@@ -9,6 +9,7 @@ use crate::constraints::{
     BooleanOrString, Constraint, ConstraintName, LegacyTrackConstraints, MediaTrackConstraintSet, MediaTrackConstraints,
 };
 use crate::devices::{MediaDeviceInfo, Values};
+use crate::format::SampleFormat;
 
 /// What is nearest to these wins among equals: hertz, channels, sample format, seconds.
 const DEFAULT_RATE: u32 = 48_000;
@@ -27,15 +28,9 @@ pub(super) const OPTIONS: [&str; 7] = [
     "internalAecDump",
 ];
 
-/// Bits of a sample in one of ALSA's formats.
+/// Bits of a sample in one of ALSA's formats; `None` for those that are not captured here.
 pub(super) fn sample_size(format: &str) -> Option<u32> {
-    Some(match format {
-        "U8" => 8,
-        "S16_LE" => 16,
-        "S24_LE" | "S24_3LE" => 24,
-        "S32_LE" | "FLOAT_LE" => 32,
-        _ => return None,
-    })
+    SampleFormat::from_name(format).map(SampleFormat::bits)
 }
 
 /// A set of constraints in the terms of the solver.

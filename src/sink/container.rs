@@ -25,7 +25,6 @@ pub(crate) enum TrackFormat {
     /// Pictures.
     Video(VideoFormat),
     /// Sound.
-    #[cfg_attr(not(test), expect(dead_code, reason = "sound is not captured yet"))]
     Audio(AudioFormat),
 }
 

@@ -132,7 +132,6 @@ impl Container {
     /// # Errors
     ///
     /// As [`Container::video`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "sound is not captured yet"))]
     pub fn audio(&mut self, track: usize, timestamp_ns: u64, samples: &[u8]) -> Result<()> {
         match &mut self.file {
             State::Matroska(file) => file.audio(track, timestamp_ns, samples).map_err(|error| error.at(&self.path)),

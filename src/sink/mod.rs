@@ -13,6 +13,8 @@ mod matroska;
 mod output;
 #[cfg(feature = "record")]
 mod packing;
+#[cfg(feature = "record")]
+mod pcm;
 #[cfg(feature = "picture")]
 pub(crate) mod picture;
 mod pixels;

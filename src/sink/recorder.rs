@@ -3,12 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use super::container::{FrameData, Metadata, Summary, TrackFormat, VideoFormat};
+use super::container::{AudioFormat, FrameData, Metadata, Summary, TrackFormat, VideoFormat};
 use super::file::Container;
+use super::pcm::Pcm;
 use crate::error::Result;
-use crate::stream::{Flow, Sink, TrackMetadata, VideoFrame};
+use crate::format::SampleFormat;
+use crate::stream::{self, AudioData, Backlog, Flow, Sink, TrackMetadata, TrackSettings, VideoFrame};
+
+/// How much of the newest waits while the disk is busy.
+const BACKLOG: Backlog = Backlog::Recent { span: Duration::from_secs(2), bytes: 64 << 20 };
 
 /// As many memory planes as a frame can have.
 const MAX_MEMORIES: usize = 8;
@@ -33,6 +38,8 @@ pub struct Recorder {
     container: Option<Container>,
     limit: Option<u64>,
     progress: RecordingProgress,
+    /// Samples on their way into a file that lays them out otherwise.
+    pcm: Pcm,
 }
 
 /// What a recording has come to, for who watches it.
@@ -80,6 +87,7 @@ impl Recorder {
         Ok(Self {
             container: Some(Container::create(path, Metadata::default())?),
             limit: None,
+            pcm: Pcm::default(),
             progress: RecordingProgress(Arc::new(Progress {
                 path: path.to_owned(),
                 frames: AtomicU64::new(0),
@@ -107,14 +115,18 @@ impl Sink for Recorder {
         "recorder"
     }
 
+    fn backlog(&self) -> Backlog {
+        BACKLOG
+    }
+
     fn loaded_metadata(&mut self, tracks: &[TrackMetadata]) -> Result<()> {
         let Some(container) = &mut self.container else { return Ok(()) };
         container.set_metadata(Metadata {
             title: tracks.first().map(|track| track.label.clone()),
             recorded: Some(SystemTime::now()),
-            synthetic: tracks.iter().any(|track| track.settings.synthetic),
+            synthetic: tracks.iter().any(|track| track.settings.is_synthetic()),
         });
-        let formats: Vec<_> = tracks.iter().map(|track| TrackFormat::Video(track_format(track))).collect();
+        let formats: Vec<_> = tracks.iter().map(track_format).collect();
         container.begin(&formats)
     }
 
@@ -132,6 +144,14 @@ impl Sink for Recorder {
         Ok(if self.limit.is_some_and(|limit| frames >= limit) { Flow::Done } else { Flow::Continue })
     }
 
+    fn audio_data(&mut self, track: usize, data: &AudioData) -> Result<Flow> {
+        let Some(container) = &mut self.container else { return Ok(Flow::Done) };
+        let samples = self.pcm.arrange(data.sample_format(), data.data());
+        container.audio(track, data.timestamp(), samples)?;
+        self.progress.0.bytes.fetch_add(samples.len() as u64, Ordering::Relaxed);
+        Ok(Flow::Continue)
+    }
+
     fn ended(&mut self) -> Result<()> {
         let Some(container) = self.container.take() else { return Ok(()) };
         let summary = container.finish()?;
@@ -140,15 +160,27 @@ impl Sink for Recorder {
     }
 }
 
-fn track_format(track: &TrackMetadata) -> VideoFormat {
-    let format = &track.format;
-    VideoFormat {
-        fourcc: format.fourcc,
-        width: format.width,
-        height: format.height,
-        frame_rate: track.settings.frame_rate,
-        layout: format.layout,
-        colorimetry: (&**format).into(),
-        label: track.label.clone(),
+fn track_format(track: &TrackMetadata) -> TrackFormat {
+    let label = track.label.clone();
+    match &track.format {
+        stream::TrackFormat::Video(format) => TrackFormat::Video(VideoFormat {
+            fourcc: format.fourcc,
+            width: format.width,
+            height: format.height,
+            frame_rate: match &track.settings {
+                TrackSettings::Video(settings) => settings.frame_rate,
+                TrackSettings::Audio(_) => None,
+            },
+            layout: format.layout,
+            colorimetry: (&**format).into(),
+            label,
+        }),
+        stream::TrackFormat::Audio(format) => TrackFormat::Audio(AudioFormat {
+            sample_rate: format.sample_rate,
+            channel_count: format.channel_count,
+            sample_size: format.sample_format.bits(),
+            float: format.sample_format == SampleFormat::FloatLe,
+            label,
+        }),
     }
 }

@@ -3,27 +3,31 @@
 use std::time::Duration;
 
 use super::ages::Ages;
-use crate::capture::CapturedFrame;
+use super::medium::Medium;
+use crate::capture::Captured;
 use crate::error::Error;
 
-/// Gets a track's frames, on the reactor's thread: nothing here may block.
-pub(super) trait Consumer: Send + Sync {
-    /// A frame of the track; `now` is the time of its arrival in nanoseconds.
-    fn offer(&self, frame: &CapturedFrame, now: u64);
-    /// There will be no more frames; the error says why, if it ended badly.
+/// Gets a track's frames or sound, on the reactor's thread: nothing here may block.
+pub(super) trait Consumer<M: Medium>: Send + Sync {
+    /// A frame or block of the track; `now` is the time of its arrival in nanoseconds.
+    fn offer(&self, captured: &M::Captured, now: u64);
+    /// There will be no more; the error says why, if it ended badly.
     fn end(&self, error: Option<&Error>);
     /// What was counted.
     fn statistics(&self) -> ConsumerStatistics;
 }
 
-/// Where the frames went that a track offered to one consumer since it was attached.
+/// Where the frames went that a track offered to one consumer since it was attached. An audio track's are blocks of sound,
+/// each an [`AudioData`](crate::AudioData).
 ///
 /// The sum holds at every moment: `accepted = delivered + behind + holding + queued`.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ConsumerStatistics {
-    /// What it is: `processor`, `on_frame`, or the sink's name.
+    /// What it is: `processor`, `on_frame`, `on_data`, or the sink's name.
     pub name: String,
+    /// Of which kind of track: `video` or `audio`.
+    pub kind: &'static str,
     /// Frames the track offered.
     pub accepted: u64,
     /// Frames it took.
@@ -36,7 +40,7 @@ pub struct ConsumerStatistics {
     pub queued: u64,
     /// Delivered frames that were copies. Part of `delivered`.
     pub copied: u64,
-    /// Frames an `on_frame` callback took longer than half a frame period for.
+    /// Frames a callback on the capture thread took longer than half a frame period for.
     pub slow: u64,
     /// Age of the frames when it took them, from the driver's timestamp: the median.
     pub age_p50: Option<Duration>,
@@ -59,16 +63,17 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// A frame was taken at `now`.
-    pub(super) fn deliver(&mut self, frame: &CapturedFrame, now: u64) {
+    /// A frame or block was taken at `now`.
+    pub(super) fn deliver(&mut self, captured: &impl Captured, now: u64) {
         self.delivered += 1;
-        self.copied += u64::from(frame.info.copied);
-        self.ages.record(now.saturating_sub(frame.info.timestamp));
+        self.copied += u64::from(captured.is_copied());
+        self.ages.record(now.saturating_sub(captured.timestamp()));
     }
 
-    pub(super) fn statistics(&self, name: &str, queued: usize) -> ConsumerStatistics {
+    pub(super) fn statistics(&self, name: &str, kind: &'static str, queued: usize) -> ConsumerStatistics {
         ConsumerStatistics {
             name: name.to_owned(),
+            kind,
             accepted: self.accepted,
             delivered: self.delivered,
             behind: self.behind,

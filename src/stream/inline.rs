@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::consumer::{Consumer, ConsumerStatistics, Counters};
 use super::frame::VideoFrame;
+use super::medium::Medium;
 use super::outlet::TrackOutlet;
-use super::processor::Clock;
-use crate::capture::CapturedFrame;
+use super::queue::Clock;
 use crate::error::Error;
 
-type Callback = Box<dyn FnMut(&VideoFrame) + Send>;
+type Callback<M> = Box<dyn FnMut(&M) + Send>;
 
-/// The consumer behind [`VideoTrack::on_frame`](super::VideoTrack::on_frame).
-pub(super) struct InlineConsumer {
+/// The consumer behind [`VideoTrack::on_frame`](super::VideoTrack::on_frame) and
+/// [`AudioTrack::on_data`](super::AudioTrack::on_data).
+pub(super) struct InlineConsumer<M: Medium> {
+    name: &'static str,
     /// Taken out for each call: a callback may stop its own track, or ask for its own statistics.
-    callback: Mutex<Option<Callback>>,
+    callback: Mutex<Option<Callback<M>>>,
     ended: AtomicBool,
     counters: Mutex<Counters>,
     /// Half a frame period in nanoseconds: a callback that takes longer endangers the next frame.
@@ -24,9 +26,10 @@ pub(super) struct InlineConsumer {
     clock: Clock,
 }
 
-impl InlineConsumer {
-    pub(super) fn new(callback: Callback, interval: Option<u64>, clock: Clock) -> Self {
+impl<M: Medium> InlineConsumer<M> {
+    pub(super) fn new(name: &'static str, callback: Callback<M>, interval: Option<u64>, clock: Clock) -> Self {
         Self {
+            name,
             callback: Mutex::new(Some(callback)),
             ended: AtomicBool::new(false),
             counters: Mutex::new(Counters::default()),
@@ -35,7 +38,7 @@ impl InlineConsumer {
         }
     }
 
-    fn callback(&self) -> MutexGuard<'_, Option<Callback>> {
+    fn callback(&self) -> MutexGuard<'_, Option<Callback<M>>> {
         self.callback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -44,17 +47,17 @@ impl InlineConsumer {
     }
 }
 
-impl Consumer for InlineConsumer {
-    fn offer(&self, frame: &CapturedFrame, now: u64) {
+impl<M: Medium> Consumer<M> for InlineConsumer<M> {
+    fn offer(&self, captured: &M::Captured, now: u64) {
         let Some(mut call) = self.callback().take() else { return };
         {
             let mut counters = self.counters();
             counters.accepted += 1;
-            counters.deliver(frame, now);
+            counters.deliver(captured, now);
         }
-        let frame = VideoFrame::new(frame.clone(), None);
+        let lent = M::lend(captured.clone(), None);
         // A panic has been printed by its hook; it ends this consumer and nothing else.
-        let panicked = catch_unwind(AssertUnwindSafe(|| call(&frame))).is_err();
+        let panicked = catch_unwind(AssertUnwindSafe(|| call(&lent))).is_err();
         if self.allowance.is_some_and(|allowance| (self.clock)().saturating_sub(now) > allowance) {
             self.counters().slow += 1;
         }
@@ -78,19 +81,20 @@ impl Consumer for InlineConsumer {
     }
 
     fn statistics(&self) -> ConsumerStatistics {
-        self.counters().statistics("on_frame", 0)
+        self.counters().statistics(self.name, M::KIND, 0)
     }
 }
 
-/// A callback that was attached with [`VideoTrack::on_frame`](super::VideoTrack::on_frame). It stays attached until the
-/// track ends or [`FrameCallback::cancel`] is called; dropping this does nothing.
-pub struct FrameCallback {
-    consumer: Arc<dyn Consumer>,
-    outlet: Weak<TrackOutlet>,
+/// A callback that was attached with [`VideoTrack::on_frame`](super::VideoTrack::on_frame) or
+/// [`AudioTrack::on_data`](super::AudioTrack::on_data). It stays attached until the track ends or
+/// [`FrameCallback::cancel`] is called; dropping this does nothing.
+pub struct FrameCallback<M: Medium = VideoFrame> {
+    consumer: Arc<dyn Consumer<M>>,
+    outlet: Weak<TrackOutlet<M>>,
 }
 
-impl FrameCallback {
-    pub(super) fn new(consumer: Arc<dyn Consumer>, outlet: &Arc<TrackOutlet>) -> Self {
+impl<M: Medium> FrameCallback<M> {
+    pub(super) fn new(consumer: Arc<dyn Consumer<M>>, outlet: &Arc<TrackOutlet<M>>) -> Self {
         Self { consumer, outlet: Arc::downgrade(outlet) }
     }
 

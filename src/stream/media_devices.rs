@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use super::media_stream::LocalMediaStream;
-use super::outlet::Feed;
-use super::running::RunningCamera;
+use super::opening::Opening;
 use super::session::{Session, SessionPlace};
-use super::track::VideoTrack;
-use crate::capture::{CameraRequest, VideoFormat};
+use super::{camera, microphone};
 use crate::constraints::MediaStreamConstraints;
-use crate::devices::{self, FrameRates, Machine, MediaDeviceInfo, MediaDeviceKind, Span, VideoMode};
-use crate::error::{Error, ErrorName, Result};
-use crate::resolve::{Resolution, ResolveOptions, VideoSettings, resolve};
+use crate::devices::{self, Machine, MediaDeviceInfo, MediaDeviceKind};
+use crate::error::Result;
+use crate::resolve::{Resolution, ResolveOptions, resolve};
 
 /// The devices of a machine and the way to get a stream from them: `navigator.mediaDevices` of W3C Media Capture and
 /// Streams.
@@ -105,101 +103,32 @@ impl MediaDevices {
         let _turn = self.place.turn()?;
         let devices = self.candidates(self.place.current().as_deref());
         let resolution = resolve(constraints, &devices, &self.options)?;
-        if resolution.audio.is_some() {
-            return Err(Error::new(ErrorName::NotSupportedError, "this version captures no sound yet, only video")
-                .with_remedy("ask for video alone: leave out `audio`, --audio and --microphone"));
-        }
         let session = self.place.current_or_start(&self.machine.kernel)?;
-        let track = self.open_first(&session, constraints, &resolution.video_candidates, &devices)?;
-        Ok(LocalMediaStream::new(vec![Arc::new(track)]))
+        let opening =
+            Opening { session, machine: &self.machine, constraints, devices: &devices, buffers: self.buffers };
+        let camera = resolution.video.as_ref().map(|_| opening.camera(&resolution.video_candidates)).transpose()?;
+        let microphone =
+            resolution.audio.as_ref().map(|_| opening.microphone(&resolution.audio_candidates)).transpose()?;
+        let video = camera.into_iter().map(Arc::new).collect();
+        Ok(LocalMediaStream::new(video, microphone.into_iter().map(Arc::new).collect()))
     }
 
-    /// All devices, unusable ones too: the resolver tells "none" from "not allowed". A camera that runs has one mode to
+    /// All devices, unusable ones too: the resolver tells "none" from "not allowed". A device that runs has one mode to
     /// offer: the one it runs in.
     fn candidates(&self, session: Option<&Session>) -> Vec<MediaDeviceInfo> {
         let mut devices = self.listing.clone().unwrap_or_else(|| self.enumerate_all_devices());
-        for camera in session.map(Session::cameras).unwrap_or_default() {
-            let settings = camera.settings();
-            if let Some(device) = devices.iter_mut().find(|device| device.device_id == settings.device_id) {
-                let rates = settings.native_frame_rate.map_or(FrameRates::Unknown, |rate| FrameRates::List(vec![rate]));
-                let (width, height) = (Span::Fixed(settings.width), Span::Fixed(settings.height));
-                device.modes =
-                    settings.fourcc.map(|fourcc| VideoMode::new(fourcc, width, height, rates)).into_iter().collect();
+        let Some(session) = session else { return devices };
+        for device in &mut devices {
+            let runs = match device.kind {
+                MediaDeviceKind::VideoInput => camera::offers_what_it_runs_in(device, session.cameras()),
+                MediaDeviceKind::AudioInput => microphone::offers_what_it_runs_in(device, session.microphones()),
+            };
+            if runs {
                 device.busy = false;
                 device.unusable = None;
             }
         }
         devices
-    }
-
-    /// The first candidate that opens. The first failure is the one told: it is of the device the request would get.
-    fn open_first(
-        &self,
-        session: &Arc<Session>,
-        constraints: &MediaStreamConstraints,
-        candidates: &[VideoSettings],
-        devices: &[MediaDeviceInfo],
-    ) -> Result<VideoTrack> {
-        let mut first = None;
-        for candidate in candidates {
-            match self.open(session, constraints, candidate, devices) {
-                Ok(track) => return Ok(track),
-                Err(error) => first = first.or(Some(error)),
-            }
-        }
-        Err(first.unwrap_or_else(|| Error::new(ErrorName::NotFoundError, "no camera is connected")))
-    }
-
-    fn open(
-        &self,
-        session: &Arc<Session>,
-        constraints: &MediaStreamConstraints,
-        wanted: &VideoSettings,
-        devices: &[MediaDeviceInfo],
-    ) -> Result<VideoTrack> {
-        let running = session.cameras().into_iter().find(|camera| camera.settings().device_id == wanted.device_id);
-        if let Some(camera) = running {
-            return Ok(VideoTrack::new(camera, wanted.clone(), constraints.clone()));
-        }
-        let request = CameraRequest {
-            path: wanted.path.clone(),
-            fourcc: wanted.fourcc,
-            width: wanted.width,
-            height: wanted.height,
-            frame_rate: wanted.native_frame_rate.or(wanted.frame_rate),
-            buffers: self.buffers,
-            synthetic: wanted.synthetic,
-        };
-        let accept = {
-            let (wanted, constraints) = (wanted.clone(), constraints.clone());
-            Box::new(move |format: &Arc<VideoFormat>| judge(&wanted, &constraints, format))
-        };
-        let feed = Arc::new(Feed::new(&wanted.label));
-        let source =
-            session.engine().open(request, accept, feed.clone()).map_err(|error| self.explain(error, wanted))?;
-        let settings = negotiated(wanted, source.format());
-        let device = devices
-            .iter()
-            .find(|device| device.device_id == wanted.device_id)
-            .cloned()
-            .unwrap_or_else(|| MediaDeviceInfo::new(MediaDeviceKind::VideoInput, &*wanted.device_id));
-        let camera = Arc::new(RunningCamera::new(source, feed, device, settings.clone(), session.clone()));
-        session.register(&camera);
-        Ok(VideoTrack::new(camera, settings, constraints.clone()))
-    }
-
-    /// Adds what only this room knows: the device's name, and who holds it.
-    fn explain(&self, error: Error, wanted: &VideoSettings) -> Error {
-        let busy = error.errno() == Some(nix::errno::Errno::EBUSY as i32);
-        let error = error.with_device(&*wanted.label, &*wanted.path);
-        match busy.then(|| self.machine.world.holder(wanted.path.as_ref())).flatten() {
-            Some(holder) => {
-                let message = format!("{} is in use by {} (pid {})", wanted.path, holder.process, holder.pid);
-                let remedy = format!("close {}, or ask for another camera", holder.process);
-                error.with_holder(holder).replace_message(message, remedy)
-            }
-            None => error,
-        }
     }
 }
 
@@ -207,36 +136,6 @@ impl Default for MediaDevices {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// The settings that the driver's answer makes of what was wanted.
-fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoSettings {
-    let mut settings = wanted.clone();
-    settings.fourcc = Some(format.fourcc);
-    settings.width = format.width;
-    settings.height = format.height;
-    settings.native_frame_rate = format.frame_rate;
-    // A rate below the camera's own is reached by dropping; any other is the camera's.
-    settings.frame_rate = match (wanted.frame_rate, wanted.native_frame_rate, format.frame_rate) {
-        (Some(delivered), Some(native), Some(actual)) if delivered < native && delivered < actual => Some(delivered),
-        (_, _, actual) => actual,
-    };
-    settings
-}
-
-/// A driver that answers with something else is fatal only against a required constraint.
-fn judge(wanted: &VideoSettings, constraints: &MediaStreamConstraints, format: &VideoFormat) -> Result<()> {
-    let settings = negotiated(wanted, format);
-    let Some(constraint) = constraints.video_violation(&settings) else { return Ok(()) };
-    let rate = settings.frame_rate.map_or_else(|| "an unknown rate".to_owned(), |rate| format!("{rate} fps"));
-    let message = format!(
-        "{} was asked for {}x{} and gives {} {}x{} at {rate}, which the required {constraint} does not allow",
-        wanted.label, wanted.width, wanted.height, format.fourcc, settings.width, settings.height,
-    );
-    Err(Error::new(ErrorName::OverconstrainedError, message)
-        .with_constraint(constraint)
-        .with_device(&*wanted.label, &*wanted.path)
-        .with_remedy("make the constraint an ideal one, or ask for another mode"))
 }
 
 /// [`MediaDevices::get_user_media`] on this machine's devices.

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::random_id;
+use super::medium::Medium;
 use super::sink::{Attachment, Sink};
-use super::track::VideoTrack;
-use super::{AudioTrack, MediaStreamTrackState};
+use super::track::{AudioTrack, MediaStreamTrack, VideoTrack};
+use super::{AudioData, MediaStreamTrackState, VideoFrame, random_id};
 use crate::error::Result;
 
 type OnEnded = Box<dyn FnOnce() + Send>;
@@ -18,17 +18,25 @@ type OnEnded = Box<dyn FnOnce() + Send>;
 /// track stops that track, unless the caller keeps the track itself.
 pub struct LocalMediaStream {
     id: String,
-    video: Mutex<Vec<Arc<VideoTrack>>>,
+    tracks: Tracks,
     on_ended: Arc<Mutex<Option<OnEnded>>>,
 }
 
+/// A stream's tracks, by kind.
+#[derive(Default)]
+pub struct Tracks {
+    pub(super) video: Mutex<Vec<Arc<VideoTrack>>>,
+    pub(super) audio: Mutex<Vec<Arc<AudioTrack>>>,
+}
+
 impl LocalMediaStream {
-    pub(super) fn new(video: Vec<Arc<VideoTrack>>) -> Self {
-        Self { id: random_id(), video: Mutex::new(video), on_ended: Arc::default() }
+    pub(super) fn new(video: Vec<Arc<VideoTrack>>, audio: Vec<Arc<AudioTrack>>) -> Self {
+        let tracks = Tracks { video: Mutex::new(video), audio: Mutex::new(audio) };
+        Self { id: random_id(), tracks, on_ended: Arc::default() }
     }
 
-    fn video(&self) -> MutexGuard<'_, Vec<Arc<VideoTrack>>> {
-        self.video.lock().unwrap_or_else(PoisonError::into_inner)
+    fn list<M: Medium>(&self) -> MutexGuard<'_, Vec<Arc<MediaStreamTrack<M>>>> {
+        M::tracks(&self.tracks).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The stream's own id: a random UUID, 36 characters as the 2012 `label`.
@@ -38,52 +46,54 @@ impl LocalMediaStream {
 
     /// Whether a track of it is still live.
     pub fn active(&self) -> bool {
-        self.video().iter().any(|track| track.ready_state() == MediaStreamTrackState::Live)
+        fn any_live<M: Medium>(tracks: &[Arc<MediaStreamTrack<M>>]) -> bool {
+            tracks.iter().any(|track| track.ready_state() == MediaStreamTrackState::Live)
+        }
+        any_live(&self.video_tracks()) || any_live(&self.audio_tracks())
     }
 
     /// The cameras: `getVideoTracks()`.
     pub fn video_tracks(&self) -> Vec<Arc<VideoTrack>> {
-        self.video().clone()
+        self.list::<VideoFrame>().clone()
     }
 
-    /// The microphones: `getAudioTracks()`. Sound is not captured yet: always empty.
+    /// The microphones: `getAudioTracks()`.
     pub fn audio_tracks(&self) -> Vec<Arc<AudioTrack>> {
-        Vec::new()
+        self.list::<AudioData>().clone()
     }
 
     /// Adds a track, unless it is there already.
-    pub fn add_track(&self, track: Arc<VideoTrack>) {
-        let mut tracks = self.video();
+    pub fn add_track<M: Medium>(&self, track: Arc<MediaStreamTrack<M>>) {
+        let mut tracks = self.list::<M>();
         if !tracks.iter().any(|other| other.id() == track.id()) {
             tracks.push(track);
         }
     }
 
     /// Takes a track out; it goes on if the caller keeps it.
-    pub fn remove_track(&self, track: &VideoTrack) {
-        let mut tracks = self.video();
+    pub fn remove_track<M: Medium>(&self, track: &MediaStreamTrack<M>) {
+        let mut tracks = self.list::<M>();
         let gone = tracks.iter().position(|other| other.id() == track.id()).map(|at| tracks.remove(at));
         // Its last holder may be this one: stopping it takes a while, and the list is free meanwhile.
         drop(tracks);
         drop(gone);
     }
 
-    /// Ends every track: `LocalMediaStream.stop()` of 2012. Returns within 100 ms, the devices closed.
+    /// Ends every track: `LocalMediaStream.stop()` of 2012. Returns within 100 ms of each device, closed.
     pub fn stop(&self) {
-        for track in self.video_tracks() {
-            track.stop();
-        }
+        self.video_tracks().iter().for_each(|track| track.stop());
+        self.audio_tracks().iter().for_each(|track| track.stop());
     }
 
     /// Has `callback` called once, on the dispatcher thread, when every track that is in the stream now has ended for
     /// another reason than `stop()`.
     pub fn on_ended(&self, callback: impl FnOnce() + Send + 'static) {
         *self.on_ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(callback));
-        let tracks = self.video_tracks();
-        let left = Arc::new(AtomicUsize::new(tracks.len()));
-        for track in tracks {
+        let (video, audio) = (self.video_tracks(), self.audio_tracks());
+        let left = Arc::new(AtomicUsize::new(video.len() + audio.len()));
+        let count = || {
             let (left, on_ended) = (left.clone(), self.on_ended.clone());
-            track.on_ended(move |_| {
+            move |_| {
                 if left.fetch_sub(1, Ordering::SeqCst) > 1 {
                     return;
                 }
@@ -92,8 +102,10 @@ impl LocalMediaStream {
                 if let Some(callback) = callback {
                     callback();
                 }
-            });
-        }
+            }
+        };
+        video.iter().for_each(|track| track.on_ended(count()));
+        audio.iter().for_each(|track| track.on_ended(count()));
     }
 
     /// Attaches a sink: a thread of its own gets `loaded_metadata`, then frames, then `ended`. What `video.srcObject =
@@ -102,13 +114,16 @@ impl LocalMediaStream {
     /// # Errors
     /// When the thread cannot be started.
     pub fn attach(&self, sink: impl Sink + 'static) -> Result<Attachment> {
-        Attachment::start(&self.video_tracks(), Box::new(sink))
+        Attachment::start(&self.video_tracks(), &self.audio_tracks(), Box::new(sink))
     }
 }
 
 impl Clone for LocalMediaStream {
     fn clone(&self) -> Self {
-        Self::new(self.video().iter().map(|track| Arc::new(VideoTrack::clone(track))).collect())
+        fn cloned<M: Medium>(tracks: Vec<Arc<MediaStreamTrack<M>>>) -> Vec<Arc<MediaStreamTrack<M>>> {
+            tracks.iter().map(|track| Arc::new(MediaStreamTrack::clone(track))).collect()
+        }
+        Self::new(cloned(self.video_tracks()), cloned(self.audio_tracks()))
     }
 }
 
@@ -116,7 +131,8 @@ impl fmt::Debug for LocalMediaStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalMediaStream")
             .field("id", &self.id)
-            .field("video_tracks", &*self.video())
+            .field("video_tracks", &self.video_tracks())
+            .field("audio_tracks", &self.audio_tracks())
             .finish_non_exhaustive()
     }
 }

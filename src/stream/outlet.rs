@@ -3,12 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::black::black;
 use super::consumer::Consumer;
-use super::decimator::Decimator;
-use crate::capture::{CapturedFrame, Lease, Outlet, Payload, SourceEnd, VideoFormat};
+use super::gate::Gate;
+use super::medium::{Format, Medium};
+use crate::capture::{Outlet, SourceEnd};
 use crate::error::{Error, ErrorName};
-use crate::seam::MAX_PLANES;
 
 /// A list that is read for every frame and changed rarely: readers take a reference and leave the lock at once.
 struct Shared<T>(Mutex<Arc<[T]>>);
@@ -42,14 +41,14 @@ impl<T: Clone> Shared<T> {
 }
 
 /// All tracks of one source.
-pub(super) struct Feed {
+pub(super) struct Feed<M: Medium> {
     label: String,
-    tracks: Shared<Arc<TrackOutlet>>,
+    tracks: Shared<Arc<TrackOutlet<M>>>,
     /// Why the source ended, once it has.
     ended: Mutex<Option<Error>>,
 }
 
-impl Feed {
+impl<M: Medium> Feed<M> {
     pub(super) fn new(label: &str) -> Self {
         Self { label: label.to_owned(), tracks: Shared::new(), ended: Mutex::new(None) }
     }
@@ -59,7 +58,7 @@ impl Feed {
     }
 
     /// Attaches a track; one that comes after the end ends with it.
-    pub(super) fn attach(&self, track: Arc<TrackOutlet>) {
+    pub(super) fn attach(&self, track: Arc<TrackOutlet<M>>) {
         // Under the lock, so that an end that comes meanwhile finds the track in the list.
         let ended = self.end_state();
         match ended.clone() {
@@ -76,15 +75,15 @@ impl Feed {
         self.end_state().is_some()
     }
 
-    pub(super) fn detach(&self, track: &Arc<TrackOutlet>) {
+    pub(super) fn detach(&self, track: &Arc<TrackOutlet<M>>) {
         self.tracks.retain(|other| !Arc::ptr_eq(other, track));
     }
 }
 
-impl Outlet<CapturedFrame> for Feed {
-    fn give(&self, frame: &CapturedFrame, now: u64) {
+impl<M: Medium> Outlet<M::Captured> for Feed<M> {
+    fn give(&self, captured: &M::Captured, now: u64) {
         for track in self.tracks.get().iter() {
-            track.frame(frame, now);
+            track.give(captured, now);
         }
     }
 
@@ -122,22 +121,19 @@ struct End {
 }
 
 /// One track's end of a source.
-pub(super) struct TrackOutlet {
+pub(super) struct TrackOutlet<M: Medium> {
     enabled: AtomicBool,
-    consumers: Shared<Arc<dyn Consumer>>,
-    decimator: Mutex<Option<Decimator>>,
-    /// What is shown instead while the track is disabled.
-    black: Mutex<Option<(Lease, [Payload; MAX_PLANES])>>,
+    consumers: Shared<Arc<dyn Consumer<M>>>,
+    gate: M::Gate,
     end: Mutex<End>,
 }
 
-impl TrackOutlet {
-    pub(super) fn new(decimator: Option<Decimator>) -> Self {
+impl<M: Medium> TrackOutlet<M> {
+    pub(super) fn new(gate: M::Gate) -> Self {
         Self {
             enabled: AtomicBool::new(true),
             consumers: Shared::new(),
-            decimator: Mutex::new(decimator),
-            black: Mutex::new(None),
+            gate,
             end: Mutex::new(End { ended: false, error: None, on_end: Vec::new() }),
         }
     }
@@ -162,10 +158,9 @@ impl TrackOutlet {
         self.enabled.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_enabled(&self, enabled: bool, format: &Arc<VideoFormat>) {
-        let mut cover = self.black.lock().unwrap_or_else(PoisonError::into_inner);
-        if !enabled && cover.is_none() {
-            *cover = black(format).map(|(lease, payloads)| (lease.into_lease(), payloads));
+    pub(super) fn set_enabled(&self, enabled: bool, format: &Format<M>) {
+        if !enabled {
+            self.gate.cover(format);
         }
         self.enabled.store(enabled, Ordering::Relaxed);
     }
@@ -179,7 +174,7 @@ impl TrackOutlet {
     }
 
     /// Attaches a consumer; one that comes after the end is told of it.
-    pub(super) fn attach(&self, consumer: Arc<dyn Consumer>) {
+    pub(super) fn attach(&self, consumer: Arc<dyn Consumer<M>>) {
         // Under the lock, so that an end that comes meanwhile finds the consumer in the list.
         let end = self.end_state();
         if end.ended {
@@ -191,39 +186,20 @@ impl TrackOutlet {
         }
     }
 
-    pub(super) fn detach(&self, consumer: &Arc<dyn Consumer>) {
+    pub(super) fn detach(&self, consumer: &Arc<dyn Consumer<M>>) {
         self.consumers.retain(|other| !Arc::ptr_eq(other, consumer));
     }
 
-    pub(super) fn consumers(&self) -> Arc<[Arc<dyn Consumer>]> {
+    pub(super) fn consumers(&self) -> Arc<[Arc<dyn Consumer<M>>]> {
         self.consumers.get()
     }
 
-    fn frame(&self, frame: &CapturedFrame, now: u64) {
-        let mut decimator = self.decimator.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(decimator) = &mut *decimator
-            && !decimator.keep(frame.info.sequence)
-        {
-            return;
-        }
-        drop(decimator);
-        if self.is_enabled() {
-            return self.offer(frame, now);
-        }
-        let cover = self.black.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Nothing is shown where black cannot be painted (H.264): never the picture itself.
-        if let Some((lease, payloads)) = cover {
-            let mut info = frame.info;
-            info.payloads = payloads;
-            info.copied = false;
-            self.offer(&CapturedFrame { lease, info }, now);
-        }
-    }
-
-    fn offer(&self, frame: &CapturedFrame, now: u64) {
-        for consumer in self.consumers.get().iter() {
-            consumer.offer(frame, now);
-        }
+    fn give(&self, captured: &M::Captured, now: u64) {
+        self.gate.pass(captured, self.is_enabled(), |captured| {
+            for consumer in self.consumers.get().iter() {
+                consumer.offer(captured, now);
+            }
+        });
     }
 
     /// Ends it; the first end counts.
@@ -239,7 +215,7 @@ impl TrackOutlet {
         for consumer in self.consumers.get().iter() {
             consumer.end(error.as_ref());
         }
-        self.black.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.gate.close();
         for on_end in on_end {
             on_end(error.clone());
         }

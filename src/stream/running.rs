@@ -1,41 +1,41 @@
-//! A camera that runs, and everything its tracks share.
+//! A camera or microphone that runs, and everything its tracks share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use super::medium::Medium;
 use super::outlet::Feed;
-use super::processor::Clock;
+use super::queue::Clock;
 use super::session::Session;
-use crate::capture::{CapturedFrame, Source, Worker};
+use crate::capture::{Source, Worker};
 use crate::devices::MediaDeviceInfo;
-use crate::resolve::VideoSettings;
 
-/// One open camera with its tracks. The source stops when the last track lets go.
-pub(super) struct RunningCamera {
-    source: Arc<Source<CapturedFrame>>,
-    feed: Arc<Feed>,
+/// One open device with its tracks. The source stops when the last track lets go.
+pub(super) struct Running<M: Medium> {
+    source: Arc<Source<M::Captured>>,
+    feed: Arc<Feed<M>>,
     device: MediaDeviceInfo,
-    /// As negotiated, at the camera's own rate.
-    settings: VideoSettings,
+    /// As negotiated, at the device's own rate.
+    settings: M::Settings,
     session: Arc<Session>,
     clock: OnceLock<Clock>,
 }
 
-impl RunningCamera {
+impl<M: Medium> Running<M> {
     pub(super) fn new(
-        source: Source<CapturedFrame>,
-        feed: Arc<Feed>,
+        source: Source<M::Captured>,
+        feed: Arc<Feed<M>>,
         device: MediaDeviceInfo,
-        settings: VideoSettings,
+        settings: M::Settings,
         session: Arc<Session>,
     ) -> Self {
         Self { source: Arc::new(source), feed, device, settings, session, clock: OnceLock::new() }
     }
 
-    pub(super) fn source(&self) -> &Source<CapturedFrame> {
+    pub(super) fn source(&self) -> &Source<M::Captured> {
         &self.source
     }
 
-    pub(super) fn feed(&self) -> &Feed {
+    pub(super) fn feed(&self) -> &Feed<M> {
         &self.feed
     }
 
@@ -43,7 +43,7 @@ impl RunningCamera {
         &self.device
     }
 
-    pub(super) fn settings(&self) -> &VideoSettings {
+    pub(super) fn settings(&self) -> &M::Settings {
         &self.settings
     }
 
@@ -56,8 +56,38 @@ impl RunningCamera {
         self.clock.get_or_init(|| Arc::new(self.source.clock())).clone()
     }
 
-    /// Closes the device, whoever still holds the camera.
+    /// Closes the device, whoever still holds it.
     pub(super) fn stop(&self) {
         self.source.stop();
+    }
+}
+
+/// The devices of one kind that run.
+pub(super) struct Registry<M: Medium>(Mutex<Vec<Weak<Running<M>>>>);
+
+impl<M: Medium> Default for Registry<M> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<M: Medium> Registry<M> {
+    /// Those that run now: not those that ended by themselves and are not let go of yet.
+    pub(super) fn running(&self) -> Vec<Arc<Running<M>>> {
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        list.retain(|device| device.strong_count() > 0);
+        let running: Vec<_> = list.iter().filter_map(Weak::upgrade).collect();
+        // The list is free when the last holder of an ended device lets go, which stops it, in here.
+        drop(list);
+        running.into_iter().filter(|device| !device.feed().is_ended()).collect()
+    }
+
+    /// The one with this `deviceId`.
+    pub(super) fn find(&self, device_id: &str) -> Option<Arc<Running<M>>> {
+        self.running().into_iter().find(|device| M::device_id(device.settings()) == device_id)
+    }
+
+    pub(super) fn register(&self, device: &Arc<Running<M>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(device));
     }
 }

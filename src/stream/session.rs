@@ -1,8 +1,10 @@
-//! The engine that all requests of a process share, and the cameras that run on it.
+//! The engine that all requests of a process share, and the devices that run on it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::running::RunningCamera;
+use super::audio_data::AudioData;
+use super::frame::VideoFrame;
+use super::running::Registry;
 use crate::capture::{Engine, HeldFrames, Worker};
 use crate::error::{Error, ErrorName, Result};
 use crate::seam::Kernel;
@@ -11,7 +13,8 @@ use crate::seam::Kernel;
 pub(super) struct Session {
     engine: Arc<Engine>,
     dispatcher: Arc<Worker>,
-    cameras: Mutex<Vec<Weak<RunningCamera>>>,
+    cameras: Registry<VideoFrame>,
+    microphones: Registry<AudioData>,
 }
 
 /// Where requests find the session that is there, or put one.
@@ -83,7 +86,8 @@ impl SessionPlace {
         let session = Arc::new(Session {
             engine,
             dispatcher: Arc::new(Worker::start("usermedia-dispatch").map_err(refused)?),
-            cameras: Mutex::default(),
+            cameras: Registry::default(),
+            microphones: Registry::default(),
         });
         place.session = Arc::downgrade(&session);
         Ok(session)
@@ -100,17 +104,13 @@ impl Session {
         &self.dispatcher
     }
 
-    /// The cameras that run now: not those that ended by themselves and are not let go of yet.
-    pub(super) fn cameras(&self) -> Vec<Arc<RunningCamera>> {
-        let mut cameras = self.cameras.lock().unwrap_or_else(PoisonError::into_inner);
-        cameras.retain(|camera| camera.strong_count() > 0);
-        let running: Vec<_> = cameras.iter().filter_map(Weak::upgrade).collect();
-        // The list is free when the last holder of an ended camera lets go, which stops it, in here.
-        drop(cameras);
-        running.into_iter().filter(|camera| !camera.feed().is_ended()).collect()
+    /// The cameras that run.
+    pub(super) fn cameras(&self) -> &Registry<VideoFrame> {
+        &self.cameras
     }
 
-    pub(super) fn register(&self, camera: &Arc<RunningCamera>) {
-        self.cameras.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(camera));
+    /// The microphones that run.
+    pub(super) fn microphones(&self) -> &Registry<AudioData> {
+        &self.microphones
     }
 }

@@ -2,42 +2,106 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::audio_data::AudioData;
+use super::bell::Bell;
 use super::consumer::{Consumer, ConsumerStatistics};
 use super::frame::VideoFrame;
-use super::processor::{FrameQueue, MediaStreamTrackProcessor};
-use super::track::VideoTrack;
-use crate::capture::VideoFormat;
+use super::medium::Medium;
+use super::processor::MediaStreamTrackProcessor;
+use super::queue::{Bound, Queue};
+use super::track::{AudioTrack, MediaStreamTrack, VideoTrack};
+use crate::capture::{AudioFormat, VideoFormat};
 use crate::error::{Error, ErrorName, Result};
-use crate::resolve::VideoSettings;
+use crate::resolve::{AudioSettings, VideoSettings};
 
-/// How many frames wait for a sink that is busy.
-const QUEUE: usize = 8;
+/// How much sound waits for a sink that is busy, whatever its pictures do: seconds and bytes.
+const SOUND: (Duration, u64) = (Duration::from_secs(2), 16 << 20);
 
 /// What a sink learns of a track before its first frame.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TrackMetadata {
-    /// The camera's name.
+    /// The device's name.
     pub label: String,
     /// What the track gives.
-    pub settings: VideoSettings,
-    /// The format of the track's frames, as negotiated.
+    pub settings: TrackSettings,
+    /// The format of what the track yields, as negotiated.
     #[cfg_attr(not(feature = "record"), allow(dead_code, reason = "only the recorder writes it down"))]
-    pub(crate) format: Arc<VideoFormat>,
+    pub(crate) format: TrackFormat,
+}
+
+/// `getSettings()` of a track of either kind.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum TrackSettings {
+    /// A camera's.
+    Video(VideoSettings),
+    /// A microphone's.
+    Audio(AudioSettings),
+}
+
+impl TrackSettings {
+    /// Whether the device is built in here, not one of the machine.
+    pub fn is_synthetic(&self) -> bool {
+        match self {
+            Self::Video(settings) => settings.synthetic,
+            Self::Audio(settings) => settings.synthetic,
+        }
+    }
+}
+
+/// The negotiated format of a track of either kind.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "record"), allow(dead_code, reason = "only the recorder writes it down"))]
+pub(crate) enum TrackFormat {
+    Video(Arc<VideoFormat>),
+    Audio(AudioFormat),
+}
+
+/// What may wait for a sink that is busy. The oldest is dropped, counted as [`ConsumerStatistics::behind`], when more comes.
+///
+/// Sound is small and is kept for two seconds either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backlog {
+    /// The newest so many frames, the driver's own buffers: for a sink that shows what is now.
+    Newest(usize),
+    /// The newest frames of so much time and so many bytes, whichever is less. What waits longer than a moment is copied, so
+    /// that the camera has its buffers: for a sink that wants every frame, and may be held up for seconds.
+    Recent {
+        /// From the oldest frame to the newest.
+        span: Duration,
+        /// Of all of them.
+        bytes: u64,
+    },
+}
+
+impl Default for Backlog {
+    /// The newest 8 frames.
+    fn default() -> Self {
+        Self::Newest(8)
+    }
 }
 
 /// Consumes a stream: a recorder, a snapshot, a viewer.
 ///
 /// All calls come on one thread that belongs to the sink: [`Sink::loaded_metadata`] once, as the element's
-/// `loadedmetadata`, then [`Sink::video_frame`] for each frame, then [`Sink::ended`] once.
+/// `loadedmetadata`, then [`Sink::video_frame`] for each frame and [`Sink::audio_data`] for each block of sound, the oldest
+/// first of what is there, then [`Sink::ended`] once.
 pub trait Sink: Send {
     /// What it is called in statistics.
     fn name(&self) -> &str;
 
-    /// The tracks are known.
+    /// What may wait for it while it is busy. Asked once.
+    fn backlog(&self) -> Backlog {
+        Backlog::default()
+    }
+
+    /// The tracks are known: the cameras first, then the microphones.
     ///
     /// # Errors
     /// Ends the sink.
@@ -48,6 +112,15 @@ pub trait Sink: Send {
     /// # Errors
     /// Ends the sink; [`Sink::ended`] is still called.
     fn video_frame(&mut self, track: usize, frame: &VideoFrame) -> Result<Flow>;
+
+    /// A block of sound of the track with this index. A sink that is deaf need not say so.
+    ///
+    /// # Errors
+    /// As [`Sink::video_frame`].
+    fn audio_data(&mut self, track: usize, data: &AudioData) -> Result<Flow> {
+        let _ = (track, data);
+        Ok(Flow::Continue)
+    }
 
     /// There will be no more frames.
     ///
@@ -69,7 +142,7 @@ pub enum Flow {
 pub struct Attachment {
     thread: Option<JoinHandle<()>>,
     outcome: Receiver<Outcome>,
-    queue: Arc<FrameQueue>,
+    queues: Vec<Arc<dyn Waiting>>,
 }
 
 /// How a sink ended.
@@ -78,35 +151,50 @@ pub struct Attachment {
 pub struct Outcome {
     /// What it came to.
     pub result: Result<()>,
-    /// What was counted of it.
-    pub statistics: ConsumerStatistics,
+    /// What was counted of it, for each track as in [`Sink::loaded_metadata`].
+    pub statistics: Vec<ConsumerStatistics>,
 }
 
 impl Attachment {
-    pub(super) fn start(tracks: &[Arc<VideoTrack>], sink: Box<dyn Sink>) -> Result<Self> {
-        let Some(track) = tracks.first() else {
+    pub(super) fn start(video: &[Arc<VideoTrack>], audio: &[Arc<AudioTrack>], sink: Box<dyn Sink>) -> Result<Self> {
+        if video.is_empty() && audio.is_empty() {
             return Err(Error::new(ErrorName::AbortError, "the stream has no track to attach to"));
+        }
+        let bell = Arc::new(Bell::default());
+        let pictures = match sink.backlog() {
+            Backlog::Newest(frames) => Bound::items(frames),
+            Backlog::Recent { span, bytes } => Bound::backlog(span, bytes),
         };
-        let metadata = TrackMetadata {
-            label: track.label().to_owned(),
-            settings: track.settings().clone(),
-            format: track.format().clone(),
-        };
-        let processor = track.named_processor(sink.name(), QUEUE);
-        let queue = processor.queue();
+        let (mut metadata, mut lanes, mut queues) = (Vec::new(), Vec::new(), Vec::new());
+        for track in video {
+            let settings = TrackSettings::Video(track.settings().clone());
+            let format = TrackFormat::Video(track.format().clone());
+            metadata.push(TrackMetadata { label: track.label().to_owned(), settings, format });
+            let (lane, queue) = lane(track, sink.name(), pictures, &bell);
+            lanes.push(lane);
+            queues.push(queue);
+        }
+        for track in audio {
+            let settings = TrackSettings::Audio(track.settings().clone());
+            let format = TrackFormat::Audio(*track.format());
+            metadata.push(TrackMetadata { label: track.label().to_owned(), settings, format });
+            let (lane, queue) = lane(track, sink.name(), Bound::backlog(SOUND.0, SOUND.1), &bell);
+            lanes.push(lane);
+            queues.push(queue);
+        }
         let (done, outcome) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name(format!("usermedia-{}", sink.name()))
             .spawn(move || {
-                let _ = done.send(run(sink, &[metadata], processor));
+                let _ = done.send(run(sink, &metadata, lanes, &bell));
             })
             .map_err(|error| Error::new(ErrorName::AbortError, format!("no thread for the sink: {error}")))?;
-        Ok(Self { thread: Some(thread), outcome, queue })
+        Ok(Self { thread: Some(thread), outcome, queues })
     }
 
-    /// What was counted of the sink so far.
-    pub fn statistics(&self) -> ConsumerStatistics {
-        self.queue.statistics()
+    /// What was counted of the sink so far, for each track as in [`Sink::loaded_metadata`].
+    pub fn statistics(&self) -> Vec<ConsumerStatistics> {
+        self.queues.iter().map(|queue| queue.statistics()).collect()
     }
 
     /// Whether the sink has ended: by itself, or with the stream.
@@ -116,7 +204,7 @@ impl Attachment {
 
     /// Ends the sink: it gets the frames that wait for it, and then its end. Waits for that.
     pub fn finish(self) -> Outcome {
-        self.queue.end(None);
+        self.queues.iter().for_each(|queue| queue.end());
         self.wait()
     }
 
@@ -124,7 +212,7 @@ impl Attachment {
     pub fn wait(mut self) -> Outcome {
         let outcome = self.outcome.recv().unwrap_or_else(|_| Outcome {
             result: Err(Error::new(ErrorName::AbortError, "the sink panicked")),
-            statistics: self.queue.statistics(),
+            statistics: self.statistics(),
         });
         if let Some(thread) = self.thread.take() {
             // It has sent its last word, or panicked, which was printed.
@@ -139,21 +227,101 @@ impl Attachment {
     }
 }
 
-fn run(mut sink: Box<dyn Sink>, tracks: &[TrackMetadata], mut processor: MediaStreamTrackProcessor) -> Outcome {
-    let mut result = sink.loaded_metadata(tracks);
-    while result.is_ok() {
-        match processor.next() {
-            Some(Ok(frame)) => match sink.video_frame(0, &frame) {
-                Ok(Flow::Continue) => {}
-                Ok(Flow::Done) => break,
-                Err(error) => result = Err(error),
-            },
-            Some(Err(error)) => result = Err(error),
-            None => break,
+/// What waits for a sink from one track, whichever its kind, as the [`Attachment`] sees it.
+trait Waiting: Send + Sync {
+    fn end(&self);
+    fn statistics(&self) -> ConsumerStatistics;
+}
+
+impl<M: Medium> Waiting for Queue<M> {
+    fn end(&self) {
+        Consumer::end(self, None);
+    }
+
+    fn statistics(&self) -> ConsumerStatistics {
+        Consumer::statistics(self)
+    }
+}
+
+/// The same as the sink's thread sees it.
+trait Lane: Send {
+    /// When the next was captured, if one waits.
+    fn next_timestamp(&self) -> Option<u64>;
+    /// Hands over the next, if one waits.
+    fn hand_to(&self, sink: &mut dyn Sink, track: usize) -> Handed;
+    fn statistics(&self) -> ConsumerStatistics;
+}
+
+/// What came of asking a track for its next.
+enum Handed {
+    /// None waits.
+    Nothing,
+    /// The sink got it, and said this.
+    Over(Result<Flow>),
+    /// There will be no more, and this is why.
+    Ended(Result<()>),
+}
+
+impl<M: Medium> Lane for MediaStreamTrackProcessor<M> {
+    fn next_timestamp(&self) -> Option<u64> {
+        self.queue().next_timestamp()
+    }
+
+    fn hand_to(&self, sink: &mut dyn Sink, track: usize) -> Handed {
+        match self.try_next() {
+            Poll::Pending => Handed::Nothing,
+            Poll::Ready(Some(Ok(item))) => Handed::Over(item.hand_to(sink, track)),
+            Poll::Ready(Some(Err(error))) => Handed::Ended(Err(error)),
+            Poll::Ready(None) => Handed::Ended(Ok(())),
         }
     }
-    let statistics = processor.statistics();
-    drop(processor);
+
+    fn statistics(&self) -> ConsumerStatistics {
+        MediaStreamTrackProcessor::statistics(self)
+    }
+}
+
+fn lane<M: Medium>(
+    track: &MediaStreamTrack<M>,
+    name: &str,
+    bound: Bound,
+    bell: &Arc<Bell>,
+) -> (Box<dyn Lane>, Arc<dyn Waiting>) {
+    let processor = track.bounded_processor(name, bound, Some(bell.clone()));
+    let queue = processor.queue();
+    (Box::new(processor), queue)
+}
+
+fn run(mut sink: Box<dyn Sink>, tracks: &[TrackMetadata], lanes: Vec<Box<dyn Lane>>, bell: &Bell) -> Outcome {
+    let result = sink.loaded_metadata(tracks).and_then(|()| feed(&mut *sink, &lanes, bell));
+    let statistics = lanes.iter().map(|lane| lane.statistics()).collect();
+    drop(lanes);
     let ended = sink.ended();
     Outcome { result: result.and(ended), statistics }
+}
+
+/// Hands over what comes, the oldest first, until every track has ended or the sink has enough. A track that ends badly ends
+/// no other; what it said is told in the end.
+fn feed(sink: &mut dyn Sink, lanes: &[Box<dyn Lane>], bell: &Bell) -> Result<()> {
+    let mut outcome = Ok(());
+    let mut live: Vec<(usize, &dyn Lane)> = lanes.iter().map(|lane| &**lane).enumerate().collect();
+    while !live.is_empty() {
+        // One that has nothing waiting is asked last: that is how its end is learned.
+        live.sort_by_key(|(_, lane)| lane.next_timestamp().unwrap_or(u64::MAX));
+        let answer = live.iter().enumerate().find_map(|(place, &(track, lane))| match lane.hand_to(sink, track) {
+            Handed::Nothing => None,
+            answer => Some((place, answer)),
+        });
+        match answer {
+            None => bell.wait(),
+            Some((_, Handed::Nothing | Handed::Over(Ok(Flow::Continue)))) => {}
+            Some((_, Handed::Over(Ok(Flow::Done)))) => break,
+            Some((_, Handed::Over(Err(error)))) => return Err(error),
+            Some((place, Handed::Ended(end))) => {
+                outcome = outcome.and(end);
+                live.remove(place);
+            }
+        }
+    }
+    outcome
 }

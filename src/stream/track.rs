@@ -1,96 +1,94 @@
-//! A camera as the caller holds it.
+//! A camera or microphone as the caller holds it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::audio_data::AudioData;
+use super::bell::Bell;
 use super::consumer::{Consumer, ConsumerStatistics};
-use super::decimator::Decimator;
 use super::frame::VideoFrame;
 use super::inline::{FrameCallback, InlineConsumer};
+use super::medium::{Format, Medium};
 use super::outlet::TrackOutlet;
-use super::processor::{Clock, FrameQueue, MediaStreamTrackProcessor};
-use super::running::RunningCamera;
+use super::processor::MediaStreamTrackProcessor;
+use super::queue::{Bound, Clock, Queue};
+use super::running::Running;
 use super::{MediaStreamTrackState, random_id};
-use crate::capture::{Closing, SourceStatistics, VideoFormat, Worker};
+use crate::capture::{Closing, Worker};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::MediaDeviceInfo;
 use crate::error::Error;
-use crate::resolve::VideoSettings;
 
-/// A video track: `MediaStreamTrack` of W3C Media Capture and Streams, kind `video`.
+/// `MediaStreamTrack` of W3C Media Capture and Streams; see [`VideoTrack`] and [`AudioTrack`].
 ///
-/// [`Clone`] is the W3C method: a track of its own, with its own id, `enabled` and end, on the same camera and the same
-/// driver buffers. The camera is closed when its last track is stopped or dropped, held frames or not.
-pub struct VideoTrack {
+/// [`Clone`] is the W3C method: a track of its own, with its own id, `enabled` and end, on the same device and the same
+/// buffers. The device is closed when its last track is stopped or dropped, held frames or not.
+pub struct MediaStreamTrack<M: Medium> {
     id: String,
-    label: String,
-    settings: VideoSettings,
+    settings: M::Settings,
     constraints: MediaStreamConstraints,
-    outlet: Arc<TrackOutlet>,
-    hold: Arc<Mutex<Hold>>,
+    outlet: Arc<TrackOutlet<M>>,
+    hold: Arc<Mutex<Hold<M>>>,
     capabilities: MediaDeviceInfo,
-    format: Arc<VideoFormat>,
+    format: Format<M>,
 }
 
-/// A track's hold on its camera.
-struct Hold {
+/// A camera as the caller holds it: kind `video`, yields [`VideoFrame`]s.
+pub type VideoTrack = MediaStreamTrack<VideoFrame>;
+
+/// A microphone as the caller holds it: kind `audio`, yields [`AudioData`].
+pub type AudioTrack = MediaStreamTrack<AudioData>;
+
+/// A track's hold on its device.
+struct Hold<M: Medium> {
     /// `None` once it ended.
-    camera: Option<Arc<RunningCamera>>,
+    device: Option<Arc<Running<M>>>,
     /// What the source had counted when the track ended.
-    last: SourceStatistics,
-    /// How far the closing of the camera is; `None` for a track that never had one.
+    last: M::Statistics,
+    /// How far the closing of the device is; `None` for a track that never had one.
     closing: Option<Closing>,
 }
 
-impl Hold {
-    /// Lets go. The last track that does stops the camera when it drops what this gives: with the lock free again.
-    fn let_go(hold: &Mutex<Self>) -> Option<Arc<RunningCamera>> {
+impl<M: Medium> Hold<M> {
+    /// Lets go. The last track that does stops the device when it drops what this gives: with the lock free again.
+    fn let_go(hold: &Mutex<Self>) -> Option<Arc<Running<M>>> {
         let mut hold = hold.lock().unwrap_or_else(PoisonError::into_inner);
-        let camera = hold.camera.take()?;
-        hold.last = camera.source().statistics();
-        Some(camera)
+        let device = hold.device.take()?;
+        hold.last = device.source().statistics();
+        Some(device)
     }
 }
 
-impl VideoTrack {
-    pub(super) fn new(
-        camera: Arc<RunningCamera>,
-        settings: VideoSettings,
-        constraints: MediaStreamConstraints,
-    ) -> Self {
-        let decimator = match (settings.native_frame_rate, settings.frame_rate) {
-            (Some(native), Some(delivered)) => Decimator::new(native, delivered),
-            _ => None,
-        };
-        let outlet = Arc::new(TrackOutlet::new(decimator));
-        camera.feed().attach(outlet.clone());
+impl<M: Medium> MediaStreamTrack<M> {
+    pub(super) fn new(device: Arc<Running<M>>, settings: M::Settings, constraints: MediaStreamConstraints) -> Self {
+        let outlet = Arc::new(TrackOutlet::new(M::gate(&settings)));
+        device.feed().attach(outlet.clone());
         let track = Self {
             id: random_id(),
-            label: settings.label.clone(),
             settings,
             constraints,
             outlet,
-            capabilities: camera.device().clone(),
-            format: camera.source().format().clone(),
+            capabilities: device.device().clone(),
+            format: device.source().format().clone(),
             hold: Arc::new(Mutex::new(Hold {
-                closing: Some(camera.source().closing()),
-                camera: Some(camera),
-                last: SourceStatistics::default(),
+                closing: Some(device.source().closing()),
+                device: Some(device),
+                last: M::Statistics::default(),
             })),
         };
-        // A camera that ends by itself is let go at once, whether or not the caller looks.
+        // A device that ends by itself is let go at once, whether or not the caller looks.
         let hold = Arc::downgrade(&track.hold);
         track.outlet.on_end(Box::new(move |error| {
             if error.is_some()
-                && let Some(camera) = hold.upgrade().and_then(|hold| Hold::let_go(&hold))
+                && let Some(device) = hold.upgrade().and_then(|hold| Hold::let_go(&hold))
             {
-                camera.stop();
+                device.stop();
             }
         }));
         track
     }
 
-    fn hold(&self) -> MutexGuard<'_, Hold> {
+    fn hold(&self) -> MutexGuard<'_, Hold<M>> {
         self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -99,33 +97,34 @@ impl VideoTrack {
         &self.id
     }
 
-    /// Always `"video"`.
+    /// `"video"` or `"audio"`.
     pub fn kind(&self) -> &'static str {
-        "video"
+        M::KIND
     }
 
-    /// The camera's name.
+    /// The device's name.
     pub fn label(&self) -> &str {
-        &self.label
+        M::label(&self.settings)
     }
 
-    /// Whether the picture is shown. A disabled track yields black frames, in the camera's format, at its times.
+    /// Whether the picture is shown, or the sound heard. A disabled track yields black frames or silence, in the device's
+    /// format, at its times.
     pub fn enabled(&self) -> bool {
         self.outlet.is_enabled()
     }
 
-    /// Shows the picture, or black. Compressed formats other than JPEG have no black: a disabled track yields no frames
+    /// Shows the picture, or black; lets the sound be heard, or silence. Compressed formats other than JPEG have no black: a disabled track yields no frames
     /// there.
     pub fn set_enabled(&self, enabled: bool) {
         self.outlet.set_enabled(enabled, &self.format);
     }
 
-    /// Whether the camera gives nothing for now, through no doing of the caller's.
+    /// Whether the device gives nothing for now, through no doing of the caller's.
     pub fn muted(&self) -> bool {
         false
     }
 
-    /// `Live` until it is stopped, or the camera ends.
+    /// `Live` until it is stopped, or the device ends.
     pub fn ready_state(&self) -> MediaStreamTrackState {
         if self.outlet.is_ended() { MediaStreamTrackState::Ended } else { MediaStreamTrackState::Live }
     }
@@ -135,17 +134,17 @@ impl VideoTrack {
         self.outlet.error()
     }
 
-    /// The format of its frames.
-    pub(crate) fn format(&self) -> &Arc<VideoFormat> {
+    /// The format of its frames or blocks.
+    pub(crate) fn format(&self) -> &Format<M> {
         &self.format
     }
 
     /// What it gives: `getSettings()`, as negotiated with the driver.
-    pub fn settings(&self) -> &VideoSettings {
+    pub fn settings(&self) -> &M::Settings {
         &self.settings
     }
 
-    /// What the camera offers: `getCapabilities()`, as listed when it was opened.
+    /// What the device offers: `getCapabilities()`, as listed when it was opened.
     pub fn capabilities(&self) -> &MediaDeviceInfo {
         &self.capabilities
     }
@@ -155,10 +154,10 @@ impl VideoTrack {
         &self.constraints
     }
 
-    /// What was counted at the camera, all its tracks together, up to now or to the end.
-    pub fn statistics(&self) -> SourceStatistics {
+    /// What was counted at the device, all its tracks together, up to now or to the end.
+    pub fn statistics(&self) -> M::Statistics {
         let hold = self.hold();
-        hold.camera.as_ref().map_or(hold.last, |camera| camera.source().statistics())
+        hold.device.as_ref().map_or(hold.last, |device| device.source().statistics())
     }
 
     /// What was counted of each consumer attached now.
@@ -166,37 +165,41 @@ impl VideoTrack {
         self.outlet.consumers().iter().map(|consumer| consumer.statistics()).collect()
     }
 
-    /// Frames for a thread of the caller's own, of which the newest `max_buffer_size` wait (at least 1).
-    pub fn processor(&self, max_buffer_size: usize) -> MediaStreamTrackProcessor {
-        self.named_processor("processor", max_buffer_size)
+    /// Frames or blocks for a thread of the caller's own, of which the newest `max_buffer_size` wait (at least 1).
+    pub fn processor(&self, max_buffer_size: usize) -> MediaStreamTrackProcessor<M> {
+        self.bounded_processor("processor", Bound::items(max_buffer_size), None)
     }
 
-    pub(crate) fn named_processor(&self, name: &str, max_buffer_size: usize) -> MediaStreamTrackProcessor {
-        let queue = Arc::new(FrameQueue::new(name, max_buffer_size, self.clock()));
+    pub(super) fn bounded_processor(
+        &self,
+        name: &str,
+        bound: Bound,
+        bell: Option<Arc<Bell>>,
+    ) -> MediaStreamTrackProcessor<M> {
+        let queue = Arc::new(Queue::new(name, bound, self.clock(), bell));
         self.outlet.attach(queue.clone());
         MediaStreamTrackProcessor::new(queue, &self.outlet)
     }
 
-    /// Has `callback` called with each frame on the capture thread: no hand-over, nothing waits, but it holds up every
-    /// other frame of every camera while it runs. A panic in it ends it and nothing else.
-    pub fn on_frame(&self, callback: impl FnMut(&VideoFrame) + Send + 'static) -> FrameCallback {
-        let interval = self.settings.native_frame_rate.or(self.settings.frame_rate).map(|rate| rate.interval_ns());
-        let consumer: Arc<dyn Consumer> = Arc::new(InlineConsumer::new(Box::new(callback), interval, self.clock()));
+    fn inline(&self, name: &'static str, callback: impl FnMut(&M) + Send + 'static) -> FrameCallback<M> {
+        let interval = M::interval(&self.settings, &self.format);
+        let consumer: Arc<dyn Consumer<M>> =
+            Arc::new(InlineConsumer::new(name, Box::new(callback), interval, self.clock()));
         self.outlet.attach(consumer.clone());
         FrameCallback::new(consumer, &self.outlet)
     }
 
     fn clock(&self) -> Clock {
-        match &self.hold().camera {
-            Some(camera) => camera.clock(),
+        match &self.hold().device {
+            Some(device) => device.clock(),
             None => Arc::new(|| 0),
         }
     }
 
-    /// Has `callback` called once, on the dispatcher thread, when the camera ends by itself, at once if it has; not by
+    /// Has `callback` called once, on the dispatcher thread, when the device ends by itself, at once if it has; not by
     /// [`VideoTrack::stop`] (W3C: `stop()` fires no event). Every callback given here is called.
     pub fn on_ended(&self, callback: impl FnOnce(Option<Error>) + Send + 'static) {
-        let dispatcher = self.hold().camera.as_ref().map(|camera| camera.dispatcher());
+        let dispatcher = self.hold().device.as_ref().map(|device| device.dispatcher());
         self.outlet.on_end(Box::new(move |error| {
             if error.is_none() {
                 return;
@@ -209,13 +212,13 @@ impl VideoTrack {
         }));
     }
 
-    /// Ends the track. The last one of a camera closes it, held frames or not; returns within 100 ms.
+    /// Ends the track. The last one of a device closes it, held frames or not; returns within 100 ms.
     pub fn stop(&self) {
         self.outlet.end(None);
-        if let Some(camera) = Hold::let_go(&self.hold) {
-            camera.feed().detach(&self.outlet);
+        if let Some(device) = Hold::let_go(&self.hold) {
+            device.feed().detach(&self.outlet);
             // The last one to let go stops the source.
-            drop(camera);
+            drop(device);
         }
         // Someone else may have stopped it just now, from a callback say: the device is gone when this returns.
         let closing = self.hold().closing.clone();
@@ -225,25 +228,39 @@ impl VideoTrack {
     }
 }
 
-impl Clone for VideoTrack {
+impl MediaStreamTrack<VideoFrame> {
+    /// Has `callback` called with each frame on the capture thread: no hand-over, nothing waits, but it holds up every
+    /// other device while it runs. A panic in it ends it and nothing else.
+    pub fn on_frame(&self, callback: impl FnMut(&VideoFrame) + Send + 'static) -> FrameCallback {
+        self.inline("on_frame", callback)
+    }
+}
+
+impl MediaStreamTrack<AudioData> {
+    /// Has `callback` called with each block on the capture thread, as [`VideoTrack::on_frame`] with each frame.
+    pub fn on_data(&self, callback: impl FnMut(&AudioData) + Send + 'static) -> FrameCallback<AudioData> {
+        self.inline("on_data", callback)
+    }
+}
+
+impl<M: Medium> Clone for MediaStreamTrack<M> {
     fn clone(&self) -> Self {
-        let camera = self.hold().camera.clone();
-        match camera {
-            Some(camera) => {
-                let track = Self::new(camera, self.settings.clone(), self.constraints.clone());
+        let device = self.hold().device.clone();
+        match device {
+            Some(device) => {
+                let track = Self::new(device, self.settings.clone(), self.constraints.clone());
                 track.outlet.set_enabled(self.enabled(), &self.format);
                 track
             }
             None => {
-                let outlet = Arc::new(TrackOutlet::new(None));
+                let outlet = Arc::new(TrackOutlet::new(M::gate(&self.settings)));
                 outlet.end(self.outlet.error());
                 Self {
                     id: random_id(),
-                    label: self.label.clone(),
                     settings: self.settings.clone(),
                     constraints: self.constraints.clone(),
                     outlet,
-                    hold: Arc::new(Mutex::new(Hold { camera: None, last: self.statistics(), closing: None })),
+                    hold: Arc::new(Mutex::new(Hold { device: None, last: self.statistics(), closing: None })),
                     capabilities: self.capabilities.clone(),
                     format: self.format.clone(),
                 }
@@ -252,17 +269,18 @@ impl Clone for VideoTrack {
     }
 }
 
-impl Drop for VideoTrack {
+impl<M: Medium> Drop for MediaStreamTrack<M> {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
-impl fmt::Debug for VideoTrack {
+impl<M: Medium> fmt::Debug for MediaStreamTrack<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VideoTrack")
+        f.debug_struct("MediaStreamTrack")
+            .field("kind", &M::KIND)
             .field("id", &self.id)
-            .field("label", &self.label)
+            .field("label", &self.label())
             .field("ready_state", &self.ready_state())
             .finish_non_exhaustive()
     }

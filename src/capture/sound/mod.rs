@@ -4,15 +4,14 @@ mod block;
 mod statistics;
 
 pub(crate) use block::{Block, BlockMut, BlockPool};
-pub(crate) use statistics::AudioCounters;
-pub use statistics::AudioStatistics;
+pub use statistics::{AudioCounters, AudioStatistics};
 
 use super::timeline::TimestampSource;
 use crate::format::SampleFormat;
 
 /// What a PCM agreed to: the format of every block of one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AudioFormat {
+pub struct AudioFormat {
     pub(crate) sample_format: SampleFormat,
     /// Frames a second; a frame is one sample of each channel.
     pub(crate) sample_rate: u32,
@@ -66,7 +65,7 @@ pub(crate) struct AudioInfo {
 
 /// A block of sound as it leaves `capture`.
 #[derive(Debug, Clone)]
-pub(crate) struct CapturedAudio {
+pub struct CapturedAudio {
     pub(crate) block: Block,
     pub(crate) info: AudioInfo,
     pub(crate) format: AudioFormat,

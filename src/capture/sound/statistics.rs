@@ -51,7 +51,7 @@ macro_rules! counters {
     ($($name:ident),* $(,)?) => {
         /// The counters themselves: one writer, so that plain loads and stores do.
         #[derive(Debug, Default)]
-        pub(crate) struct AudioCounters {
+        pub struct AudioCounters {
             $(pub(in crate::capture) $name: AtomicU64,)*
         }
 

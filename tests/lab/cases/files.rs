@@ -45,7 +45,7 @@ fn a_recording_has_the_frames_and_the_duration_it_says() {
             (value(&told, "nb_read_frames"), value(&told, "width"), value(&told, "height")),
             (45.0, 640.0, 480.0)
         );
-        let lost = outcome.statistics.behind as f64;
+        let lost = outcome.statistics[0].behind as f64;
         let duration = value(&told, "duration");
         assert!(duration > 1.3 && duration < 1.7 + lost / 30.0 + 1.0, "{name}: {duration} s for 45 frames");
     }

@@ -1,0 +1,91 @@
+//! From a camera's resolved mode to a track of it.
+
+use std::sync::Arc;
+
+use super::frame::VideoFrame;
+use super::opening::Opening;
+use super::outlet::Feed;
+use super::running::{Registry, Running};
+use super::track::VideoTrack;
+use crate::capture::{CameraRequest, VideoFormat};
+use crate::constraints::MediaStreamConstraints;
+use crate::devices::{FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, VideoMode};
+use crate::error::{Error, ErrorName, Result};
+use crate::resolve::VideoSettings;
+
+/// Leaves a camera that runs the one mode it runs in. Whether it does.
+pub(super) fn offers_what_it_runs_in(device: &mut MediaDeviceInfo, cameras: &Registry<VideoFrame>) -> bool {
+    let Some(camera) = cameras.find(&device.device_id) else { return false };
+    let settings = camera.settings();
+    let rates = settings.native_frame_rate.map_or(FrameRates::Unknown, |rate| FrameRates::List(vec![rate]));
+    let (width, height) = (Span::Fixed(settings.width), Span::Fixed(settings.height));
+    device.modes = settings.fourcc.map(|fourcc| VideoMode::new(fourcc, width, height, rates)).into_iter().collect();
+    true
+}
+
+impl Opening<'_> {
+    /// A track of the first camera that opens.
+    pub(super) fn camera(&self, candidates: &[VideoSettings]) -> Result<VideoTrack> {
+        self.first::<VideoFrame>(candidates, |wanted| self.open_camera(wanted), "no camera is connected")
+    }
+
+    fn open_camera(&self, wanted: &VideoSettings) -> Result<VideoTrack> {
+        if let Some(camera) = self.session.cameras().find(&wanted.device_id) {
+            return Ok(VideoTrack::new(camera, wanted.clone(), self.constraints.clone()));
+        }
+        let request = CameraRequest {
+            path: wanted.path.clone(),
+            fourcc: wanted.fourcc,
+            width: wanted.width,
+            height: wanted.height,
+            frame_rate: wanted.native_frame_rate.or(wanted.frame_rate),
+            buffers: self.buffers,
+            synthetic: wanted.synthetic,
+        };
+        let accept = {
+            let (wanted, constraints) = (wanted.clone(), self.constraints.clone());
+            Box::new(move |format: &Arc<VideoFormat>| judge(&wanted, &constraints, format))
+        };
+        let feed = Arc::new(Feed::new(&wanted.label));
+        let source = self
+            .session
+            .engine()
+            .open(request, accept, feed.clone())
+            .map_err(|error| self.explain(error, (&wanted.label, &wanted.path), &wanted.path, "another camera"))?;
+        let settings = negotiated(wanted, source.format());
+        let device = self.device(MediaDeviceKind::VideoInput, &wanted.device_id);
+        let camera = Arc::new(Running::new(source, feed, device, settings.clone(), self.session.clone()));
+        self.session.cameras().register(&camera);
+        Ok(VideoTrack::new(camera, settings, self.constraints.clone()))
+    }
+}
+
+/// The settings that the driver's answer makes of what was wanted.
+fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoSettings {
+    let mut settings = wanted.clone();
+    settings.fourcc = Some(format.fourcc);
+    settings.width = format.width;
+    settings.height = format.height;
+    settings.native_frame_rate = format.frame_rate;
+    // A rate below the camera's own is reached by dropping; any other is the camera's.
+    settings.frame_rate = match (wanted.frame_rate, wanted.native_frame_rate, format.frame_rate) {
+        (Some(delivered), Some(native), Some(actual)) if delivered < native && delivered < actual => Some(delivered),
+        (_, _, actual) => actual,
+    };
+    settings
+}
+
+/// A driver that answers with something else is fatal only against a required constraint.
+fn judge(wanted: &VideoSettings, constraints: &MediaStreamConstraints, format: &VideoFormat) -> Result<()> {
+    let settings = negotiated(wanted, format);
+    let Some(constraint) = constraints.video_violation(&settings) else { return Ok(()) };
+    let rate = settings.frame_rate.map_or_else(|| "an unknown rate".to_owned(), |rate| format!("{rate} fps"));
+    let message = format!(
+        "{} was asked for {}x{} and gives {} {}x{} at {rate}, which the required {constraint} does not allow",
+        wanted.label, wanted.width, wanted.height, format.fourcc, settings.width, settings.height,
+    );
+    Err(Error::new(ErrorName::OverconstrainedError, message)
+        .with_constraint(constraint)
+        .with_device(&*wanted.label, &*wanted.path)
+        .with_remedy("make the constraint an ideal one, or ask for another mode"))
+}

@@ -1,0 +1,137 @@
+//! What flows on a track: frames of video, or blocks of sound.
+
+use std::fmt;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+
+use super::audio_data::AudioData;
+use super::frame::VideoFrame;
+use super::gate::{AudioGate, Gate, VideoGate};
+use super::media_stream::Tracks;
+use super::sink::{Flow, Sink};
+use super::track::MediaStreamTrack;
+use crate::capture::{Captured, CapturedAudio, CapturedFrame};
+use crate::error::Result;
+use crate::resolve::{AudioSettings, VideoSettings};
+
+/// What a track yields: [`VideoFrame`] or [`AudioData`], and nothing else.
+///
+/// Tracks, processors and callbacks are the same for both: [`VideoTrack`](crate::VideoTrack) is
+/// [`MediaStreamTrack<VideoFrame>`](crate::MediaStreamTrack), [`AudioTrack`](crate::AudioTrack) is `MediaStreamTrack<AudioData>`.
+pub trait Medium: fmt::Debug + Sized + Send + sealed::Sealed + 'static {
+    /// `"video"` or `"audio"`: `MediaStreamTrack.kind`.
+    const KIND: &'static str;
+    /// `getSettings()` of its tracks.
+    type Settings: Clone + fmt::Debug + Send + Sync + 'static;
+    /// What is counted at the device.
+    type Statistics: Copy + Default + Send;
+
+    #[doc(hidden)]
+    const HOLD_LIMIT: usize;
+    #[doc(hidden)]
+    type Captured: Captured<Statistics = Self::Statistics>;
+    #[doc(hidden)]
+    type Gate: Gate<Self>;
+    /// Hands it to a sink, as of the track with this index.
+    #[doc(hidden)]
+    fn hand_to(&self, sink: &mut dyn Sink, track: usize) -> Result<Flow>;
+    /// The stream's tracks of this kind.
+    #[doc(hidden)]
+    fn tracks(stream: &Tracks) -> &Mutex<Vec<Arc<MediaStreamTrack<Self>>>>;
+    #[doc(hidden)]
+    fn lend(captured: Self::Captured, hold: Option<Arc<AtomicUsize>>) -> Self;
+    #[doc(hidden)]
+    fn gate(settings: &Self::Settings) -> Self::Gate;
+    #[doc(hidden)]
+    fn device_id(settings: &Self::Settings) -> &str;
+    #[doc(hidden)]
+    fn label(settings: &Self::Settings) -> &str;
+    /// Nanoseconds from one frame or block to the next, where that is known.
+    #[doc(hidden)]
+    fn interval(settings: &Self::Settings, format: &<Self::Captured as Captured>::Format) -> Option<u64>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::VideoFrame {}
+    impl Sealed for super::AudioData {}
+}
+
+/// The format of what a medium's tracks yield.
+pub(super) type Format<M> = <<M as Medium>::Captured as Captured>::Format;
+
+impl Medium for VideoFrame {
+    const KIND: &'static str = "video";
+    /// Each is a driver's buffer, of which there are few.
+    const HOLD_LIMIT: usize = 4;
+    type Settings = VideoSettings;
+    type Statistics = crate::capture::SourceStatistics;
+    type Captured = CapturedFrame;
+    type Gate = VideoGate;
+
+    fn hand_to(&self, sink: &mut dyn Sink, track: usize) -> Result<Flow> {
+        sink.video_frame(track, self)
+    }
+
+    fn tracks(stream: &Tracks) -> &Mutex<Vec<Arc<MediaStreamTrack<Self>>>> {
+        &stream.video
+    }
+
+    fn lend(captured: CapturedFrame, hold: Option<Arc<AtomicUsize>>) -> Self {
+        Self::new(captured, hold)
+    }
+
+    fn gate(settings: &VideoSettings) -> VideoGate {
+        VideoGate::new(settings.native_frame_rate, settings.frame_rate)
+    }
+
+    fn device_id(settings: &VideoSettings) -> &str {
+        &settings.device_id
+    }
+
+    fn label(settings: &VideoSettings) -> &str {
+        &settings.label
+    }
+
+    fn interval(settings: &VideoSettings, _format: &Format<Self>) -> Option<u64> {
+        settings.native_frame_rate.or(settings.frame_rate).map(|rate| rate.interval_ns())
+    }
+}
+
+impl Medium for AudioData {
+    const KIND: &'static str = "audio";
+    /// Each is a few kilobytes of a pool that grows.
+    const HOLD_LIMIT: usize = 64;
+    type Settings = AudioSettings;
+    type Statistics = crate::capture::AudioStatistics;
+    type Captured = CapturedAudio;
+    type Gate = AudioGate;
+
+    fn hand_to(&self, sink: &mut dyn Sink, track: usize) -> Result<Flow> {
+        sink.audio_data(track, self)
+    }
+
+    fn tracks(stream: &Tracks) -> &Mutex<Vec<Arc<MediaStreamTrack<Self>>>> {
+        &stream.audio
+    }
+
+    fn lend(captured: CapturedAudio, hold: Option<Arc<AtomicUsize>>) -> Self {
+        Self::new(captured, hold)
+    }
+
+    fn gate(_settings: &AudioSettings) -> AudioGate {
+        AudioGate::default()
+    }
+
+    fn device_id(settings: &AudioSettings) -> &str {
+        &settings.device_id
+    }
+
+    fn label(settings: &AudioSettings) -> &str {
+        &settings.label
+    }
+
+    fn interval(_settings: &AudioSettings, format: &Format<Self>) -> Option<u64> {
+        Some(format.duration_ns(format.period_frames.into()))
+    }
+}

@@ -1,0 +1,60 @@
+//! Opening what a request resolved to: the first candidate that can be had.
+
+use std::sync::Arc;
+
+use super::medium::Medium;
+use super::session::Session;
+use super::track::MediaStreamTrack;
+use crate::constraints::MediaStreamConstraints;
+use crate::devices::{Machine, MediaDeviceInfo, MediaDeviceKind};
+use crate::error::{Error, ErrorName, Result};
+
+/// One request on its way from candidates to tracks.
+pub(super) struct Opening<'a> {
+    pub(super) session: Arc<Session>,
+    pub(super) machine: &'a Machine,
+    pub(super) constraints: &'a MediaStreamConstraints,
+    /// The listing that the candidates are from.
+    pub(super) devices: &'a [MediaDeviceInfo],
+    /// How many buffers to ask a camera for.
+    pub(super) buffers: Option<u32>,
+}
+
+impl Opening<'_> {
+    /// The first candidate that opens. The first failure is the one told: it is of the device the request would get.
+    pub(super) fn first<M: Medium>(
+        &self,
+        candidates: &[M::Settings],
+        open: impl Fn(&M::Settings) -> Result<MediaStreamTrack<M>>,
+        none: &str,
+    ) -> Result<MediaStreamTrack<M>> {
+        let mut first = None;
+        for candidate in candidates {
+            match open(candidate) {
+                Ok(track) => return Ok(track),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        Err(first.unwrap_or_else(|| Error::new(ErrorName::NotFoundError, none)))
+    }
+
+    /// The device of that id, as it was listed.
+    pub(super) fn device(&self, kind: MediaDeviceKind, device_id: &str) -> MediaDeviceInfo {
+        let listed = self.devices.iter().find(|device| device.kind == kind && device.device_id == device_id);
+        listed.cloned().unwrap_or_else(|| MediaDeviceInfo::new(kind, device_id))
+    }
+
+    /// Adds what only this room knows: the device's name, and which process holds its `node`.
+    pub(super) fn explain(&self, error: Error, (label, path): (&str, &str), node: &str, another: &str) -> Error {
+        let busy = error.errno() == Some(nix::errno::Errno::EBUSY as i32);
+        let error = error.with_device(label, path);
+        match busy.then(|| self.machine.world.holder(node.as_ref())).flatten() {
+            Some(holder) => {
+                let message = format!("{path} is in use by {} (pid {})", holder.process, holder.pid);
+                let remedy = format!("close {}, or ask for {another}", holder.process);
+                error.with_holder(holder).replace_message(message, remedy)
+            }
+            None => error,
+        }
+    }
+}

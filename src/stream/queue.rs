@@ -1,0 +1,240 @@
+//! What waits between the reactor and a consumer's own thread.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use nix::sys::eventfd::EventFd;
+
+use super::bell::Bell;
+use super::consumer::{Consumer, ConsumerStatistics, Counters};
+use super::medium::Medium;
+use crate::capture::Captured;
+use crate::error::{Error, Result};
+
+/// Tells the time of delivery; the engine's clock, so that tests can move it.
+pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// How much may wait for a consumer. The oldest is dropped when more comes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound {
+    /// Frames or blocks.
+    items: usize,
+    /// From the oldest to the newest, in nanoseconds.
+    span: u64,
+    bytes: u64,
+    /// How many of them may be the driver's own buffers: what waits longer is copied, so that a consumer that is held up for
+    /// seconds does not hold up the camera.
+    lent: usize,
+}
+
+impl Bound {
+    /// So many, whatever their size.
+    pub(super) fn items(items: usize) -> Self {
+        Self { items: items.max(1), span: u64::MAX, bytes: u64::MAX, lent: usize::MAX }
+    }
+
+    /// So much time and memory, of which few buffers are the driver's.
+    pub(super) fn backlog(span: Duration, bytes: u64) -> Self {
+        let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        Self { items: usize::MAX, span, bytes, lent: 2 }
+    }
+}
+
+/// The queue.
+pub(super) struct Queue<M: Medium> {
+    name: String,
+    bound: Bound,
+    state: Mutex<State<M::Captured>>,
+    filled: Condvar,
+    held: Arc<AtomicUsize>,
+    clock: Clock,
+    /// Rung besides, where a thread waits for several queues.
+    bell: Option<Arc<Bell>>,
+}
+
+struct State<T> {
+    waiting: VecDeque<T>,
+    bytes: u64,
+    counters: Counters,
+    ended: bool,
+    error: Option<Error>,
+    sleepers: usize,
+    event: Option<Arc<EventFd>>,
+}
+
+impl<M: Medium> Queue<M> {
+    pub(super) fn new(name: &str, bound: Bound, clock: Clock, bell: Option<Arc<Bell>>) -> Self {
+        // What has a bound in numbers never allocates again.
+        let capacity = if bound.items == usize::MAX { 0 } else { bound.items };
+        Self {
+            name: name.to_owned(),
+            bound,
+            state: Mutex::new(State {
+                waiting: VecDeque::with_capacity(capacity),
+                bytes: 0,
+                counters: Counters::default(),
+                ended: false,
+                error: None,
+                sleepers: 0,
+                event: None,
+            }),
+            filled: Condvar::new(),
+            held: Arc::new(AtomicUsize::new(0)),
+            clock,
+            bell,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<M::Captured>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever waits, with no system call where nobody does. After the lock is free again: a woken thread would
+    /// only run into it.
+    fn signal(&self, state: MutexGuard<'_, State<M::Captured>>) {
+        let sleepers = state.sleepers > 0;
+        let event = state.event.clone();
+        drop(state);
+        if sleepers {
+            self.filled.notify_all();
+        }
+        if let Some(event) = event {
+            // A full counter is as readable as any.
+            let _ = event.write(1);
+        }
+        if let Some(bell) = &self.bell {
+            bell.ring();
+        }
+    }
+
+    /// The next frame or block, or the end, if either is there.
+    pub(super) fn poll(&self) -> Poll<Option<Result<M>>> {
+        self.poll_locked(&mut self.state())
+    }
+
+    fn poll_locked(&self, state: &mut State<M::Captured>) -> Poll<Option<Result<M>>> {
+        if let Some(captured) = state.waiting.pop_front() {
+            state.bytes -= captured.byte_count();
+            state.counters.deliver(&captured, (self.clock)());
+            return Poll::Ready(Some(Ok(M::lend(captured, Some(self.held.clone())))));
+        }
+        if let Some(event) = &state.event {
+            // Readable again only when something is there.
+            let _ = event.read();
+        }
+        if !state.ended {
+            return Poll::Pending;
+        }
+        if let Some(event) = &state.event {
+            let _ = event.write(1);
+        }
+        Poll::Ready(state.error.take().map(Err))
+    }
+
+    /// As [`Queue::poll`], waiting for it, at most as long as `limit`.
+    pub(super) fn wait(&self, limit: Option<Duration>) -> Poll<Option<Result<M>>> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut state = self.state();
+        loop {
+            if let ready @ Poll::Ready(_) = self.poll_locked(&mut state) {
+                return ready;
+            }
+            let left = match deadline {
+                None => None,
+                Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
+                    None | Some(Duration::ZERO) => return Poll::Pending,
+                    left => left,
+                },
+            };
+            state.sleepers += 1;
+            state = match left {
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+            state.sleepers -= 1;
+        }
+    }
+
+    /// When the first that waits was captured.
+    pub(super) fn next_timestamp(&self) -> Option<u64> {
+        self.state().waiting.front().map(Captured::timestamp)
+    }
+
+    /// Keeps `event` readable while there is something to take, or the end.
+    pub(super) fn announce_to(&self, event: Arc<EventFd>) {
+        let mut state = self.state();
+        if !state.waiting.is_empty() || state.ended {
+            let _ = event.write(1);
+        }
+        state.event = Some(event);
+    }
+
+    /// Gives back what waits: nobody will take it.
+    pub(super) fn abandon(&self) {
+        let waiting = {
+            let mut state = self.state();
+            state.counters.behind += state.waiting.len() as u64;
+            state.bytes = 0;
+            std::mem::take(&mut state.waiting)
+        };
+        drop(waiting);
+    }
+
+    /// Whether one more of `bytes`, captured at `timestamp`, is more than may wait.
+    fn is_full(&self, state: &State<M::Captured>, timestamp: u64, bytes: u64) -> bool {
+        let Some(oldest) = state.waiting.front() else { return false };
+        state.waiting.len() >= self.bound.items
+            || state.bytes.saturating_add(bytes) > self.bound.bytes
+            || timestamp.saturating_sub(oldest.timestamp()) > self.bound.span
+    }
+}
+
+impl<M: Medium> Consumer<M> for Queue<M> {
+    fn offer(&self, captured: &M::Captured, _now: u64) {
+        // Copied with the queue free for its consumer. Nobody but this thread puts anything in.
+        let crowded = self.bound.lent < self.bound.items && self.state().waiting.len() >= self.bound.lent;
+        let item = if crowded { captured.detached() } else { Some(captured.clone()) };
+        let mut state = self.state();
+        if state.ended {
+            return;
+        }
+        state.counters.accepted += 1;
+        let held = self.held.load(Ordering::Relaxed) >= M::HOLD_LIMIT.saturating_add(self.bound.items);
+        // It holds too many, or there is no memory for a copy.
+        let Some(item) = item.filter(|_| !held) else {
+            state.counters.holding += 1;
+            return;
+        };
+        let bytes = item.byte_count();
+        let mut oldest = None;
+        while self.is_full(&state, item.timestamp(), bytes) {
+            let Some(dropped) = state.waiting.pop_front() else { break };
+            state.counters.behind += 1;
+            state.bytes -= dropped.byte_count();
+            oldest = Some(dropped);
+        }
+        state.bytes += bytes;
+        state.waiting.push_back(item);
+        self.signal(state);
+        // Its buffer goes back to the driver out here, with the queue free for the consumer.
+        drop(oldest);
+    }
+
+    fn end(&self, error: Option<&Error>) {
+        let mut state = self.state();
+        if state.ended {
+            return;
+        }
+        state.ended = true;
+        state.error = error.cloned();
+        self.signal(state);
+    }
+
+    fn statistics(&self) -> ConsumerStatistics {
+        let state = self.state();
+        state.counters.statistics(&self.name, M::KIND, state.waiting.len())
+    }
+}
