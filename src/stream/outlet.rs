@@ -194,7 +194,7 @@ impl<M: Medium> TrackOutlet<M> {
         self.consumers.get()
     }
 
-    fn give(&self, captured: &M::Captured, now: u64) {
+    pub(super) fn give(&self, captured: &M::Captured, now: u64) {
         self.gate.pass(captured, self.is_enabled(), |captured| {
             for consumer in self.consumers.get().iter() {
                 consumer.offer(captured, now);

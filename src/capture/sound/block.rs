@@ -12,6 +12,12 @@ impl Block {
         Self(vec![byte; length].into())
     }
 
+    /// A block of its own with these bytes.
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
     /// All of its bytes, whether or not they were filled this time.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0

@@ -6,4 +6,5 @@ mod consumers;
 mod ends;
 mod requests;
 mod sinks;
+mod sound;
 mod tracks;
