@@ -2,12 +2,13 @@
 //!
 //! A request names constraints ("a camera, at most 1280 wide, 30 frames per second if it can"). The library lists the
 //! machine's V4L2 and ALSA devices, picks one and a mode by the rules of W3C Media Capture and Streams or of its 2012
-//! drafts, streams from the driver without copying, and hands out a [`LocalMediaStream`] whose tracks yield frames.
+//! drafts, streams from the driver without copying, and hands out a [`LocalMediaStream`] whose tracks yield frames and sound.
 //!
 //! It does
 //! - list every node with its modes, and say of the unusable ones why, and what to do about it: [`devices`];
 //! - take [`constraints`] in both dialects, and [`resolve`](mod@resolve) them without opening anything;
 //! - lend out the driver's own buffers as [`VideoFrame`]s, to any number of consumers of one camera;
+//! - give a microphone's sound as [`AudioData`], copied once, with its place on the frames' clock and every gap known;
 //! - count every frame that was expected, under its reason if it was lost: [`SourceStatistics`],
 //!   [`ConsumerStatistics`];
 //! - record to Matroska, Y4M, MJPEG and raw files, and take pictures as JPEG and PNG.
@@ -17,7 +18,8 @@
 //! - fall back to another kind of source: without a camera there is an error, unless [`MediaDevices::synthetic`] was
 //!   asked for;
 //! - drive raw sensors behind a media pipeline: that is libcamera's work;
-//! - record sound or follow an unplugged camera to its next socket, so far.
+//! - remove echo or noise: sound comes as the card gives it;
+//! - follow an unplugged camera to its next socket, so far.
 //!
 //! # The kernel's model
 //!
@@ -31,6 +33,9 @@
 //! - Who holds leases for long is given no more ([`ConsumerStatistics::holding`]); nobody else suffers.
 //! - A leased buffer outlives its stream: the node closes, the bytes stay until the last holder lets go.
 //! - Frames carry the driver's time stamp (CLOCK_MONOTONIC) and number; a gap in either is a loss, and is counted.
+//! - A microphone is a *PCM* (`hw:1,0`) with a ring that the card fills; each *period* of it becomes an [`AudioData`].
+//! - A ring that is not read in time runs over (an *xrun*). What is lost keeps its time: [`AudioData::lost`].
+//! - One process reads a `hw` PCM at a time; the PCM `default` is what a sound server shares, where there is one.
 //!
 //! # Three ways to ask
 //!
@@ -86,9 +91,9 @@
 //!
 //! | | frames come | for |
 //! |---|---|---|
-//! | [`VideoTrack::processor`] | as an iterator, the newest few kept | a thread of the program's own |
+//! | [`MediaStreamTrack::processor`] | as an iterator, the newest few kept | a thread of the program's own |
 //! | [`MediaStreamTrackProcessor::pollable`] | when a descriptor is readable | a `poll` or `epoll` loop |
-//! | [`VideoTrack::on_frame`] | as calls on the capture thread | work far shorter than a frame period |
+//! | [`VideoTrack::on_frame`], [`AudioTrack::on_data`] | as calls on the capture thread | work far shorter than a frame period |
 //! | [`LocalMediaStream::attach`] | as calls on a thread of the [`Sink`]'s | recorders, pictures, viewers |
 //!
 //! # Features

@@ -5,4 +5,5 @@ mod contract;
 mod resolve;
 mod signals;
 mod support;
+mod sync;
 mod terminal;
