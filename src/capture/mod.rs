@@ -8,6 +8,7 @@
 //!
 //! This room knows drivers and buffers; who consumes the frames is an [`Outlet`] to it.
 
+mod alsa;
 mod buffer;
 mod engine;
 mod format;

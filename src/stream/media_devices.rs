@@ -109,7 +109,7 @@ impl MediaDevices {
             return Err(Error::new(ErrorName::NotSupportedError, "this version captures no sound yet, only video")
                 .with_remedy("ask for video alone: leave out `audio`, --audio and --microphone"));
         }
-        let session = self.place.current_or_start(&self.machine.kernel)?;
+        let session = self.place.current_or_start(&self.machine)?;
         let track = self.open_first(&session, constraints, &resolution.video_candidates, &devices)?;
         Ok(LocalMediaStream::new(vec![Arc::new(track)]))
     }
