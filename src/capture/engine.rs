@@ -1,24 +1,26 @@
-//! The two threads, and how a camera gets onto them.
+//! The two threads, and how a device gets onto them.
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use super::alsa::AlsaMicrophone;
 use super::buffer::Reaper;
 use super::format::VideoFormat;
 use super::held::HeldFrames;
 use super::reactor::Reactor;
-use super::sound::{AudioFormat, CapturedAudio, MicrophoneRequest};
-use super::source::{CameraRequest, CapturedFrame, Closing, Outlet, Running, Source};
+use super::sound::{AudioCounters, AudioFormat, CapturedAudio, MicrophoneRequest};
+use super::source::{CameraRequest, Captured, CapturedFrame, Closing, Outlet, Running, Source};
 use super::statistics::SourceCounters;
-use super::synthetic::SyntheticCamera;
+use super::synthetic::{SyntheticCamera, SyntheticMicrophone};
 use super::v4l2::V4l2Camera;
 use super::worker::{Grave, Worker};
 use crate::error::{Error, ErrorName, Result};
-use crate::seam::Kernel;
+use crate::seam::{Kernel, PcmSystem};
 
 /// The capture engine: one reactor thread and one control thread for any number of devices.
 pub(crate) struct Engine {
     pub(super) kernel: Arc<dyn Kernel>,
+    pcms: Arc<dyn PcmSystem>,
     pub(super) reactor: Reactor,
     pub(super) control: Worker,
     reaper: Arc<dyn Reaper>,
@@ -31,11 +33,12 @@ pub(crate) type Accept<F> = Box<dyn FnOnce(&F) -> Result<()> + Send>;
 
 impl Engine {
     /// Starts both threads. `held` are the frames that outlived the engines before.
-    pub(crate) fn start(kernel: Arc<dyn Kernel>, held: HeldFrames) -> io::Result<Arc<Self>> {
+    pub(crate) fn start(kernel: Arc<dyn Kernel>, pcms: Arc<dyn PcmSystem>, held: HeldFrames) -> io::Result<Arc<Self>> {
         let control = Worker::start("usermedia-control")?;
         let grave = Arc::new(Grave::default());
         let reaper = Arc::new(control.reaper(&grave));
-        Ok(Arc::new(Self { reactor: Reactor::start(kernel.clone())?, kernel, control, reaper, grave, held }))
+        let reactor = Reactor::start(kernel.clone())?;
+        Ok(Arc::new(Self { reactor, kernel, pcms, control, reaper, grave, held }))
     }
 
     /// Whether the caller is on the capture thread, where nothing may wait for a device.
@@ -88,12 +91,25 @@ impl Engine {
     fn open_microphone_here(
         self: &Arc<Self>,
         request: &MicrophoneRequest,
-        _accept: Accept<AudioFormat>,
-        _outlet: Arc<dyn Outlet<CapturedAudio>>,
+        accept: Accept<AudioFormat>,
+        outlet: Arc<dyn Outlet<CapturedAudio>>,
     ) -> Result<Source<CapturedAudio>> {
-        Err(Error::new(ErrorName::NotSupportedError, "this version captures no sound yet, only video")
-            .with_device(&*request.path, &*request.path)
-            .with_remedy("ask for video alone: leave out `audio`, --audio and --microphone"))
+        let counters = Arc::new(AudioCounters::default());
+        let (running, format) = if request.synthetic {
+            let microphone = SyntheticMicrophone::new(request, self.kernel.now(), counters.clone(), outlet)?;
+            let format = microphone.format();
+            accept(&format)?;
+            let token = self.reactor.add(Box::new(microphone)).map_err(|errno| no_wait(&request.path, errno))?;
+            (Running::Synthetic { token }, format)
+        } else {
+            let microphone = AlsaMicrophone::open(&*self.pcms, request)?;
+            let format = microphone.format();
+            accept(&format)?;
+            let reader = microphone.start(self.kernel.clone(), Arc::downgrade(self), counters.clone(), outlet)?;
+            let token = self.reactor.add(Box::new(reader)).map_err(|errno| no_wait(&request.path, errno))?;
+            (Running::Microphone { token }, format)
+        };
+        Ok(self.source(running, format, counters, &request.path))
     }
 
     fn open_here(
@@ -126,14 +142,24 @@ impl Engine {
                 }
             }
         };
-        Ok(Source {
+        Ok(self.source(running, format, counters, &request.path))
+    }
+
+    fn source<T: Captured>(
+        self: &Arc<Self>,
+        running: Running,
+        format: T::Format,
+        counters: Arc<T::Counters>,
+        path: &str,
+    ) -> Source<T> {
+        Source {
             engine: self.clone(),
             running: Arc::new(Mutex::new(Some(running))),
             format,
             counters,
-            path: request.path.clone(),
+            path: path.to_owned(),
             closing: Closing::new(self.reactor.thread_id()),
-        })
+        }
     }
 
     /// Takes a source off the reactor and closes its device. On the control thread.
@@ -148,13 +174,14 @@ impl Engine {
                     self.held.note(&path, &pool, &self.grave);
                 }
             }
-            Running::Synthetic { token } => drop(self.reactor.remove(token)),
+            // A PCM is closed with its reader, which the reactor gives back.
+            Running::Microphone { token } | Running::Synthetic { token } => drop(self.reactor.remove(token)),
         }
     }
 }
 
 fn no_wait(path: &str, errno: nix::errno::Errno) -> Error {
-    Error::new(ErrorName::NotReadableError, format!("cannot wait for frames of {path}: {}", errno.desc()))
+    Error::new(ErrorName::NotReadableError, format!("cannot wait for {path}: {}", errno.desc()))
         .with_errno(errno as i32)
         .with_device(path, path)
 }

@@ -8,6 +8,7 @@
 //!
 //! This room knows drivers and buffers; who consumes the frames is an [`Outlet`] to it.
 
+mod alsa;
 mod buffer;
 mod engine;
 mod format;
@@ -31,13 +32,15 @@ pub(crate) use engine::Engine;
 pub use format::VideoFormat;
 pub(crate) use held::HeldFrames;
 pub(crate) use inspect::Payload;
-pub(crate) use sound::{AudioInfo, Block, MicrophoneRequest};
+#[cfg(all(test, not(loom)))]
+pub(crate) use sound::AudioInfo;
+pub(crate) use sound::{Block, MicrophoneRequest};
 pub(crate) use source::{CameraRequest, Closing, Outlet, Source, SourceEnd};
 pub(crate) use synthetic::pattern;
 pub(crate) use worker::Worker;
 
 // Not exported any further: parts of a sealed trait.
-pub use sound::{AudioCounters, AudioFormat, AudioStatistics, CapturedAudio};
+pub use sound::{AudioFormat, AudioStatistics, CapturedAudio};
 pub use source::{Captured, CapturedFrame};
-pub use statistics::{SourceCounters, SourceStatistics};
+pub use statistics::SourceStatistics;
 pub use timeline::TimestampSource;

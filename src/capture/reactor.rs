@@ -1,4 +1,4 @@
-//! The one thread that waits: every camera's readiness, every deadline and every wake-up meet in one epoll.
+//! The one thread that waits: every device's readiness, every deadline and every wake-up meet in one epoll.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -14,16 +14,24 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::seam::Kernel;
 
-/// Something the reactor serves: a streaming camera.
+/// Something the reactor serves: a streaming camera, a microphone.
 pub(super) trait EventSource: Send {
-    /// What to wait for, if anything; level-triggered readability.
-    fn fd(&self) -> Option<BorrowedFd<'_>>;
-    /// The descriptor is ready.
-    fn ready(&mut self, flags: EpollFlags, now: u64) -> Next;
+    /// What to wait for, if anything, and the events; level-triggered. A PCM can have several.
+    fn descriptors(&self) -> Vec<(BorrowedFd<'_>, EpollFlags)>;
+    /// The descriptor of that index is ready.
+    fn ready(&mut self, descriptor: usize, flags: EpollFlags, now: u64) -> Next;
     /// When to be woken whatever happens, on CLOCK_MONOTONIC in nanoseconds.
     fn deadline(&self) -> Option<u64>;
     /// The deadline has come.
     fn due(&mut self, now: u64) -> Next;
+    /// It has stepped aside, and nothing waits for its descriptors any more. `back` is the way back.
+    fn aside(&mut self, _back: Return, _now: u64) {}
+    /// Its way back was taken: where it stays, it is waited for again.
+    fn returned(&mut self, _now: u64) -> Next {
+        Next::Stay
+    }
+    /// It stayed, and epoll would not have its descriptors: it has left.
+    fn refused(&mut self, _errno: Errno) {}
 }
 
 /// What becomes of a source after a turn.
@@ -31,8 +39,23 @@ pub(super) trait EventSource: Send {
 pub(super) enum Next {
     /// It goes on.
     Stay,
+    /// It leaves epoll until its [`Return`] is used. Its deadlines go on.
+    Aside,
     /// It leaves epoll for good and waits to be taken away; it has told whom it concerns.
     Leave,
+}
+
+/// The way back into epoll for a source that stepped aside.
+pub(super) struct Return {
+    shared: Arc<Shared>,
+    token: Token,
+}
+
+impl Return {
+    /// Has the source waited for again, if it is still there. From any thread.
+    pub(super) fn rejoin(self) {
+        self.shared.command(Command::Rejoin { token: self.token });
+    }
 }
 
 /// Names a source in the reactor.
@@ -41,9 +64,14 @@ pub(super) struct Token(u64);
 
 /// The wake-up's own token; sources count from 0.
 const WAKE: u64 = u64::MAX;
+/// Where a token ends in what epoll carries, and the index of the descriptor begins.
+const INDEX_SHIFT: u32 = 56;
+/// A PCM has one, or a few behind a plugin; the index must not make up `WAKE`.
+const MOST_DESCRIPTORS: usize = 64;
 
 enum Command {
     Add { source: Box<dyn EventSource>, added: SyncSender<Result<Token, Errno>> },
+    Rejoin { token: Token },
     Remove { token: Token, removed: SyncSender<Option<Box<dyn EventSource>>> },
 }
 
@@ -58,6 +86,11 @@ struct Shared {
 impl Shared {
     fn commands(&self) -> MutexGuard<'_, Vec<Command>> {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn command(&self, command: Command) {
+        self.commands().push(command);
+        self.wake();
     }
 
     fn wake(&self) {
@@ -102,20 +135,15 @@ impl Reactor {
     /// Hands over a source; it is in epoll when this returns.
     pub(super) fn add(&self, source: Box<dyn EventSource>) -> Result<Token, Errno> {
         let (added, answer) = mpsc::sync_channel(1);
-        self.command(Command::Add { source, added });
+        self.shared.command(Command::Add { source, added });
         answer.recv().unwrap_or(Err(Errno::ESHUTDOWN))
     }
 
     /// Takes a source back: when this returns, the reactor neither waits for it nor touches it.
     pub(super) fn remove(&self, token: Token) -> Option<Box<dyn EventSource>> {
         let (removed, answer) = mpsc::sync_channel(1);
-        self.command(Command::Remove { token, removed });
+        self.shared.command(Command::Remove { token, removed });
         answer.recv().unwrap_or(None)
-    }
-
-    fn command(&self, command: Command) {
-        self.shared.commands().push(command);
-        self.shared.wake();
     }
 }
 
@@ -130,10 +158,27 @@ impl Drop for Reactor {
     }
 }
 
+/// How far a source takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// In epoll, and its deadlines count.
+    Waiting,
+    /// Its deadlines count.
+    Aside,
+    /// It waits to be taken away.
+    Left,
+}
+
 struct Entry {
     token: Token,
     source: Box<dyn EventSource>,
-    waiting: bool,
+    presence: Presence,
+}
+
+impl Entry {
+    fn deadline(&self) -> Option<u64> {
+        if self.presence == Presence::Left { None } else { self.source.deadline() }
+    }
 }
 
 /// The thread's own state.
@@ -147,7 +192,7 @@ impl Turn {
     fn run(mut self) {
         let mut events = [EpollEvent::empty(); 16];
         while !self.shared.stop.load(Ordering::SeqCst) {
-            let deadline = self.sources.iter().filter(|entry| entry.waiting).filter_map(|e| e.source.deadline()).min();
+            let deadline = self.sources.iter().filter_map(Entry::deadline).min();
             let timeout = deadline.map(|at| at.saturating_sub(self.shared.kernel.now()));
             // An error is a signal's: the loop looks at everything again anyway.
             let count = self.shared.kernel.wait(&self.shared.epoll, &mut events, timeout).unwrap_or(0);
@@ -158,13 +203,20 @@ impl Turn {
                         let _ = self.shared.wake.read();
                         self.obey();
                     }
-                    token => self.turn(Token(token), |source| source.ready(event.events(), now)),
+                    data => {
+                        let token = Token(data & ((1 << INDEX_SHIFT) - 1));
+                        let descriptor = usize::try_from(data >> INDEX_SHIFT).unwrap_or(0);
+                        // An event of the same batch may be of one that has stepped aside since.
+                        if self.presence(token) == Some(Presence::Waiting) {
+                            self.turn(token, |source| source.ready(descriptor, event.events(), now));
+                        }
+                    }
                 }
             }
             if deadline.is_some_and(|at| at <= now) {
                 for position in 0..self.sources.len() {
                     let entry = &self.sources[position];
-                    if entry.waiting && entry.source.deadline().is_some_and(|at| at <= now) {
+                    if entry.deadline().is_some_and(|at| at <= now) {
                         let token = entry.token;
                         self.turn(token, |source| source.due(now));
                     }
@@ -173,18 +225,26 @@ impl Turn {
         }
     }
 
-    /// Lets one source have its turn, and sees it out if it leaves.
+    fn presence(&self, token: Token) -> Option<Presence> {
+        self.sources.iter().find(|entry| entry.token == token).map(|entry| entry.presence)
+    }
+
+    /// Lets one source have its turn, and sees it out if it leaves or steps aside.
     fn turn(&mut self, token: Token, act: impl FnOnce(&mut dyn EventSource) -> Next) {
-        let Some(entry) = self.sources.iter_mut().find(|entry| entry.token == token && entry.waiting) else { return };
+        let of = |entry: &&mut Entry| entry.token == token && entry.presence != Presence::Left;
+        let Some(entry) = self.sources.iter_mut().find(of) else { return };
         // A panic (of a value that a callback had captured, say) has been printed by its hook: it must not take every
         // other camera with it, nor leave those who wait for this thread waiting for ever.
         let next = panic::catch_unwind(AssertUnwindSafe(|| act(&mut *entry.source))).unwrap_or(Next::Stay);
-        if next == Next::Leave {
-            entry.waiting = false;
-            if let Some(fd) = entry.source.fd() {
-                // It may have left by itself, with its device.
-                let _ = self.shared.epoll.delete(fd);
-            }
+        if next == Next::Stay {
+            return;
+        }
+        if entry.presence == Presence::Waiting {
+            unwait(&self.shared.epoll, &*entry.source);
+        }
+        entry.presence = if next == Next::Leave { Presence::Left } else { Presence::Aside };
+        if next == Next::Aside {
+            entry.source.aside(Return { shared: self.shared.clone(), token }, self.shared.kernel.now());
         }
     }
 
@@ -195,6 +255,7 @@ impl Turn {
                 Command::Add { source, added } => {
                     let _ = added.send(self.add(source));
                 }
+                Command::Rejoin { token } => self.rejoin(token),
                 Command::Remove { token, removed } => {
                     let _ = removed.send(self.remove(token));
                 }
@@ -205,19 +266,59 @@ impl Turn {
     fn add(&mut self, source: Box<dyn EventSource>) -> Result<Token, Errno> {
         let token = Token(self.next);
         self.next += 1;
-        if let Some(fd) = source.fd() {
-            self.shared.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token.0))?;
-        }
-        self.sources.push(Entry { token, source, waiting: true });
+        wait_for(&self.shared.epoll, &*source, token)?;
+        self.sources.push(Entry { token, source, presence: Presence::Waiting });
         Ok(token)
+    }
+
+    fn rejoin(&mut self, token: Token) {
+        if self.presence(token) != Some(Presence::Aside) {
+            return;
+        }
+        let mut stays = false;
+        let now = self.shared.kernel.now();
+        self.turn(token, |source| {
+            let next = source.returned(now);
+            stays = next == Next::Stay;
+            next
+        });
+        let Some(entry) = self.sources.iter_mut().find(|entry| stays && entry.token == token) else { return };
+        match wait_for(&self.shared.epoll, &*entry.source, token) {
+            Ok(()) => entry.presence = Presence::Waiting,
+            Err(errno) => self.turn(token, |source| {
+                source.refused(errno);
+                Next::Leave
+            }),
+        }
     }
 
     fn remove(&mut self, token: Token) -> Option<Box<dyn EventSource>> {
         let position = self.sources.iter().position(|entry| entry.token == token)?;
         let entry = self.sources.swap_remove(position);
-        if let (true, Some(fd)) = (entry.waiting, entry.source.fd()) {
-            let _ = self.shared.epoll.delete(fd);
+        if entry.presence == Presence::Waiting {
+            unwait(&self.shared.epoll, &*entry.source);
         }
         Some(entry.source)
+    }
+}
+
+/// Has epoll wait for all of a source's descriptors, or for none.
+fn wait_for(epoll: &Epoll, source: &dyn EventSource, token: Token) -> Result<(), Errno> {
+    let descriptors = source.descriptors();
+    if descriptors.len() > MOST_DESCRIPTORS {
+        return Err(Errno::E2BIG);
+    }
+    for (index, (fd, flags)) in (0u64..).zip(&descriptors) {
+        epoll
+            .add(fd, EpollEvent::new(*flags, index << INDEX_SHIFT | token.0))
+            .inspect_err(|_| unwait(epoll, source))?;
+    }
+    Ok(())
+}
+
+fn unwait(epoll: &Epoll, source: &dyn EventSource) {
+    for (fd, _) in source.descriptors() {
+        // It may have left by itself, with its device.
+        let _ = epoll.delete(fd);
     }
 }

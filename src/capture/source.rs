@@ -99,6 +99,7 @@ pub(crate) trait Outlet<T>: Send + Sync {
 /// What the control thread needs to stop a source.
 pub(super) enum Running {
     Camera { camera: V4l2Camera, token: Token },
+    Microphone { token: Token },
     Synthetic { token: Token },
 }
 

@@ -11,10 +11,10 @@ pub enum TimestampSource {
 }
 
 /// A stamp further in the past than this was not made for a frame that arrives now.
-const OLDEST: u64 = 5_000_000_000;
+pub(super) const OLDEST: u64 = 5_000_000_000;
 /// Clocks are read on different CPUs. Drivers that stamp the end of the exposure they expect (vivid does) are a frame
 /// ahead besides.
-const FUTURE: u64 = 5_000_000;
+pub(super) const FUTURE: u64 = 5_000_000;
 
 /// A frame, placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

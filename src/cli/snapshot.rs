@@ -9,7 +9,6 @@ use super::event::{self, Announced, Event};
 use super::report::{Report, Written};
 use super::work::{Meter, Tracks, reports};
 use super::{Failure, print, report, request, signals, text};
-use crate::error::{Error, ErrorName};
 use crate::sink::Snapshot;
 
 pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {

@@ -18,7 +18,7 @@ use super::Machine;
 use crate::format::Fourcc;
 use crate::seam::{
     BufferMemory, BufferType, Capability, CapabilityFlags, CapturePcm, Dequeued, Fraction, FrameInterval, FrameSize,
-    Interval, Kernel, LinuxWorld, PcmDirectory, PcmRanges, PixelFormat, RequestedBuffers, SoundCard,
+    Interval, Kernel, LinuxWorld, Pcm, PcmDirectory, PcmRanges, PcmSystem, PixelFormat, RequestedBuffers, SoundCard,
 };
 
 /// A temporary tree that looks like a system's `/`. Paths are relative to it.
@@ -383,7 +383,18 @@ impl PcmDirectory for FakePcms {
     }
 }
 
+impl PcmSystem for FakePcms {
+    fn open(&self, _: &str) -> Result<Box<dyn Pcm>, Errno> {
+        Err(Errno::ENOENT)
+    }
+}
+
 /// A machine of the tree's files and that kernel, without sound.
 pub(crate) fn machine(tree: &Tree, kernel: &Arc<FakeKernel>) -> Machine {
-    Machine { kernel: kernel.clone(), world: Arc::new(tree.world()), pcm: Arc::new(FakePcms::default()) }
+    Machine {
+        kernel: kernel.clone(),
+        world: Arc::new(tree.world()),
+        pcm: Arc::new(FakePcms::default()),
+        pcms: Arc::new(FakePcms::default()),
+    }
 }

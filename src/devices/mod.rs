@@ -32,7 +32,7 @@ pub use model::{
 
 pub(crate) use modes::RESOLUTION_TABLE;
 
-use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxWorld, PcmDirectory, World};
+use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxPcmSystem, LinuxWorld, PcmDirectory, PcmSystem, World};
 
 /// The cameras and microphones of this machine: `MediaDevices.enumerateDevices()`.
 ///
@@ -58,12 +58,18 @@ pub(crate) struct Machine {
     pub kernel: Arc<dyn Kernel>,
     pub world: Arc<dyn World>,
     pub pcm: Arc<dyn PcmDirectory>,
+    pub pcms: Arc<dyn PcmSystem>,
 }
 
 impl Machine {
     /// The machine this process runs on.
     pub(crate) fn this() -> Self {
-        Self { kernel: Arc::new(LinuxKernel), world: Arc::new(LinuxWorld::new()), pcm: Arc::new(LinuxPcmDirectory) }
+        Self {
+            kernel: Arc::new(LinuxKernel),
+            world: Arc::new(LinuxWorld::new()),
+            pcm: Arc::new(LinuxPcmDirectory),
+            pcms: Arc::new(LinuxPcmSystem),
+        }
     }
 
     /// See [`enumerate_devices`].

@@ -19,7 +19,10 @@ pub(crate) use kernel::{
 #[cfg(any(test, feature = "scripted"))]
 pub(crate) use kernel::{BufferMemory, PlaneUse, RequestedBuffers};
 pub(crate) use linux::LinuxKernel;
-pub(crate) use pcm::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges};
+pub(crate) use pcm::{
+    Accepted, CapturePcm, LinuxPcmDirectory, LinuxPcmSystem, ParameterRefused, Pcm, PcmDirectory, PcmParameter,
+    PcmParameters, PcmRanges, PcmSetup, PcmState, PcmStatus, PcmSystem,
+};
 pub(crate) use world::{LinuxWorld, Node, World};
 #[cfg(test)]
 pub(crate) use {kernel::Interval, pcm::SoundCard, world::Access};

@@ -103,7 +103,7 @@ impl MediaDevices {
         let _turn = self.place.turn()?;
         let devices = self.candidates(self.place.current().as_deref());
         let resolution = resolve(constraints, &devices, &self.options)?;
-        let session = self.place.current_or_start(&self.machine.kernel)?;
+        let session = self.place.current_or_start(&self.machine)?;
         let opening =
             Opening { session, machine: &self.machine, constraints, devices: &devices, buffers: self.buffers };
         let camera = resolution.video.as_ref().map(|_| opening.camera(&resolution.video_candidates)).transpose()?;

@@ -6,8 +6,8 @@ use super::audio_data::AudioData;
 use super::frame::VideoFrame;
 use super::running::Registry;
 use crate::capture::{Engine, HeldFrames, Worker};
+use crate::devices::Machine;
 use crate::error::{Error, ErrorName, Result};
-use crate::seam::Kernel;
 
 /// One engine, one dispatcher, and what runs. Its threads end with the last track.
 pub(super) struct Session {
@@ -69,7 +69,7 @@ impl SessionPlace {
     }
 
     /// The session, started if nothing runs.
-    pub(super) fn current_or_start(&self, kernel: &Arc<dyn Kernel>) -> Result<Arc<Session>> {
+    pub(super) fn current_or_start(&self, machine: &Machine) -> Result<Arc<Session>> {
         let mut place = self.lock();
         if let Some(session) = place.session.upgrade() {
             return Ok(session);
@@ -80,7 +80,9 @@ impl SessionPlace {
         };
         let engine = match place.engine.upgrade() {
             Some(engine) => engine,
-            None => Engine::start(kernel.clone(), self.0.held.clone()).map_err(refused)?,
+            None => {
+                Engine::start(machine.kernel.clone(), machine.pcms.clone(), self.0.held.clone()).map_err(refused)?
+            }
         };
         place.engine = Arc::downgrade(&engine);
         let session = Arc::new(Session {

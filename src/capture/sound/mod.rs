@@ -1,9 +1,11 @@
 //! Sound: what leaves a microphone, and the pooled blocks it travels in.
 
 mod block;
+mod clock;
 mod statistics;
 
-pub(crate) use block::{Block, BlockMut, BlockPool};
+pub(crate) use block::{Block, BlockPool};
+pub(super) use clock::SoundClock;
 pub use statistics::{AudioCounters, AudioStatistics};
 
 use super::timeline::TimestampSource;

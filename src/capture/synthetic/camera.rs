@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use nix::sys::epoll::EpollFlags;
 
-use super::pattern::Painter;
+use super::beat::{Grid, is_flash};
+use super::pattern::{Painted, Painter};
 use crate::capture::buffer::{Buffer, LeaseMut, Pool};
 use crate::capture::format::VideoFormat;
 use crate::capture::inspect::Payload;
@@ -28,10 +29,11 @@ pub(in crate::capture) struct SyntheticCamera {
     format: Arc<VideoFormat>,
     buffers: Vec<Arc<Buffer>>,
     /// What each buffer shows already.
-    painted: Vec<Option<u32>>,
-    rate: FrameRate,
-    start: u64,
-    /// The number of the next frame.
+    painted: Vec<Option<Painted>>,
+    grid: Grid,
+    /// The number on the grid of the first frame.
+    first: u64,
+    /// The number of the next frame, from 0.
     next: u64,
     timeline: Timeline,
     counters: Arc<SourceCounters>,
@@ -39,7 +41,7 @@ pub(in crate::capture) struct SyntheticCamera {
 }
 
 impl SyntheticCamera {
-    /// A camera whose first frame is due at `start`.
+    /// A camera whose first frame is due at `start` or right after: on the grid that has a frame on each whole second.
     ///
     /// # Errors
     /// [`ErrorName::OverconstrainedError`] for a format or size it does not offer.
@@ -64,6 +66,7 @@ impl SyntheticCamera {
             sizeimage: u32::try_from(painter.size()).map_err(|_| refused())?,
         };
         let format = Arc::new(VideoFormat::from_driver(&pixels, Some(rate)).ok_or_else(refused)?);
+        let grid = Grid::new(rate.numerator(), rate.denominator());
         let count = request.buffers.unwrap_or(BUFFERS).clamp(1, 32) as usize;
         Ok(Self {
             buffers: Pool::owned(count, &[painter.size()], format.clone()),
@@ -71,8 +74,8 @@ impl SyntheticCamera {
             painter,
             timeline: Timeline::new(Some(rate.interval_ns())),
             format,
-            rate,
-            start,
+            grid,
+            first: grid.next_from(start),
             next: 0,
             counters,
             outlet,
@@ -84,30 +87,29 @@ impl SyntheticCamera {
         &self.format
     }
 
-    /// When a frame is due: exact for ever, never a sum of rounded intervals.
+    /// When a frame is due.
     fn time_of(&self, frame: u64) -> u64 {
-        let elapsed = u128::from(frame) * 1_000_000_000 * u128::from(self.rate.denominator());
-        self.start.saturating_add((elapsed / u128::from(self.rate.numerator())) as u64)
+        self.grid.time_of(self.first + frame)
     }
 
-    fn draw(&mut self, number: u32) -> Option<LeaseMut> {
+    fn draw(&mut self, new: Painted) -> Option<LeaseMut> {
         let mut lease = LeaseMut::take(&self.buffers)?;
         let painted = self.painted.get_mut(lease.index())?;
         let out = lease.memory_mut(0);
         if painted.is_none() {
             self.painter.paint_background(out);
         }
-        self.painter.paint_number(out, painted.replace(number), number);
+        self.painter.paint(out, painted.replace(new), new);
         Some(lease)
     }
 }
 
 impl EventSource for SyntheticCamera {
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        None
+    fn descriptors(&self) -> Vec<(BorrowedFd<'_>, EpollFlags)> {
+        Vec::new()
     }
 
-    fn ready(&mut self, _flags: EpollFlags, _now: u64) -> Next {
+    fn ready(&mut self, _descriptor: usize, _flags: EpollFlags, _now: u64) -> Next {
         Next::Stay
     }
 
@@ -122,11 +124,12 @@ impl EventSource for SyntheticCamera {
         }
         // The pattern's number and V4L2's sequence numbers wrap alike.
         let number = self.next as u32;
-        let placed = self.timeline.place(number, self.time_of(self.next), now);
+        let time = self.time_of(self.next);
+        let placed = self.timeline.place(number, time, now);
         self.next += 1;
         add(&self.counters.captured, 1);
         self.counters.place(&placed);
-        let Some(lease) = self.draw(number) else {
+        let Some(lease) = self.draw(Painted { number, flash: is_flash(time) }) else {
             add(&self.counters.starved, 1);
             return Next::Stay;
         };

@@ -1,6 +1,9 @@
-//! The built-in camera: a source like any other, without a device.
+//! The built-in camera and microphone: sources like any other, without a device.
 
+mod beat;
 mod camera;
+mod microphone;
 pub(crate) mod pattern;
 
 pub(super) use camera::SyntheticCamera;
+pub(super) use microphone::SyntheticMicrophone;

@@ -1,4 +1,5 @@
-//! What the built-in camera shows: colour bars, a mark that moves, and the frame's number as cells a program can read.
+//! What the built-in camera shows: colour bars, a mark that moves, a flash, and the frame's number as cells a program can
+//! read.
 //!
 //! The number stands in the lowest eighth of the picture as 40 cells, black or white: 32 bits, the highest first, then
 //! 8 bits of checksum. A cell is wide enough to survive 4:2:0 and JPEG, and is read at its centre.
@@ -53,6 +54,15 @@ struct Area {
     bottom: usize,
 }
 
+/// What a frame shows besides the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Painted {
+    /// Where the mark is, and what the cells say.
+    pub(crate) number: u32,
+    /// Whether the patch at the top is lit.
+    pub(crate) flash: bool,
+}
+
 /// Paints frames of one format and size.
 #[derive(Debug)]
 pub(crate) struct Painter {
@@ -95,24 +105,38 @@ impl Painter {
         }
     }
 
-    /// What changes: takes away what frame `before` painted into this very memory, and paints `number`.
-    pub(crate) fn paint_number(&self, out: &mut [u8], before: Option<u32>, number: u32) {
+    /// What changes: takes away what the frame `before` painted into this very memory, and paints the new one.
+    pub(crate) fn paint(&self, out: &mut [u8], before: Option<Painted>, new: Painted) {
         if let Some(before) = before {
-            let mark = self.mark(before);
-            for (bar, &colour) in BARS.iter().enumerate() {
-                let area = self.bar(bar);
-                let (left, right) = (mark.left.max(area.left), mark.right.min(area.right));
-                if left < right {
-                    self.fill(out, Area { left, right, ..mark }, colour);
-                }
-            }
+            self.restore(out, self.mark(before.number));
         }
-        self.fill(out, self.mark(number), WHITE);
-        let bits = coded(number);
+        match (before.is_some_and(|before| before.flash), new.flash) {
+            (false, true) => self.fill(out, self.patch(), WHITE),
+            (true, false) => self.restore(out, self.patch()),
+            (false, false) | (true, true) => {}
+        }
+        self.fill(out, self.mark(new.number), WHITE);
+        let bits = coded(new.number);
         for cell in 0..CELLS {
             let white = bits >> (CELLS - 1 - cell) & 1 == 1;
             self.fill(out, cell_area(self.width, self.height, cell), if white { WHITE } else { BLACK });
         }
+    }
+
+    /// Paints the background of an area anew.
+    fn restore(&self, out: &mut [u8], area: Area) {
+        for (bar, &colour) in BARS.iter().enumerate() {
+            let bar = self.bar(bar);
+            let (left, right) = (area.left.max(bar.left), area.right.min(bar.right));
+            if left < right {
+                self.fill(out, Area { left, right, ..area }, colour);
+            }
+        }
+    }
+
+    /// Where it flashes: over the two darkest bars, above the way of the mark.
+    fn patch(&self) -> Area {
+        Area { left: self.bar(6).left, right: self.width, top: 0, bottom: even(self.height / 4) }
     }
 
     fn bar(&self, bar: usize) -> Area {
@@ -213,6 +237,10 @@ mod tests {
         .copied()
     }
 
+    const fn dark(number: u32) -> Painted {
+        Painted { number, flash: false }
+    }
+
     #[test]
     fn the_number_reads_back_in_every_format_and_size() {
         for fourcc in [Fourcc::YUYV, Fourcc::NV12, Fourcc::YU12, Fourcc(*b"RGB3")] {
@@ -222,7 +250,8 @@ mod tests {
                 painter.paint_background(&mut out);
                 let mut before = None;
                 for number in [0, 1, 119, 120, 0x1234_5678, u32::MAX] {
-                    painter.paint_number(&mut out, before.replace(number), number);
+                    let new = Painted { number, flash: number % 2 == 1 };
+                    painter.paint(&mut out, before.replace(new), new);
                     let read = read_number(width, height, |x, y| luma_at(&painter, &out, x, y));
                     assert_eq!(read, Some(number), "{fourcc} {width}x{height}");
                 }
@@ -232,14 +261,34 @@ mod tests {
 
     #[test]
     fn painting_over_leaves_no_trace_of_the_frame_before() {
-        let painter = Painter::new(Fourcc::NV12, 320, 180).unwrap();
-        let (mut fresh, mut reused) = (vec![0; painter.size()], vec![0; painter.size()]);
-        painter.paint_background(&mut fresh);
-        painter.paint_background(&mut reused);
-        painter.paint_number(&mut reused, None, 77);
-        painter.paint_number(&mut reused, Some(77), 15);
-        painter.paint_number(&mut fresh, None, 15);
-        assert!(fresh == reused);
+        for fourcc in [Fourcc::YUYV, Fourcc::NV12, Fourcc::YU12, Fourcc(*b"RGB3")] {
+            let painter = Painter::new(fourcc, 320, 180).unwrap();
+            let (mut fresh, mut reused) = (vec![0; painter.size()], vec![0; painter.size()]);
+            painter.paint_background(&mut fresh);
+            painter.paint_background(&mut reused);
+            let lit = Painted { number: 77, flash: true };
+            painter.paint(&mut reused, None, lit);
+            painter.paint(&mut reused, Some(lit), dark(15));
+            painter.paint(&mut fresh, None, dark(15));
+            assert!(fresh == reused, "{fourcc}");
+        }
+    }
+
+    #[test]
+    fn a_flash_lights_the_dark_corner() {
+        let (width, height) = (320, 180);
+        for fourcc in [Fourcc::YUYV, Fourcc::NV12, Fourcc::YU12, Fourcc(*b"RGB3")] {
+            let painter = Painter::new(fourcc, width, height).unwrap();
+            let mut out = vec![0; painter.size()];
+            painter.paint_background(&mut out);
+            let mut before = None;
+            for (number, flash) in [(0, false), (1, true), (2, true), (3, false)] {
+                let new = Painted { number, flash };
+                painter.paint(&mut out, before.replace(new), new);
+                let luma = luma_at(&painter, &out, 300, 10).unwrap();
+                assert!(if flash { luma > 200 } else { luma < 50 }, "{fourcc} {number}: {luma}");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod bench;
 mod faults;
 mod formats;
 mod leases;
+mod microphone;
+mod sound;
 mod starting;
 mod stopping;
 mod sums;

@@ -150,11 +150,11 @@ impl Reader {
 }
 
 impl EventSource for Reader {
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.fd.as_fd())
+    fn descriptors(&self) -> Vec<(BorrowedFd<'_>, EpollFlags)> {
+        vec![(self.fd.as_fd(), EpollFlags::EPOLLIN)]
     }
 
-    fn ready(&mut self, flags: EpollFlags, now: u64) -> Next {
+    fn ready(&mut self, _descriptor: usize, flags: EpollFlags, now: u64) -> Next {
         let answer = retry(|| self.kernel.dequeue_buffer(self.fd.as_fd(), self.kind));
         // The kernel repeats an error or a hang-up for ever: whatever DQBUF says, waiting on is a busy loop.
         let over = flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);

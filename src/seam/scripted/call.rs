@@ -1,10 +1,10 @@
-//! The system calls, by name: what a script makes fail or block, and what tests count.
+//! The system calls and libasound's, by name: what a script makes fail or block, and what tests count.
 
 use nix::errno::Errno;
 
 macro_rules! calls {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
-        /// A system call.
+        /// A system call, or one of libasound's.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(crate) enum Call { $($(#[$doc])* $name,)* }
 
@@ -35,6 +35,16 @@ calls! {
     DequeueBuffer,
     StreamOn,
     StreamOff,
+    /// `snd_pcm_hw_params` and what comes before and after it.
+    PcmConfigure,
+    PcmRevents,
+    PcmPrepare,
+    PcmStart,
+    PcmResume,
+    PcmAvail,
+    PcmStatus,
+    PcmRead,
+    PcmSkip,
 }
 
 /// For ever, as a number of times.

@@ -24,6 +24,7 @@ mod camera;
 mod frame;
 mod kernel;
 mod node;
+mod pcm;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -40,6 +41,7 @@ pub(crate) use call::{Call, FOREVER};
 pub(crate) use camera::{ScriptedCamera, pixels};
 pub(crate) use frame::{Frame, JPEG};
 pub(crate) use node::mark;
+pub(crate) use pcm::{PcmScript, ScriptedPcm, ScriptedPcms};
 
 use call::Fault;
 use node::Node;
@@ -150,6 +152,11 @@ impl ScriptedKernel {
     /// Moves the clock and nothing else: what a callback does that takes its time.
     pub(crate) fn pass_time(&self, time: Duration) {
         self.state().now += u64::try_from(time.as_nanos()).expect("a time that passes");
+    }
+
+    /// Something beside the cameras has changed: a resting reactor looks again.
+    fn touched(&self) {
+        self.touch(self.state());
     }
 
     /// Has a resting reactor look again.

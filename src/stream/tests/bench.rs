@@ -8,7 +8,7 @@ use crate::MediaStreamConstraints;
 use crate::devices::Machine;
 use crate::devices::fixture::{FakePcms, Tree};
 use crate::error::Result;
-use crate::seam::scripted::{CameraScript, ScriptedCamera, ScriptedKernel};
+use crate::seam::scripted::{CameraScript, ScriptedCamera, ScriptedKernel, ScriptedPcms};
 use crate::stream::{ConsumerStatistics, LocalMediaStream, MediaDevices, MediaStreamTrackProcessor, VideoFrame};
 
 pub(super) struct Bench {
@@ -29,8 +29,12 @@ impl Bench {
         tree.node("video0", "devices/platform/cam.0", "platform", &[]);
         let kernel = ScriptedKernel::new();
         let camera = kernel.plug("/dev/video0", camera);
-        let machine =
-            Machine { kernel: kernel.clone(), world: Arc::new(tree.world()), pcm: Arc::new(FakePcms::default()) };
+        let machine = Machine {
+            kernel: kernel.clone(),
+            world: Arc::new(tree.world()),
+            pcm: Arc::new(FakePcms::default()),
+            pcms: ScriptedPcms::new(&kernel),
+        };
         Self { kernel, camera, devices: MediaDevices::of(machine), _tree: tree }
     }
 

@@ -1,13 +1,15 @@
-//! The sound cards as this library uses them to list microphones: libasound behind a narrow trait.
+//! The sound cards as this library uses them to list microphones.
 
 use std::fmt;
 
 use alsa::card;
 use alsa::ctl::{Ctl, DeviceIter};
 use alsa::device_name::HintIter;
-use alsa::pcm::{Format, HwParams, PCM};
-use alsa::{Card, Direction, Output};
+use alsa::pcm::{Format, HwParams};
+use alsa::{Card, Direction};
 use nix::errno::Errno;
+
+use super::libasound::{errno, open, quietly};
 
 /// Sample rates in common use, in Hz: libasound's own list (`SNDRV_PCM_RATE_*` of sound/pcm.h). A card whose rates are
 /// not a range is asked for each.
@@ -78,22 +80,6 @@ pub(crate) trait PcmDirectory: Send + Sync + fmt::Debug {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct LinuxPcmDirectory;
 
-/// Has libasound write its complaints of this thread into a buffer instead of stderr. Each call drops the buffer
-/// before.
-fn quietly() {
-    // Without memory for a buffer the complaints go to stderr as they would have.
-    drop(Output::local_error_handler());
-}
-
-/// The error number of libasound's answer, whichever sign it has.
-fn errno(error: alsa::Error) -> Errno {
-    match Errno::from_raw(error.errno().saturating_abs()) {
-        // A card in use, opened without waiting.
-        Errno::EAGAIN => Errno::EBUSY,
-        other => other,
-    }
-}
-
 impl PcmDirectory for LinuxPcmDirectory {
     fn cards(&self) -> Vec<SoundCard> {
         quietly();
@@ -123,10 +109,7 @@ impl PcmDirectory for LinuxPcmDirectory {
 
     fn ranges(&self, pcm: &str) -> Result<PcmRanges, Errno> {
         quietly();
-        if pcm.contains('\0') {
-            return Err(Errno::EINVAL);
-        }
-        let pcm = PCM::new(pcm, Direction::Capture, true).map_err(errno)?;
+        let pcm = open(pcm)?;
         let params = HwParams::any(&pcm).map_err(errno)?;
         let formats = Format::all().iter().filter(|format| **format != Format::Unknown);
         Ok(PcmRanges {

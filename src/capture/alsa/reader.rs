@@ -1,0 +1,284 @@
+//! The reactor half: whole periods out of the ring, placed in time, counted and delivered.
+
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
+
+use super::recovery::{self, Recovery, Remedy, Verdict};
+use crate::capture::engine::Engine;
+use crate::capture::reactor::{EventSource, Next, Return};
+use crate::capture::sound::{AudioCounters, AudioFormat, AudioInfo, BlockPool, CapturedAudio, SoundClock};
+use crate::capture::source::{Outlet, SourceEnd};
+use crate::capture::statistics::add;
+use crate::seam::{Kernel, Pcm, PcmSetup};
+
+/// How long consumers may hold blocks before some are missing, in seconds.
+const POOL_SECONDS: u32 = 4;
+/// Blocks that are there from the start.
+const READY_BLOCKS: usize = 16;
+/// Wake-ups in a row without a whole period after which the PCM is left alone for a while: some plugins wake for less.
+const IDLE_WAKES: u32 = 4;
+
+/// What a source that stepped aside waits for.
+#[derive(Default)]
+enum Aside {
+    /// Nothing: it is in epoll.
+    #[default]
+    No,
+    /// About to step aside, until the moment, and then to be recovered if anything.
+    Leaving { until: u64, remedy: Option<Remedy> },
+    /// Resting until the moment.
+    Resting { until: u64, remedy: Option<Remedy>, back: Return },
+    /// The control thread has the PCM.
+    Recovering(Arc<Slot>),
+}
+
+/// Where the control thread puts the PCM when it is done with it, and how that went.
+type Slot = Mutex<Option<(Box<dyn Pcm>, Result<(), Errno>)>>;
+
+/// A capturing microphone, as the reactor serves it. Dropping it closes the PCM: on the control thread.
+pub(in crate::capture) struct Reader {
+    kernel: Arc<dyn Kernel>,
+    engine: Weak<Engine>,
+    /// Not here while the control thread has it.
+    pcm: Option<Box<dyn Pcm>>,
+    format: AudioFormat,
+    buffer_frames: u64,
+    free_running: bool,
+    pool: BlockPool,
+    clock: SoundClock,
+    /// The number of the next frame in the ring.
+    position: u64,
+    /// Frames missing right before it, and not told yet.
+    lost: u64,
+    /// It was started anew: how much is missing is to be found out.
+    interrupted: bool,
+    idle: u32,
+    recovery: Recovery,
+    aside: Aside,
+    counters: Arc<AudioCounters>,
+    outlet: Arc<dyn Outlet<CapturedAudio>>,
+}
+
+impl Reader {
+    #[expect(clippy::too_many_arguments, reason = "the one caller hands over the whole state of a start")]
+    pub(super) fn new(
+        pcm: Box<dyn Pcm>,
+        format: AudioFormat,
+        setup: &PcmSetup,
+        free_running: bool,
+        kernel: Arc<dyn Kernel>,
+        engine: Weak<Engine>,
+        counters: Arc<AudioCounters>,
+        outlet: Arc<dyn Outlet<CapturedAudio>>,
+    ) -> Self {
+        let block = format.period_frames as usize * format.frame_bytes();
+        let most = (format.sample_rate.saturating_mul(POOL_SECONDS) / format.period_frames.max(1)) as usize;
+        Self {
+            kernel,
+            engine,
+            pcm: Some(pcm),
+            format,
+            buffer_frames: u64::from(setup.buffer_frames),
+            free_running,
+            pool: BlockPool::new(block, READY_BLOCKS, most.max(READY_BLOCKS)),
+            clock: SoundClock::new(format.sample_rate),
+            position: 0,
+            lost: 0,
+            interrupted: false,
+            idle: 0,
+            recovery: Recovery::default(),
+            aside: Aside::No,
+            counters,
+            outlet,
+        }
+    }
+
+    fn end(&self, end: SourceEnd) -> Next {
+        self.outlet.ended(end);
+        Next::Leave
+    }
+
+    /// Takes the whole periods that are there. How many frames there were.
+    fn drain(&mut self, now: u64) -> Result<u64, Errno> {
+        let Some(pcm) = self.pcm.as_deref_mut() else { return Ok(0) };
+        if self.interrupted || self.clock.wants_pair(now) {
+            let status = pcm.status()?;
+            // Not the time of the wake-up: others may have had their turn since.
+            let now = self.kernel.now();
+            if std::mem::take(&mut self.interrupted) {
+                let missing = self.clock.missing(self.position, status.avail, status.timestamp, now);
+                self.position += missing;
+                self.lost += missing;
+            } else {
+                self.clock.pair(self.position + status.avail, status.timestamp, now);
+            }
+        }
+        let mut avail = pcm.avail()?;
+        if self.free_running && avail >= self.buffer_frames {
+            avail -= self.run_over(avail)?;
+        }
+        let mut taken = 0;
+        while avail - taken >= u64::from(self.format.period_frames) {
+            match self.take(self.format.period_frames, now)? {
+                0 => break,
+                frames => taken += frames,
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The ring was written over: passes over what is lost, and over what may be in the next moment.
+    fn run_over(&mut self, avail: u64) -> Result<u64, Errno> {
+        let Some(pcm) = self.pcm.as_deref_mut() else { return Ok(0) };
+        let period = u64::from(self.format.period_frames);
+        let kept = self.buffer_frames.saturating_sub(2 * period).max(self.buffer_frames / 2);
+        let passed = pcm.skip(avail - kept)?;
+        self.position += passed;
+        self.lost += passed;
+        add(&self.counters.xruns, 1);
+        Ok(passed)
+    }
+
+    /// Takes at most so many frames as one block. How many there were.
+    fn take(&mut self, frames: u32, now: u64) -> Result<u64, Errno> {
+        let Some(pcm) = self.pcm.as_deref_mut() else { return Ok(0) };
+        let frame_bytes = self.format.frame_bytes();
+        let mut free = self.pool.take();
+        let read = match &mut free {
+            Some(block) => {
+                let length = (frames as usize * frame_bytes).min(block.bytes_mut().len());
+                pcm.read(&mut block.bytes_mut()[..length])?
+            }
+            None => u32::try_from(pcm.skip(u64::from(frames))?).unwrap_or(frames),
+        };
+        if read == 0 {
+            return Ok(0);
+        }
+        let (timestamp, timestamp_source) = self.clock.timestamp(self.position);
+        let lost = std::mem::take(&mut self.lost);
+        let info = AudioInfo { position: self.position, frames: read, lost, timestamp, timestamp_source };
+        self.position += u64::from(read);
+        self.counters.place(&info);
+        match free {
+            None => add(&self.counters.starved, u64::from(read)),
+            Some(block) => {
+                self.counters.accept(read, read as usize * frame_bytes);
+                self.outlet.give(&CapturedAudio { block: block.into_block(), info, format: self.format }, now);
+            }
+        }
+        Ok(u64::from(read))
+    }
+
+    /// What becomes of the microphone after an error.
+    fn trouble(&mut self, errno: Errno, now: u64) -> Next {
+        let Some(pcm) = &self.pcm else { return Next::Stay };
+        match self.recovery.judge(errno, pcm.state()) {
+            Verdict::Gone => self.end(SourceEnd::Unplugged),
+            Verdict::GiveUp => self.end(SourceEnd::Failed(errno)),
+            Verdict::Try { remedy, wait } => {
+                if errno == Errno::EPIPE && !self.interrupted {
+                    add(&self.counters.xruns, 1);
+                }
+                self.interrupted = true;
+                self.aside = Aside::Leaving { until: now.saturating_add(wait), remedy: Some(remedy) };
+                Next::Aside
+            }
+        }
+    }
+
+    /// Has the control thread see to the PCM, or goes back by itself where it needs nothing.
+    fn recover(&mut self, remedy: Option<Remedy>, back: Return) {
+        let Some(remedy) = remedy else { return back.rejoin() };
+        // Without an engine all of this is about to be dropped.
+        let (Some(engine), Some(mut pcm)) = (self.engine.upgrade(), self.pcm.take()) else { return };
+        let slot = Arc::new(Slot::default());
+        let place = Arc::downgrade(&slot);
+        self.aside = Aside::Recovering(slot);
+        engine.control.post(move || {
+            // The microphone was stopped meanwhile where there is no place for it any more: it is closed here.
+            let Some(place) = place.upgrade() else { return };
+            let outcome = recovery::apply(&mut *pcm, remedy);
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some((pcm, outcome));
+            drop(place);
+            back.rejoin();
+        });
+    }
+}
+
+impl EventSource for Reader {
+    fn descriptors(&self) -> Vec<(BorrowedFd<'_>, EpollFlags)> {
+        self.pcm.as_ref().map_or_else(Vec::new, |pcm| pcm.descriptors())
+    }
+
+    fn ready(&mut self, descriptor: usize, flags: EpollFlags, now: u64) -> Next {
+        let Some(pcm) = self.pcm.as_deref_mut() else { return Next::Stay };
+        let meant = match pcm.revents(descriptor, flags) {
+            Ok(meant) => meant,
+            Err(errno) => return self.trouble(errno, now),
+        };
+        // The kernel repeats an error or a hang-up for ever: nothing to read then is no reason to go on waiting.
+        let over = (meant | flags).intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
+        match self.drain(now) {
+            Err(errno) => self.trouble(errno, now),
+            Ok(0) if over => self.trouble(Errno::EIO, now),
+            Ok(0) => {
+                self.idle += 1;
+                if self.idle < IDLE_WAKES {
+                    return Next::Stay;
+                }
+                self.idle = 0;
+                let rest = self.format.duration_ns(u64::from(self.format.period_frames)) / 2;
+                self.aside = Aside::Leaving { until: now.saturating_add(rest.max(1_000_000)), remedy: None };
+                Next::Aside
+            }
+            Ok(_) => {
+                self.idle = 0;
+                self.recovery.succeeded();
+                Next::Stay
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        match &self.aside {
+            Aside::Resting { until, .. } => Some(*until),
+            Aside::No | Aside::Leaving { .. } | Aside::Recovering(_) => None,
+        }
+    }
+
+    fn due(&mut self, _now: u64) -> Next {
+        if let Aside::Resting { remedy, back, .. } = std::mem::take(&mut self.aside) {
+            self.recover(remedy, back);
+        }
+        Next::Stay
+    }
+
+    fn aside(&mut self, back: Return, now: u64) {
+        if let Aside::Leaving { until, remedy } = std::mem::take(&mut self.aside) {
+            if until > now {
+                self.aside = Aside::Resting { until, remedy, back };
+            } else {
+                self.recover(remedy, back);
+            }
+        }
+    }
+
+    fn returned(&mut self, now: u64) -> Next {
+        let Aside::Recovering(slot) = std::mem::take(&mut self.aside) else { return Next::Stay };
+        let answer = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The control thread puts it there before it says so; without it there is nothing to go on with.
+        let Some((pcm, outcome)) = answer else { return self.end(SourceEnd::Failed(Errno::EIO)) };
+        self.pcm = Some(pcm);
+        match outcome {
+            Ok(()) => Next::Stay,
+            Err(errno) => self.trouble(errno, now),
+        }
+    }
+
+    fn refused(&mut self, errno: Errno) {
+        self.end(SourceEnd::Failed(errno));
+    }
+}

@@ -1,0 +1,12 @@
+//! libasound behind two narrow traits: the cards there are, and one PCM that captures.
+
+mod directory;
+mod libasound;
+mod linux;
+mod stream;
+
+#[cfg(test)]
+pub(crate) use directory::SoundCard;
+pub(crate) use directory::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges};
+pub(crate) use linux::LinuxPcmSystem;
+pub(crate) use stream::{ParameterRefused, Pcm, PcmParameter, PcmParameters, PcmSetup, PcmState, PcmStatus, PcmSystem};
