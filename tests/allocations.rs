@@ -1,4 +1,5 @@
-//! Invariant 2: once it runs, a frame costs no allocation, on the capture thread nor in whoever takes it.
+//! Invariant 2: once it runs, neither a frame nor a block of sound costs an allocation, on the capture thread nor in whoever
+//! takes it.
 //!
 //! A process of its own, because the allocator is the process's. The counts are exact; how long it takes is not asked.
 
@@ -55,9 +56,10 @@ const WARM_UP: u64 = 20;
 const FRAMES: u64 = 300;
 
 #[test]
-fn three_hundred_frames_cost_no_allocation() {
+fn three_hundred_frames_and_their_sound_cost_no_allocation() {
     let video = MediaTrackConstraints::new().width(320).height(240).frame_rate(60.0);
-    let stream = MediaDevices::synthetic().get_user_media(&MediaStreamConstraints::new().video(video)).unwrap();
+    let stream =
+        MediaDevices::synthetic().get_user_media(&MediaStreamConstraints::new().video(video).audio(true)).unwrap();
     let track = stream.video_tracks().remove(0);
     let seen = Arc::new(AtomicU64::new(0));
     let inline = {
@@ -73,6 +75,16 @@ fn three_hundred_frames_cost_no_allocation() {
             std::hint::black_box(frame.plane(0));
         })
     };
+    // Sound comes on the same thread, in between: its copy and its hand-over are counted with the rest.
+    let microphone = stream.audio_tracks().remove(0);
+    let heard = Arc::new(AtomicU64::new(0));
+    let listener = {
+        let heard = heard.clone();
+        microphone.on_data(move |data| {
+            heard.fetch_add(data.frame_count().into(), Ordering::Relaxed);
+        })
+    };
+    let sound = microphone.processor(4);
     let mut processor = track.processor(3);
     let mut bytes = 0;
     for number in 0..WARM_UP + FRAMES {
@@ -82,6 +94,9 @@ fn three_hundred_frames_cost_no_allocation() {
         let frame = processor.next().unwrap().unwrap();
         let clone = frame.clone();
         bytes += clone.memory(0).map_or(0, <[u8]>::len);
+        while let std::task::Poll::Ready(Some(data)) = sound.try_next() {
+            bytes += data.unwrap().data().len();
+        }
     }
     COUNTED.set(None);
     while seen.load(Ordering::Relaxed) <= WARM_UP + FRAMES {
@@ -90,6 +105,8 @@ fn three_hundred_frames_cost_no_allocation() {
     assert!(bytes > 0);
     assert_eq!(track.statistics().copied, 0);
     assert!(inline.statistics().delivered > WARM_UP + FRAMES);
+    // Five seconds of pictures, and as much sound.
+    assert!(heard.load(Ordering::Relaxed) > 4 * 48_000, "{listener:?}", listener = listener.statistics());
     assert_eq!(IN_THE_CONSUMER.load(Ordering::Relaxed), 0, "in the consumer");
     assert_eq!(ON_THE_CAPTURE_THREAD.load(Ordering::Relaxed), 0, "on the capture thread");
 }

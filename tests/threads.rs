@@ -32,12 +32,15 @@ fn a_process_has_three_threads_while_something_runs_and_none_after() {
     let devices = MediaDevices::synthetic();
     assert!(!devices.enumerate_devices().is_empty());
     assert_eq!(library_threads(), Vec::<String>::new(), "listing starts none");
-    let constraints = MediaStreamConstraints::new().video(true);
+    let constraints = MediaStreamConstraints::new().video(true).audio(true);
     for _ in 0..5 {
         let streams: Vec<_> = (0..3).map(|_| devices.get_user_media(&constraints).unwrap()).collect();
         let mut processors: Vec<_> = streams.iter().map(|stream| stream.video_tracks()[0].processor(1)).collect();
         for processor in &mut processors {
             processor.next().unwrap().unwrap();
+        }
+        for stream in &streams {
+            stream.audio_tracks()[0].processor(1).next().unwrap().unwrap();
         }
         assert_eq!(library_threads(), THREADS);
         for stream in &streams {

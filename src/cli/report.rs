@@ -192,7 +192,7 @@ impl AudioReport {
             ("sound", sound(&self.settings)),
             ("samples", self.samples()),
             ("sound losses", self.losses()),
-            ("measured rate", self.rate()),
+            ("sample rate", self.rate()),
         ]
     }
 

@@ -200,8 +200,9 @@ fn snapshots_are_of_the_kind_that_their_name_says() {
             assert!(bytes.starts_with(magic), "{name}");
             assert_eq!(number(&document["files"][0]["bytes"]), bytes.len() as u64);
             let taken = number(&document["video"]["consumers"][0]["delivered"]);
-            // Steady over three frames, or the first at once.
-            assert_eq!(taken, if extra.is_empty() { 3 } else { 1 });
+            // Steady over three frames, the flash that may begin or end among them not counted; or the first at once.
+            let expected = if extra.is_empty() { 3..=5 } else { 1..=1 };
+            assert!(expected.contains(&taken), "{taken} frames");
             sums_hold(&document);
         }
         let probed = ffprobe(&folder.path(name));

@@ -126,13 +126,6 @@ fn auto_says_that_it_took_the_built_in_devices() {
 }
 
 #[test]
-fn sound_that_is_not_captured_yet_is_refused_with_what_to_do() {
-    let error = run(["capture", "--json", "--synthetic", "--audio", "--video", "--frames", "1"]).error();
-    assert_eq!((&error["name"], &error["code"]), (&"NotSupportedError".into(), &"NOT_SUPPORTED_ERROR".into()));
-    assert!(error["remedy"].as_str().is_some_and(|remedy| remedy.contains("--audio")), "{error}");
-}
-
-#[test]
 fn a_reader_that_has_gone_is_no_error_and_a_full_disk_is_one() {
     let mut child = start(usermedia().args(["devices", "--synthetic", "--json"]));
     drop(child.stdout.take());

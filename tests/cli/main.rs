@@ -4,6 +4,7 @@ mod capture;
 mod contract;
 mod resolve;
 mod signals;
+mod sound;
 mod support;
 mod sync;
 mod terminal;
