@@ -12,6 +12,7 @@ mod harness;
 mod layout;
 mod machine;
 mod protocol;
+mod usb;
 
 use std::ffi::OsString;
 use std::io;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         Some("--guest") => run_in_guest(arguments.collect()),
         Some("--guest-shell") => Machine::prepare().and_then(|machine| machine.shell()).map(|_| ExitCode::SUCCESS),
         Some("--modprobe") => {
-            for (module, parameters) in layout::MODULES {
+            for (module, parameters) in layout::MODULES.iter().chain(layout::USB_MODULES) {
                 println!("modprobe {module} {}", parameters.join(" "));
             }
             Ok(ExitCode::SUCCESS)
