@@ -9,6 +9,7 @@ mod misbehaving;
 mod self_test;
 mod sound;
 mod usb;
+mod usb_sound;
 mod webcam;
 
 use crate::harness::{LabTest, Place};
@@ -29,6 +30,7 @@ pub fn all() -> Vec<LabTest> {
         loopback::TESTS,
         sound::TESTS,
         usb::TESTS,
+        usb_sound::TESTS,
     ]
     .concat()
 }

@@ -113,7 +113,7 @@ pub fn interface(out: &mut Vec<u8>, number: u8, setting: u8, endpoints: u8, clas
 /// three transactions in a microframe together; `interval` is an exponent: 2^(interval - 1) microframes of 125 µs.
 pub fn isochronous_endpoint(out: &mut Vec<u8>, address: u8, packet_size: usize, interval: u8, more: &[u8]) {
     let transactions = packet_size.div_ceil(1024);
-    let coded = u16::try_from(packet_size / transactions | (transactions - 1) << 11).expect("at most 3072 bytes");
+    let coded = u16::try_from((packet_size / transactions) | ((transactions - 1) << 11)).expect("at most 3072 bytes");
     let [low, high] = coded.to_le_bytes();
     let length = 7 + u8::try_from(more.len()).expect("two bytes or none");
     out.extend([length, ENDPOINT, address, ISOCHRONOUS, low, high, interval]);

@@ -1,4 +1,4 @@
-//! The device itself: a thread at the far end of vhci_hcd's socket.
+//! The device itself: a process at the far end of vhci_hcd's socket.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -17,7 +17,7 @@ use super::isochronous::{Endpoint, now};
 use super::microphone::Microphone;
 use super::setup::{Recipient, Setup};
 use super::wire::{Command, Decoder, Encoder, PROTOCOL_ERROR, STALL, Submit, UNLINKED};
-use super::{UsbDevice, audio_descriptors, video_descriptors};
+use super::{UsbDevice, audio_descriptors, dictation, video_descriptors};
 
 const GET_STATUS: u8 = 0;
 const CLEAR_FEATURE: u8 = 1;
@@ -33,8 +33,29 @@ pub const YANK: u8 = b'!';
 /// How long a yanked device lies dying. Closing sooner meets a bug in the kernel (README.md).
 const DYING: Duration = Duration::from_millis(15);
 
+/// The process that is a device, as this text dictates it: stdin is the kernel's socket, stdout is where orders come
+/// from and where the time goes at which it was gone.
+pub fn main(text: &str) -> io::Result<()> {
+    let device = dictation::understand(text).ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "what device?"))?;
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    let orders = io::stdout().as_fd().try_clone_to_owned()?;
+    let mut told = UnixStream::from(orders.try_clone()?);
+    let gone = Device::new(&device, socket.into(), orders.into()).serve()?;
+    // Nobody listens when the test is over, or was killed.
+    let _ = told.write_all(&gone.to_ne_bytes());
+    Ok(())
+}
+
+/// What does not work any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failing {
+    Nothing,
+    Requests,
+    Everything,
+}
+
 /// A device that is plugged in.
-pub struct Device {
+struct Device {
     socket: UnixStream,
     orders: UnixStream,
     descriptors: Descriptors,
@@ -48,7 +69,7 @@ pub struct Device {
 
 impl Device {
     /// One that serves this socket until `orders` end, or the kernel lets go of it.
-    pub fn new(device: &UsbDevice, socket: UnixStream, orders: UnixStream) -> Device {
+    fn new(device: &UsbDevice, socket: UnixStream, orders: UnixStream) -> Device {
         Device {
             socket,
             orders,
@@ -63,13 +84,13 @@ impl Device {
     }
 
     /// Serves. Returns the time at which it was gone.
-    pub fn serve(mut self) -> io::Result<u64> {
+    fn serve(mut self) -> io::Result<u64> {
         loop {
             let (from_kernel, order) = self.wait()?;
             if order {
                 return self.leave();
             }
-            if from_kernel && !self.read(None)? {
+            if from_kernel && !self.read(Failing::Nothing)? {
                 return Ok(now());
             }
             let now = now();
@@ -96,8 +117,8 @@ impl Device {
         Ok((socket, orders))
     }
 
-    /// Takes in what the kernel has said; with a status, every transfer fails with it. False: the kernel let go.
-    fn read(&mut self, failing: Option<i32>) -> io::Result<bool> {
+    /// Takes in what the kernel has said. False: it let go.
+    fn read(&mut self, failing: Failing) -> io::Result<bool> {
         match self.socket.read(&mut self.buffer) {
             Ok(0) => return Ok(false),
             Ok(length) => self.decoder.feed(&self.buffer[..length]),
@@ -107,8 +128,11 @@ impl Device {
         }
         while let Some(command) = self.decoder.next()? {
             match (command, failing) {
-                (Command::Submit(transfer), Some(status)) => self.encoder.failure(&transfer, status),
-                (Command::Submit(transfer), None) => self.transfer(transfer),
+                (Command::Submit(transfer), Failing::Everything) => self.encoder.failure(&transfer, PROTOCOL_ERROR),
+                (Command::Submit(transfer), Failing::Requests) if transfer.endpoint == 0 => {
+                    self.encoder.failure(&transfer, PROTOCOL_ERROR);
+                }
+                (Command::Submit(transfer), _) => self.transfer(transfer),
                 (Command::Unlink { sequence, victim }, _) => {
                     let camera = self.camera.as_mut().is_some_and(|camera| camera.unlink(victim));
                     let found = camera || self.microphone.as_mut().is_some_and(|other| other.unlink(victim));
@@ -137,13 +161,13 @@ impl Device {
             self.fail_all();
             self.write()?;
             let end = now() + DYING.as_nanos() as u64;
-            while now() < end && self.read(Some(PROTOCOL_ERROR))? {
+            while now() < end && self.read(Failing::Everything)? {
                 self.write()?;
                 thread::sleep(Duration::from_millis(1));
             }
         }
         // A control request left without an answer would hold its caller for five seconds.
-        self.read(Some(PROTOCOL_ERROR))?;
+        self.read(Failing::Requests)?;
         self.write()?;
         let _ = self.socket.shutdown(Shutdown::Both);
         Ok(now())

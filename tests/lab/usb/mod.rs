@@ -1,7 +1,8 @@
 //! USB cameras and microphones: devices that are ours, behind the kernel's own drivers.
 //!
-//! `vhci_hcd` is a USB host controller whose wires are a socket. A thread at the socket's other end is the device
-//! (device.rs), and what the kernel makes of it is a camera of uvcvideo and a sound card of snd-usb-audio.
+//! `vhci_hcd` is a USB host controller whose wires are a socket. A process at the socket's other end is the device
+//! (device.rs), and what the kernel makes of it is a camera of uvcvideo and a sound card of snd-usb-audio. It is not a
+//! part of the test's own process: that, when killed, would wait for its camera to close and could not answer for it.
 //!
 //!     let device = models::c920();
 //!     let plugged = device.plug(0);
@@ -12,6 +13,7 @@ mod audio_descriptors;
 mod camera;
 mod descriptors;
 mod device;
+mod dictation;
 mod isochronous;
 pub mod jpeg;
 mod microphone;
@@ -23,11 +25,13 @@ pub mod specification;
 mod video_descriptors;
 mod wire;
 
+pub use device::main;
+pub use isochronous::{SECOND, now};
 pub use plugged::Plugged;
 use specification::{CameraSpec, Identity, MicrophoneSpec};
 
 /// A device to plug in, as often and into as many ports as a test likes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UsbDevice {
     pub identity: Identity,
     pub camera: Option<CameraSpec>,
@@ -65,5 +69,5 @@ impl UsbDevice {
 
 /// Tests of the device that need no kernel.
 pub fn tests() -> Vec<(&'static str, fn())> {
-    [wire::TESTS, jpeg::TESTS, descriptors::TESTS].concat()
+    [wire::TESTS, jpeg::TESTS, descriptors::TESTS, dictation::TESTS].concat()
 }

@@ -1,17 +1,18 @@
-//! Devices there are: a Logitech C920 after its dump among the fixtures.
+//! Devices to plug in: a Logitech C920 after its dump among the fixtures, and a webcam of the lab's own.
 
 use super::UsbDevice;
 use super::specification::{CameraSpec, Coding, Format, FrameSize, Identity, MicrophoneSpec, Rate};
 
 /// What `v4l2-ctl --list-formats-ext` says of a C920.
-const C920_FORMATS: &str = include_str!("../../fixtures/logitech-c920.txt");
+pub const C920_FORMATS: &str = include_str!("../../fixtures/logitech-c920.txt");
 
 /// The camera of a C920: every mode in its fixture, beyond what a high-speed bus carries too (they come slower).
 pub fn c920_camera() -> CameraSpec {
     CameraSpec::new(formats(C920_FORMATS))
 }
 
-/// A C920 with its microphone: a composite device.
+/// A C920 with its microphone: a composite device. The kernel knows the model, and gives it two seconds to come to its
+/// senses (USB_QUIRK_DELAY_INIT).
 pub fn c920() -> UsbDevice {
     let identity = Identity {
         vendor: 0x046d,
@@ -22,16 +23,28 @@ pub fn c920() -> UsbDevice {
     UsbDevice::new(identity).with_camera(c920_camera()).with_microphone(MicrophoneSpec::tone(32_000, 440.0).stereo())
 }
 
-/// A camera that lists little, for tests that look elsewhere: VGA in both codings at 30 and 15.
-pub fn small_camera() -> CameraSpec {
-    let sizes = || {
-        let rates = vec![Rate::per_second(30), Rate::per_second(15)];
-        vec![FrameSize { width: 640, height: 480, rates: rates.clone() }, FrameSize { width: 320, height: 240, rates }]
+/// The serial number of [`webcam`].
+pub const WEBCAM_SERIAL: &str = "LAB0001";
+
+/// A webcam that is plugged in quickly: VGA and half of it in both codings, a microphone.
+pub fn webcam() -> UsbDevice {
+    // The numbers of Linux's own webcam gadget.
+    let identity = Identity {
+        vendor: 0x1d6b,
+        product: 0x0102,
+        serial: Some(WEBCAM_SERIAL.to_owned()),
+        name: "Lab webcam".to_owned(),
     };
-    CameraSpec::new(vec![
-        Format { coding: Coding::Yuyv, sizes: sizes() },
-        Format { coding: Coding::Mjpg, sizes: sizes() },
-    ])
+    UsbDevice::new(identity).with_camera(webcam_camera()).with_microphone(MicrophoneSpec::tone(48_000, 440.0))
+}
+
+/// The camera of [`webcam`].
+pub fn webcam_camera() -> CameraSpec {
+    let formats = [Coding::Yuyv, Coding::Mjpg].map(|coding| {
+        let size = |width, height| FrameSize { width, height, rates: [30, 15].map(Rate::per_second).to_vec() };
+        Format { coding, sizes: vec![size(640, 480), size(320, 240)] }
+    });
+    CameraSpec::new(formats.to_vec())
 }
 
 /// The formats in the words of v4l2-ctl.

@@ -1,16 +1,18 @@
 //! A device in its port: put there, found among the kernel's devices, pulled out.
 
 use std::fs;
-use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread::{self, JoinHandle};
+use std::process::{Child, Command};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::UsbDevice;
-use super::device::{Device, YANK};
+use super::device::YANK;
+use super::dictation::dictate;
 use crate::devices::{eventually, in_guest, succeed};
 use crate::{agent, layout};
 
@@ -23,9 +25,10 @@ const HIGH_SPEED: u32 = 3;
 pub struct Plugged {
     /// Where sysfs has it, such as …/usb1/1-1.
     folder: PathBuf,
-    /// Ends when the device is to go.
-    orders: Option<UnixStream>,
-    thread: Option<JoinHandle<std::io::Result<u64>>>,
+    /// The process that is the device.
+    device: Child,
+    /// Its orders; at their end it goes.
+    orders: UnixStream,
     has_camera: bool,
     has_microphone: bool,
 }
@@ -34,19 +37,23 @@ impl Plugged {
     #[track_caller]
     pub(super) fn new(device: &UsbDevice, port: u8) -> Plugged {
         load_drivers();
-        let (ours, kernels) = UnixStream::pair().unwrap();
+        let (wire, kernels_end) = UnixStream::pair().unwrap();
         let (orders, obeyed) = UnixStream::pair().unwrap();
-        let server = Device::new(device, ours, obeyed);
-        attach(port, &kernels);
-        drop(kernels);
-        let thread = thread::Builder::new().name("usb-device".to_owned()).spawn(move || server.serve()).unwrap();
+        let process = Command::new("/proc/self/exe")
+            .arg("--usb-device")
+            .arg(dictate(device))
+            .stdin(OwnedFd::from(wire))
+            .stdout(OwnedFd::from(obeyed))
+            .spawn()
+            .expect("a process for the device");
         let plugged = Plugged {
             folder: port_folder(port),
-            orders: Some(orders),
-            thread: Some(thread),
+            device: process,
+            orders,
             has_camera: device.camera.is_some(),
             has_microphone: device.microphone.is_some(),
         };
+        attach(port, &kernels_end);
         plugged.wait();
         plugged
     }
@@ -94,27 +101,29 @@ impl Plugged {
     }
 
     /// Pulls it out: no word to anyone. Returns the time of that, in nanoseconds of CLOCK_MONOTONIC.
-    pub fn unplug(mut self) -> u64 {
-        self.orders = None;
-        self.join()
+    pub fn unplug(self) -> u64 {
+        self.gone()
+    }
+
+    /// Whether [`Plugged::yank`] is safe: vhci_hcd may complete a transfer on two processors at once.
+    pub fn may_be_yanked() -> bool {
+        in_guest() && fs::read_to_string("/sys/devices/system/cpu/online").is_ok_and(|online| online.trim() == "0")
     }
 
     /// Pulls it out as a hand does: transfers fail first, some milliseconds later it is gone. Returns that time, in
     /// nanoseconds of CLOCK_MONOTONIC.
     pub fn yank(mut self) -> u64 {
-        let processors = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
-        assert_eq!(processors.trim(), "0", "with more than one processor this can crash the kernel (README.md)");
-        if let Some(orders) = &mut self.orders {
-            orders.write_all(&[YANK]).unwrap();
-        }
-        let gone = self.join();
-        self.orders = None;
-        gone
+        assert!(Plugged::may_be_yanked(), "this can crash the kernel (README.md)");
+        self.orders.write_all(&[YANK]).expect("a device that obeys");
+        self.gone()
     }
 
-    fn join(&mut self) -> u64 {
-        let thread = self.thread.take().expect("joined once");
-        thread.join().expect("the device's thread panicked").unwrap_or_else(|error| panic!("the device: {error}"))
+    /// Ends the orders, and waits for the device to say when it went.
+    fn gone(mut self) -> u64 {
+        let mut time = [0; 8];
+        self.orders.shutdown(Shutdown::Write).expect("a device that obeys");
+        self.orders.read_exact(&mut time).expect("a device that did not fail");
+        u64::from_ne_bytes(time)
     }
 
     /// The interfaces of the device in sysfs, such as …/1-1/1-1:1.0.
@@ -139,14 +148,8 @@ impl Plugged {
 
 impl Drop for Plugged {
     fn drop(&mut self) {
-        self.orders = None;
-        if let Some(thread) = self.thread.take() {
-            match thread.join() {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => eprintln!("the USB device: {error}"),
-                Err(_) => eprintln!("the USB device's thread panicked"),
-            }
-        }
+        let _ = self.orders.shutdown(Shutdown::Write);
+        let _ = self.device.wait();
     }
 }
 

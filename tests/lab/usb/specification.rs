@@ -48,8 +48,9 @@ pub struct Format {
 
 /// A camera: what it lists and what it shows.
 ///
-/// Faults are to come here: a list of what goes wrong at which frame, for `camera.rs` to look up as a frame begins.
-#[derive(Debug, Clone)]
+/// Faults are to come here: a list of what goes wrong at which frame, for camera.rs to look up as a frame begins, and
+/// with a line for dictation.rs.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CameraSpec {
     pub formats: Vec<Format>,
     /// The number of the first frame after plugging in: tells the pictures of two cameras apart.
@@ -123,7 +124,7 @@ impl MicrophoneSpec {
 }
 
 /// Who a device says it is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub vendor: u16,
     pub product: u16,
