@@ -1,11 +1,11 @@
 //! A camera's side of USB Video: what is negotiated, and frames cut into packets at their times.
 
 use super::isochronous::{SECOND, Source};
-use super::jpeg;
 use super::picture::Picture;
 use super::setup::{Setup, read, write};
 use super::specification::{CameraSpec, Coding, FLASH, FrameSize, Rate};
 use super::video_descriptors::{PACKET_SIZES, PROCESSING_UNIT, frame_bytes};
+use super::{h264, jpeg};
 
 /// The negotiated settings' bytes (UVC 1.1, table 4-75).
 const PROBE_LENGTH: usize = 34;
@@ -60,6 +60,7 @@ pub struct Camera {
     /// Alternates from frame to frame, so that the host sees where one begins.
     frame_id: u8,
     bytes: Vec<u8>,
+    h264: h264::Encoder,
     /// What `bytes` show, where they are YUYV.
     painted: Option<Picture>,
 }
@@ -79,6 +80,7 @@ impl Camera {
             sending: None,
             frame_id: 0,
             bytes: Vec::new(),
+            h264: h264::Encoder::default(),
             painted: None,
         }
     }
@@ -162,8 +164,9 @@ impl Camera {
     fn packet_size(&self, mode: Mode) -> usize {
         let (coding, size) = self.size(mode);
         let frame = match coding {
-            Coding::Yuyv => frame_bytes(size),
-            _ => jpeg_bytes(size) * 2,
+            // The first picture of each second is as large as YUYV, or nearly.
+            Coding::Yuyv | Coding::H264 => frame_bytes(size),
+            Coding::Mjpg => jpeg_bytes(size) * 2,
         };
         let rate = self.rate(mode);
         let needed = frame * rate.numerator as usize / rate.denominator as usize / 8000;
@@ -200,7 +203,10 @@ impl Camera {
                 self.bytes = jpeg::encode(&picture, jpeg_bytes(size));
                 self.painted = None;
             }
-            Coding::H264 => return,
+            Coding::H264 => {
+                self.bytes = self.h264.encode(&picture);
+                self.painted = None;
+            }
         }
         self.frame_id ^= 1;
         self.sending = Some(Sending { sent: 0 });
@@ -215,10 +221,14 @@ fn jpeg_bytes(size: &FrameSize) -> usize {
 impl Source for Camera {
     /// A microframe.
     const PACKET_TIME: u64 = 125_000;
+    /// Three frames: rather one less than one with a stamp that is far from the truth.
+    const FORGIVEN: u64 = SECOND / 10;
 
     fn start(&mut self, time: u64) {
         self.next = self.index_at(time);
         self.sending = None;
+        // A stream begins with a picture that stands alone.
+        self.h264 = h264::Encoder::default();
     }
 
     fn packet(&mut self, time: u64, room: usize, out: &mut Vec<u8>) {

@@ -15,14 +15,13 @@ pub fn now() -> u64 {
 /// A second of [`now`].
 pub const SECOND: u64 = 1_000_000_000;
 
-/// How late the host may be with its transfers and still get everything: an emulated machine pauses now and then. After
-/// that the bus has moved on, and what it would have carried is lost, as on a real one.
-const FORGIVEN: u64 = SECOND;
-
 /// What an endpoint has to send.
 pub trait Source {
     /// The time between two packets, in nanoseconds.
     const PACKET_TIME: u64;
+    /// How late the host may be with its transfers and still get everything: an emulated machine pauses now and then.
+    /// After that the bus has moved on, and what it would have carried is lost, as on a real one.
+    const FORGIVEN: u64;
 
     /// Streaming begins at this time.
     fn start(&mut self, time: u64);
@@ -62,7 +61,7 @@ impl<S: Source> Endpoint<S> {
             return;
         }
         match self.next {
-            Some(next) if next + FORGIVEN >= now => {}
+            Some(next) if next + S::FORGIVEN >= now => {}
             Some(_) => self.next = Some(now),
             None => {
                 self.next = Some(now);

@@ -44,6 +44,7 @@ impl Microphone {
 
 impl Source for Microphone {
     const PACKET_TIME: u64 = 1_000_000;
+    const FORGIVEN: u64 = SECOND;
 
     fn start(&mut self, time: u64) {
         self.begun = time;

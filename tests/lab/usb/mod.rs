@@ -14,6 +14,7 @@ mod camera;
 mod descriptors;
 mod device;
 mod dictation;
+pub mod h264;
 mod isochronous;
 pub mod jpeg;
 mod microphone;
@@ -69,5 +70,5 @@ impl UsbDevice {
 
 /// Tests of the device that need no kernel.
 pub fn tests() -> Vec<(&'static str, fn())> {
-    [wire::TESTS, jpeg::TESTS, descriptors::TESTS, dictation::TESTS].concat()
+    [wire::TESTS, jpeg::TESTS, h264::TESTS, descriptors::TESTS, dictation::TESTS].concat()
 }

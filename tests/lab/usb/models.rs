@@ -26,7 +26,7 @@ pub fn c920() -> UsbDevice {
 /// The serial number of [`webcam`].
 pub const WEBCAM_SERIAL: &str = "LAB0001";
 
-/// A webcam that is plugged in quickly: VGA and half of it in both codings, a microphone.
+/// A webcam that is plugged in quickly: VGA and half of it in every coding, a microphone.
 pub fn webcam() -> UsbDevice {
     // The numbers of Linux's own webcam gadget.
     let identity = Identity {
@@ -40,7 +40,7 @@ pub fn webcam() -> UsbDevice {
 
 /// The camera of [`webcam`].
 pub fn webcam_camera() -> CameraSpec {
-    let formats = [Coding::Yuyv, Coding::Mjpg].map(|coding| {
+    let formats = [Coding::Yuyv, Coding::Mjpg, Coding::H264].map(|coding| {
         let size = |width, height| FrameSize { width, height, rates: [30, 15].map(Rate::per_second).to_vec() };
         Format { coding, sizes: vec![size(640, 480), size(320, 240)] }
     });

@@ -150,6 +150,11 @@ impl Drop for Plugged {
     fn drop(&mut self) {
         let _ = self.orders.shutdown(Shutdown::Write);
         let _ = self.device.wait();
+        // The kernel finds out by and by; the next test is not to see what is left meanwhile.
+        let begun = Instant::now();
+        while self.folder.exists() && begun.elapsed() < Duration::from_secs(2) {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

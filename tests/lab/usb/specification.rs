@@ -27,7 +27,6 @@ impl Rate {
 pub enum Coding {
     Yuyv,
     Mjpg,
-    /// Listed as a C920 lists it; asked to stream it, the device sends nothing.
     H264,
 }
 
