@@ -80,7 +80,7 @@ fn the_modes_are_those_of_the_descriptors() {
 
 /// That each number is the one before and one more.
 #[track_caller]
-fn assert_consecutive(numbers: &[u32]) {
+pub(super) fn assert_consecutive(numbers: &[u32]) {
     let breaks: Vec<_> = numbers.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
     assert!(breaks.is_empty(), "{} of {}: {breaks:?}", breaks.len(), numbers.len());
 }

@@ -2,15 +2,21 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
+use super::capture::{open, vga};
+use super::usb::assert_consecutive;
 use crate::devices::succeed;
 use crate::harness::{LabTest, lab_test};
 use crate::usb::Plugged;
 use crate::usb::models::webcam;
 use crate::usb::specification::MicrophoneSpec;
 
-pub const TESTS: &[LabTest] =
-    &[lab_test!(a_microphones_tone_has_its_frequency), lab_test!(a_clock_that_runs_fast_shows_between_two_ticks)];
+pub const TESTS: &[LabTest] = &[
+    lab_test!(a_microphones_tone_has_its_frequency),
+    lab_test!(a_clock_that_runs_fast_shows_between_two_ticks),
+    lab_test!(camera_and_microphone_of_one_device_stream_at_once),
+];
 
 /// Channels of a recording by arecord.
 fn record(plugged: &Plugged, microphone: MicrophoneSpec, seconds: u32) -> Vec<Vec<i16>> {
@@ -26,6 +32,13 @@ fn record(plugged: &Plugged, microphone: MicrophoneSpec, seconds: u32) -> Vec<Ve
         (0..channels).map(|channel| samples.iter().copied().skip(channel).step_by(channels).collect()).collect();
     assert_eq!(recorded[0].len(), (microphone.rate * seconds) as usize, "as long as was asked for");
     recorded
+}
+
+/// Were a sample missing or there twice, the tone would jump.
+#[track_caller]
+fn assert_smooth(samples: &[i16]) {
+    let steepest = samples.windows(2).map(|pair| pair[1].abs_diff(pair[0])).max();
+    assert!(steepest.is_some_and(|step| step < 400), "{steepest:?} from one sample to the next");
 }
 
 /// The frequency of a tone, by its upward crossings of zero, each placed between two samples.
@@ -48,9 +61,7 @@ fn a_microphones_tone_has_its_frequency() {
         assert!((heard - microphone.tone).abs() < 0.05, "{heard} Hz");
     }
     assert!(channels[0].iter().zip(&channels[1]).all(|(left, right)| left / 2 == *right), "left is left");
-    // Were a sample missing or there twice, the tone would jump.
-    let steepest = channels[0].windows(2).map(|pair| pair[1].abs_diff(pair[0])).max();
-    assert!(steepest.is_some_and(|step| step < 400), "{steepest:?}");
+    assert_smooth(&channels[0]);
 }
 
 fn a_clock_that_runs_fast_shows_between_two_ticks() {
@@ -66,4 +77,22 @@ fn a_clock_that_runs_fast_shows_between_two_ticks() {
         // A second, as a clock sees it that is 1000 ppm too fast.
         assert!((pair[1] - pair[0]).abs_diff(48_048) <= 1, "{ticks:?}");
     }
+}
+
+fn camera_and_microphone_of_one_device_stream_at_once() {
+    let microphone = MicrophoneSpec::tone(48_000, 440.0);
+    let plugged = webcam().with_microphone(microphone).plug(0);
+    let stream = open(vga(&plugged.camera()));
+    let track = &stream.video_tracks()[0];
+    let numbers = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&numbers);
+    track.on_frame(move |frame| seen.lock().unwrap().extend(frame.synthetic_frame_number()));
+    let sound = record(&plugged, microphone, 3).remove(0);
+    stream.stop();
+    assert_smooth(&sound);
+    assert!((frequency(&sound, microphone.rate) - microphone.tone).abs() < 0.05);
+    let numbers = numbers.lock().unwrap();
+    // Three seconds, and what the machine did not keep up with.
+    assert!(numbers.len() >= 60, "{} frames", numbers.len());
+    assert_consecutive(&numbers);
 }
