@@ -21,6 +21,8 @@ use crate::protocol::{Done, Ending, FILES, READY, Request, SHARE_IN_GUEST, SHARE
 
 /// The line to the harness: the second serial port.
 const LINE: &str = "/dev/ttyS1";
+/// The guest's modprobe, which finds the modules where they are.
+pub const MODPROBE: &str = "/run/modprobe";
 /// How long killed processes may take to be gone before the guest counts as wedged.
 const BURIAL: Duration = Duration::from_secs(5);
 
@@ -60,10 +62,10 @@ pub fn run_folder(run: u32) -> PathBuf {
 /// Loads the drivers of the layout and gives their nodes the owners udev would give them.
 fn load_drivers(modules: &Path) -> io::Result<()> {
     // Modules the kernel asks for itself (a codec, for instance) are in the same place.
-    let helper = Path::new("/run/modprobe");
+    let helper = Path::new(MODPROBE);
     fs::write(helper, format!("#!/bin/sh\nexec /sbin/modprobe -d '{}' \"$@\"\n", modules.display()))?;
     fs::set_permissions(helper, fs::Permissions::from_mode(0o755))?;
-    fs::write("/proc/sys/kernel/modprobe", "/run/modprobe")?;
+    fs::write("/proc/sys/kernel/modprobe", MODPROBE)?;
     for (module, parameters) in layout::MODULES {
         let status = Command::new(helper).arg(module).args(*parameters).status()?;
         if !status.success() {
@@ -80,7 +82,7 @@ fn load_drivers(modules: &Path) -> io::Result<()> {
 }
 
 /// Video nodes and sound nodes belong to their groups, mode 660, on every machine with udev; the guest has none.
-fn as_udev_would() {
+pub fn as_udev_would() {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let group = |name: &str| {
         let line = groups.lines().find(|line| line.split(':').next() == Some(name))?;

@@ -61,3 +61,6 @@ pub const MODULES: &[(&str, &[&str])] = &[
     ),
     ("snd-aloop", &["index=0", "id=Loopback"]),
 ];
+
+/// The modules for USB devices, loaded by the first test of a guest that plugs one in.
+pub const USB_MODULES: &[(&str, &[&str])] = &[("vhci-hcd", &[]), ("uvcvideo", &[]), ("snd-usb-audio", &[])];

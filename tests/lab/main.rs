@@ -2,7 +2,8 @@
 //!
 //! One binary, several parts, told apart by the first argument: without any of its own it is the test harness on this
 //! machine; `--agent` makes it process 1 of the guest; `--guest-test NAME` runs one test; `--guest PROGRAM …` runs a
-//! program in a fresh guest; `--guest-shell` opens a shell there. README.md tells the rest.
+//! program in a fresh guest; `--guest-shell` opens a shell there; `--usb-device TEXT` makes it a USB device. README.md
+//! tells the rest.
 
 mod agent;
 mod cases;
@@ -12,6 +13,7 @@ mod harness;
 mod layout;
 mod machine;
 mod protocol;
+mod usb;
 
 use std::ffi::OsString;
 use std::io;
@@ -31,10 +33,14 @@ fn main() -> ExitCode {
             let name = arguments.next().unwrap_or_default();
             harness::run_here(&name.to_string_lossy()).map(|()| ExitCode::SUCCESS)
         }
+        Some("--usb-device") => {
+            let text = arguments.next().unwrap_or_default();
+            usb::main(&text.to_string_lossy()).map(|()| ExitCode::SUCCESS).map_err(|error| format!("USB: {error}"))
+        }
         Some("--guest") => run_in_guest(arguments.collect()),
         Some("--guest-shell") => Machine::prepare().and_then(|machine| machine.shell()).map(|_| ExitCode::SUCCESS),
         Some("--modprobe") => {
-            for (module, parameters) in layout::MODULES {
+            for (module, parameters) in layout::MODULES.iter().chain(layout::USB_MODULES) {
                 println!("modprobe {module} {}", parameters.join(" "));
             }
             Ok(ExitCode::SUCCESS)

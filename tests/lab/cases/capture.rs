@@ -37,7 +37,7 @@ pub const TESTS: &[LabTest] = &[
     lab_test!(a_loopback_delivers_copies_whose_counter_reads_back).timeout_secs(60),
 ];
 
-fn on(node: &Path) -> MediaTrackConstraints {
+pub(super) fn on(node: &Path) -> MediaTrackConstraints {
     let device = enumerate_devices()
         .into_iter()
         .find(|device| Path::new(&device.path) == node)
@@ -45,11 +45,11 @@ fn on(node: &Path) -> MediaTrackConstraints {
     MediaTrackConstraints::new().device_id(ConstrainDomString::new().exact(device.device_id))
 }
 
-fn exactly(value: u32) -> ConstrainULong {
+pub(super) fn exactly(value: u32) -> ConstrainULong {
     ConstrainULong::new().exact(value)
 }
 
-fn format(code: Fourcc) -> ConstrainDomString {
+pub(super) fn format(code: Fourcc) -> ConstrainDomString {
     ConstrainDomString::new().exact(code.to_string())
 }
 
@@ -60,7 +60,7 @@ pub(super) fn open(track: MediaTrackConstraints) -> LocalMediaStream {
 
 /// The sums of the counters, which hold when nothing is on its way.
 #[track_caller]
-fn check_sums(source: &SourceStatistics) {
+pub(super) fn check_sums(source: &SourceStatistics) {
     assert_eq!(source.expected, source.captured + source.lost_in_driver, "{source:?}");
     let told = source.accepted + source.error + source.short + source.bad_jpeg + source.duplicate + source.starved;
     assert_eq!(source.captured, told, "{source:?}");
@@ -185,7 +185,7 @@ pub(super) fn vga(node: &Path) -> MediaTrackConstraints {
 }
 
 #[track_caller]
-fn next(processor: &mut usermedia::MediaStreamTrackProcessor) -> VideoFrame {
+pub(super) fn next(processor: &mut usermedia::MediaStreamTrackProcessor) -> VideoFrame {
     processor.next().expect("the track goes on").unwrap_or_else(|error| panic!("{error}"))
 }
 

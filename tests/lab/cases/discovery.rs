@@ -38,12 +38,12 @@ pub const TESTS: &[LabTest] = &[
 
 /// The entry of a node or PCM.
 #[track_caller]
-fn find<'a>(devices: &'a [MediaDeviceInfo], path: &Path) -> &'a MediaDeviceInfo {
+pub(super) fn find<'a>(devices: &'a [MediaDeviceInfo], path: &Path) -> &'a MediaDeviceInfo {
     let found = devices.iter().find(|info| Path::new(&info.path) == path);
     found.unwrap_or_else(|| panic!("{} is not among {devices:#?}", path.display()))
 }
 
-fn reason(info: &MediaDeviceInfo) -> Option<UnusableReason> {
+pub(super) fn reason(info: &MediaDeviceInfo) -> Option<UnusableReason> {
     info.unusable.as_ref().map(|unusable| unusable.reason)
 }
 
@@ -100,21 +100,22 @@ fn modes_according_to_v4l2_ctl(node: &Path) -> BTreeSet<String> {
     modes
 }
 
+/// That the library and v4l2-ctl list the same modes, at least so many.
 #[track_caller]
-fn assert_modes_agree(node: &Path) {
+pub(super) fn assert_modes_agree(node: &Path, least: usize) {
     let all = enumerate_all_devices();
     let (ours, theirs) = (modes_of(find(&all, node)), modes_according_to_v4l2_ctl(node));
-    assert!(theirs.len() > 1000, "{} modes: v4l2-ctl's output was not understood", theirs.len());
+    assert!(theirs.len() >= least, "{} modes: v4l2-ctl's output was not understood", theirs.len());
     let differ: Vec<_> = ours.symmetric_difference(&theirs).take(10).collect();
     assert!(differ.is_empty(), "{} against {}: {differ:?}", ours.len(), theirs.len());
 }
 
 fn modes_are_the_ones_v4l2_ctl_lists() {
-    assert_modes_agree(&vivid_webcam());
+    assert_modes_agree(&vivid_webcam(), 1000);
 }
 
 fn multi_planar_formats_are_listed_too() {
-    assert_modes_agree(&vivid_webcam_multi_planar());
+    assert_modes_agree(&vivid_webcam_multi_planar(), 1000);
     let all = enumerate_all_devices();
     let formats: BTreeSet<_> =
         find(&all, &vivid_webcam_multi_planar()).modes.iter().map(|mode| mode.fourcc.to_string()).collect();

@@ -8,6 +8,8 @@ mod loopback;
 mod misbehaving;
 mod self_test;
 mod sound;
+mod usb;
+mod usb_sound;
 mod webcam;
 
 use crate::harness::{LabTest, Place};
@@ -19,8 +21,18 @@ pub fn all() -> Vec<LabTest> {
         let harmful = if Place::from_environment() == Ok(Place::Host) { &[] } else { misbehaving::HARMFUL };
         return [misbehaving::HARMLESS, harmful].concat();
     }
-    [drivers::TESTS, discovery::TESTS, capture::TESTS, files::TESTS, webcam::TESTS, loopback::TESTS, sound::TESTS]
-        .concat()
+    [
+        drivers::TESTS,
+        discovery::TESTS,
+        capture::TESTS,
+        files::TESTS,
+        webcam::TESTS,
+        loopback::TESTS,
+        sound::TESTS,
+        usb::TESTS,
+        usb_sound::TESTS,
+    ]
+    .concat()
 }
 
 /// Tests of the harness itself, run on this side.
@@ -28,5 +40,5 @@ pub fn on_the_host(place: Place) -> Vec<(&'static str, fn())> {
     if misbehaving::wanted() {
         return Vec::new();
     }
-    self_test::tests(place)
+    [self_test::tests(place), crate::usb::tests()].concat()
 }
