@@ -82,15 +82,16 @@ fn onsets(values: &[f64], threshold: f64, rest: usize) -> impl Iterator<Item = u
     })
 }
 
-/// The largest difference between a flash and the tick nearest to it, in seconds, and how many there were.
-pub fn skew(file: &Path, rate: u32) -> (f64, usize) {
+/// How far each flash is from the tick nearest to it, in seconds, the nearest first.
+pub fn skews(file: &Path, rate: u32) -> Vec<f64> {
     let (flashes, ticks) = (flashes(file), ticks(file, rate));
-    let skews: Vec<f64> = flashes
+    let mut skews: Vec<f64> = flashes
         .iter()
         .filter_map(|flash| ticks.iter().map(|tick| (tick - flash).abs()).min_by(f64::total_cmp))
         // One whose partner lies outside the recording.
         .filter(|skew| *skew < 0.5)
         .collect();
-    assert!(!skews.is_empty(), "flashes at {flashes:?}, ticks at {ticks:?}");
-    (skews.iter().copied().fold(0.0, f64::max), skews.len())
+    skews.sort_by(f64::total_cmp);
+    println!("flashes at {flashes:.4?}, ticks at {ticks:.4?}");
+    skews
 }

@@ -10,6 +10,7 @@ mod self_test;
 mod sound;
 mod usb;
 mod usb_sound;
+mod usb_stream;
 mod webcam;
 
 use crate::harness::{LabTest, Place};
@@ -31,6 +32,7 @@ pub fn all() -> Vec<LabTest> {
         sound::TESTS,
         usb::TESTS,
         usb_sound::TESTS,
+        usb_stream::TESTS,
     ]
     .concat()
 }

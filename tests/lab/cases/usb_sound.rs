@@ -42,7 +42,7 @@ fn assert_smooth(samples: &[i16]) {
 }
 
 /// The frequency of a tone, by its upward crossings of zero, each placed between two samples.
-fn frequency(samples: &[i16], rate: u32) -> f64 {
+pub(super) fn frequency(samples: &[i16], rate: u32) -> f64 {
     let crossing = |n: usize| {
         let (before, after) = (f64::from(samples[n - 1]), f64::from(samples[n]));
         n as f64 - after / (after - before)
