@@ -104,6 +104,8 @@ impl Reader {
     /// Takes the whole periods that are there. How many frames there were.
     fn drain(&mut self, now: u64) -> Result<u64, Errno> {
         let Some(pcm) = self.pcm.as_deref_mut() else { return Ok(0) };
+        // First of all: `snd_pcm_status` answers about a ring that has stopped as well, and its times go on.
+        let mut avail = pcm.avail()?;
         if self.interrupted || self.clock.wants_pair(now) {
             let status = pcm.status()?;
             // Not the time of the wake-up: others may have had their turn since.
@@ -116,7 +118,6 @@ impl Reader {
                 self.clock.pair(self.position + status.avail, status.timestamp, now);
             }
         }
-        let mut avail = pcm.avail()?;
         if self.free_running && avail >= self.buffer_frames {
             avail -= self.run_over(avail)?;
         }

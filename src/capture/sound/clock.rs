@@ -13,11 +13,11 @@ const TOLERANCE: f64 = 500e-6;
 /// How far the line may be from the last pair, in nanoseconds.
 const BOUND: f64 = 20e6;
 /// So many pairs make up the memory of the line.
-const MEMORY: u32 = 64;
+const MEMORY: u32 = 32;
 /// So many are taken as they come; after that one every [`INTERVAL`].
 const EAGER: u32 = 8;
 /// In nanoseconds. Six seconds of memory: a temperature changes slower.
-const INTERVAL: u64 = 100_000_000;
+const INTERVAL: u64 = 200_000_000;
 
 /// The line: frame `position` is taken at `time`.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,7 @@ mod formats;
 mod leases;
 mod microphone;
 mod sound;
+mod sound_faults;
 mod starting;
 mod stopping;
 mod sums;

@@ -312,9 +312,16 @@ impl PcmScript {
         self.with(|card, _| card.state = state);
     }
 
-    /// The number of the next frame, since it was plugged in.
-    pub(crate) fn next_frame(&self) -> u64 {
-        self.shared.lock().next
+    /// Frames that the card never had: it sleeps, or is not running.
+    pub(crate) fn skip_frames(&self, frames: u64) {
+        let mut card = self.shared.lock();
+        card.next += frames;
+        card.oldest = card.next;
+    }
+
+    /// Where it is.
+    pub(crate) fn state(&self) -> PcmState {
+        self.shared.lock().state
     }
 
     /// How many of a call there were.
@@ -425,9 +432,11 @@ impl Pcm for OpenPcm {
     }
 
     fn status(&mut self) -> Result<PcmStatus, Errno> {
-        // As in the kernel, it answers in every state but the last.
+        let now = self.script.kernel.now();
+        // As in the kernel, it answers in every state but the last, and of a stopped ring with the time it is.
         self.call(Call::PcmStatus, |card| match card.state {
             PcmState::Disconnected => Err(Errno::ENODEV),
+            PcmState::Xrun => Ok(PcmStatus { avail: card.avail(), timestamp: (card.pcm.stamp)(now) }),
             _ => Ok(PcmStatus { avail: card.avail(), timestamp: (card.pcm.stamp)(card.time) }),
         })
     }
