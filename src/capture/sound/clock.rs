@@ -166,3 +166,6 @@ fn beta(pairs: u32) -> f64 {
     let n = f64::from(pairs);
     6.0 / (n * (n + 1.0))
 }
+
+#[cfg(test)]
+mod tests;
