@@ -110,12 +110,15 @@ impl Reader {
             let status = pcm.status()?;
             // Not the time of the wake-up: others may have had their turn since.
             let now = self.kernel.now();
-            if std::mem::take(&mut self.interrupted) {
+            let position = self.position + status.avail;
+            // A plugin's server may deliver later what it was late with; a card alone does not.
+            let stood_still = self.free_running && self.clock.stood_still(position, status.timestamp, now);
+            if std::mem::take(&mut self.interrupted) || stood_still {
                 let missing = self.clock.missing(self.position, status.avail, status.timestamp, now);
                 self.position += missing;
                 self.lost += missing;
             } else {
-                self.clock.pair(self.position + status.avail, status.timestamp, now);
+                self.clock.pair(position, status.timestamp, now);
             }
         }
         if self.free_running && avail >= self.buffer_frames {

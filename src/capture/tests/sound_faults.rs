@@ -121,6 +121,28 @@ fn the_timeline_keeps_its_length_over_many_overruns() {
 }
 
 #[test]
+fn a_card_that_stood_still_and_did_not_say_so_has_a_gap() {
+    let bench = SoundBench::new(ScriptedPcm::default());
+    let source = bench.open().unwrap();
+    bench.card.run(100);
+    // For a second its bus gives nothing.
+    bench.card.miss_frames(48_000);
+    bench.kernel.advance(Duration::from_secs(1));
+    bench.card.run(100);
+    let statistics = source.statistics();
+    assert_sums(&statistics);
+    assert_eq!((statistics.lost_in_driver, statistics.xruns), (48_000, 0));
+    let heard = bench.listener.heard();
+    let gaps: Vec<_> = heard.infos.iter().filter(|info| info.lost > 0).map(|info| info.position).collect();
+    // It is found with the next pair of position and time, which there is one of every 200 ms.
+    assert_eq!(gaps.len(), 1);
+    assert!((100 * u64::from(PERIOD)..111 * u64::from(PERIOD) + 48_000).contains(&gaps[0]), "{gaps:?}");
+    let (first, last) = (heard.infos[0], heard.infos[199]);
+    let span = last.timestamp - first.timestamp;
+    assert!(span.abs_diff(last.position * 1_000_000_000 / 48_000) < 100_000, "{span}");
+}
+
+#[test]
 fn a_suspended_card_is_resumed_or_else_started_anew() {
     for (resume, prepares) in [(Ok(()), 0), (Err(Errno::ENOSYS), 1)] {
         let bench = SoundBench::new(ScriptedPcm { resume, ..ScriptedPcm::default() });
