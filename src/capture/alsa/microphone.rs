@@ -29,7 +29,7 @@ impl AlsaMicrophone {
         let mut pcm = system.open(&path).map_err(|errno| failure(Step::Open, errno, &path))?;
         let period_frames = period(request.latency, request.sample_rate);
         // A card alone can go on when its ring runs over and tell by how much; a plugin on top of it hides that.
-        let free_running = path.starts_with("hw:");
+        let free_running = !request.shared && path.starts_with("hw:");
         let wanted = PcmParameters {
             format: request.sample_format,
             rate: request.sample_rate,

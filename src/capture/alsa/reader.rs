@@ -104,19 +104,23 @@ impl Reader {
     /// Takes the whole periods that are there. How many frames there were.
     fn drain(&mut self, now: u64) -> Result<u64, Errno> {
         let Some(pcm) = self.pcm.as_deref_mut() else { return Ok(0) };
+        // First of all: `snd_pcm_status` answers about a ring that has stopped as well, and its times go on.
+        let mut avail = pcm.avail()?;
         if self.interrupted || self.clock.wants_pair(now) {
             let status = pcm.status()?;
             // Not the time of the wake-up: others may have had their turn since.
             let now = self.kernel.now();
-            if std::mem::take(&mut self.interrupted) {
+            let position = self.position + status.avail;
+            // A plugin's server may deliver later what it was late with; a card alone does not.
+            let stood_still = self.free_running && self.clock.stood_still(position, status.timestamp, now);
+            if std::mem::take(&mut self.interrupted) || stood_still {
                 let missing = self.clock.missing(self.position, status.avail, status.timestamp, now);
                 self.position += missing;
                 self.lost += missing;
             } else {
-                self.clock.pair(self.position + status.avail, status.timestamp, now);
+                self.clock.pair(position, status.timestamp, now);
             }
         }
-        let mut avail = pcm.avail()?;
         if self.free_running && avail >= self.buffer_frames {
             avail -= self.run_over(avail)?;
         }

@@ -12,12 +12,14 @@ use crate::capture::timeline::{FUTURE, OLDEST, TimestampSource};
 const TOLERANCE: f64 = 500e-6;
 /// How far the line may be from the last pair, in nanoseconds.
 const BOUND: f64 = 20e6;
+/// How much later than the line a card is that stood still without saying so, in nanoseconds: no jitter is that long.
+const STANDSTILL: f64 = 100e6;
 /// So many pairs make up the memory of the line.
-const MEMORY: u32 = 64;
+const MEMORY: u32 = 32;
 /// So many are taken as they come; after that one every [`INTERVAL`].
 const EAGER: u32 = 8;
 /// In nanoseconds. Six seconds of memory: a temperature changes slower.
-const INTERVAL: u64 = 100_000_000;
+const INTERVAL: u64 = 200_000_000;
 
 /// The line: frame `position` is taken at `time`.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +94,16 @@ impl SoundClock {
         self.line = Some(line);
     }
 
+    /// Whether a pair is so late that the card must have stood still meanwhile, as a USB microphone does when its bus fails
+    /// it. Only by the driver's own stamps: any process may be held up.
+    pub(in crate::capture) fn stood_still(&self, position: u64, stamp: u64, now: u64) -> bool {
+        self.line.is_some_and(|line| {
+            self.is_sane(stamp, now)
+                && line.source == TimestampSource::Driver
+                && self.since_origin(stamp) - self.time_of(&line, position) > STANDSTILL
+        })
+    }
+
     /// The first pair after the card stood still: it has taken `avail` frames since, which `stamp` is the time of. How many
     /// frames are missing before them, the next one having had the number `position`.
     pub(in crate::capture) fn missing(&mut self, position: u64, avail: u64, stamp: u64, now: u64) -> u64 {
@@ -126,15 +138,15 @@ impl SoundClock {
 
     /// The stamp where it can be the truth, else the time it is now.
     fn judge(&mut self, stamp: u64, now: u64) -> (u64, TimestampSource) {
-        let sane = stamp != 0
-            && stamp >= self.stamp
-            && stamp <= now.saturating_add(FUTURE)
-            && now.saturating_sub(stamp) <= OLDEST;
-        if !sane {
+        if !self.is_sane(stamp, now) {
             return (now, TimestampSource::Host);
         }
         self.stamp = stamp;
         (stamp, TimestampSource::Driver)
+    }
+
+    fn is_sane(&self, stamp: u64, now: u64) -> bool {
+        stamp != 0 && stamp >= self.stamp && stamp <= now.saturating_add(FUTURE) && now.saturating_sub(stamp) <= OLDEST
     }
 
     fn begin(&mut self, position: u64, time: f64, source: TimestampSource, sampled: u64) {
@@ -166,3 +178,6 @@ fn beta(pairs: u32) -> f64 {
     let n = f64::from(pairs);
     6.0 / (n * (n + 1.0))
 }
+
+#[cfg(test)]
+mod tests;

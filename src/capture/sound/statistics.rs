@@ -16,7 +16,8 @@ pub struct AudioStatistics {
     pub expected: u64,
     /// Frames read from the driver's ring.
     pub captured: u64,
-    /// Frames the ring lost because it was not read in time (xruns), by the clock.
+    /// Frames that were not to be had: the ring was not read in time (xruns), the system slept, the card stood still. By the
+    /// card's own count where it goes on counting, else by the clock.
     pub lost_in_driver: u64,
     /// Frames offered to every consumer.
     pub accepted: u64,

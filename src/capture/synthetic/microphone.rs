@@ -106,7 +106,7 @@ impl EventSource for SyntheticMicrophone {
         let period = self.format.period_frames;
         let ring = u64::from(self.format.sample_rate / 1000 * RING_MS);
         let waiting = self.grid.next_from(now).saturating_sub(self.next);
-        let lost = if waiting > ring { waiting - ring } else { 0 };
+        let lost = waiting.saturating_sub(ring);
         if lost > 0 {
             add(&self.counters.xruns, 1);
             self.next += lost;

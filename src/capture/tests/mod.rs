@@ -6,6 +6,8 @@ mod formats;
 mod leases;
 mod microphone;
 mod sound;
+mod sound_faults;
+mod sound_synthetic;
 mod starting;
 mod stopping;
 mod sums;

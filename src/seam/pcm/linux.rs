@@ -22,12 +22,14 @@ impl PcmSystem for LinuxPcmSystem {
     fn open(&self, name: &str) -> Result<Box<dyn Pcm>, Errno> {
         quietly();
         let pcm = open(name)?;
-        Ok(Box::new(LinuxPcm { pcm, mapped: false, frame_bytes: 0, descriptors: Vec::new(), scratch: Vec::new() }))
+        Ok(Box::new(LinuxPcm::of(pcm)))
     }
 }
 
 struct LinuxPcm {
     pcm: PCM,
+    /// Whether it may be asked for a mapped ring.
+    may_map: bool,
     mapped: bool,
     frame_bytes: usize,
     /// As libasound gave them; `revents` is filled in for asking it what they mean.
@@ -51,6 +53,7 @@ fn format(format: SampleFormat) -> Format {
 }
 
 /// What is beyond the type is beyond every card.
+#[allow(clippy::unnecessary_fallible_conversions, reason = "32 bits wide on some targets")]
 fn frames(count: u32) -> Frames {
     Frames::try_from(count).unwrap_or(Frames::MAX)
 }
@@ -66,10 +69,14 @@ fn nanoseconds(seconds: i64, nanoseconds: i64) -> u64 {
 }
 
 impl LinuxPcm {
+    fn of(pcm: PCM) -> Self {
+        Self { pcm, may_map: true, mapped: false, frame_bytes: 0, descriptors: Vec::new(), scratch: Vec::new() }
+    }
+
     fn set_hardware(&mut self, wanted: &PcmParameters) -> Result<PcmSetup, ParameterRefused> {
         use PcmParameter as P;
         let params = HwParams::any(&self.pcm).map_err(refused(P::HwParams))?;
-        let mapped = params.set_access(Access::MMapInterleaved).is_ok();
+        let mapped = self.may_map && params.set_access(Access::MMapInterleaved).is_ok();
         if !mapped {
             params.set_access(Access::RWInterleaved).map_err(refused(P::Access))?;
         }
@@ -196,7 +203,7 @@ impl Pcm for LinuxPcm {
         still_quietly();
         let status = self.pcm.status().map_err(failed)?;
         let time = status.get_htstamp();
-        #[expect(clippy::unnecessary_cast, clippy::useless_conversion, reason = "32 bits wide on some targets")]
+        #[allow(clippy::useless_conversion, reason = "32 bits wide on some targets")]
         let timestamp = nanoseconds(i64::from(time.tv_sec), i64::from(time.tv_nsec));
         Ok(PcmStatus { avail: u64::try_from(status.get_avail()).unwrap_or(0), timestamp })
     }
@@ -249,5 +256,91 @@ impl Pcm for LinuxPcm {
             done += step as u64;
         }
         Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // These run on any machine: `null` is libasound's own, always has a whole ring to read, and that is silence.
+
+    fn wanted(format: SampleFormat) -> PcmParameters {
+        PcmParameters {
+            format,
+            rate: 48_000,
+            channels: 2,
+            period_frames: 960,
+            buffer_frames: 24_000,
+            free_running: false,
+        }
+    }
+
+    fn null(may_map: bool) -> LinuxPcm {
+        LinuxPcm { may_map, ..LinuxPcm::of(open("null").unwrap()) }
+    }
+
+    #[test]
+    fn every_format_is_configured_and_read_mapped_or_not() {
+        for format in SampleFormat::ALL {
+            for may_map in [true, false] {
+                let mut pcm = null(may_map);
+                let setup = pcm.configure(&wanted(format)).unwrap();
+                assert_eq!((setup.rate, setup.channels, setup.mapped), (48_000, 2, may_map));
+                assert_eq!((setup.period_frames, setup.buffer_frames), (960, 24_000));
+                pcm.start().unwrap();
+                assert_eq!(pcm.state(), PcmState::Running);
+                let frame_bytes = format.bytes() * 2;
+                let mut out = vec![1; 960 * frame_bytes + 1];
+                assert_eq!(pcm.read(&mut out), Ok(960), "{format}");
+                assert_eq!(out.last(), Some(&1), "not a byte more than whole frames");
+                assert_eq!(pcm.skip(2000), Ok(2000));
+                assert!(pcm.avail().is_ok() && pcm.status().is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_goes_around_the_end_of_the_ring() {
+        let mut pcm = null(true);
+        pcm.configure(&wanted(SampleFormat::S16Le)).unwrap();
+        pcm.start().unwrap();
+        let mut out = vec![0; 7001 * 4];
+        for _ in 0..100 {
+            assert_eq!(pcm.read(&mut out), Ok(7001));
+        }
+    }
+
+    #[test]
+    fn a_pcm_has_descriptors_once_it_is_configured() {
+        let mut pcm = null(true);
+        assert!(pcm.descriptors().is_empty());
+        pcm.configure(&wanted(SampleFormat::S16Le)).unwrap();
+        assert_eq!(pcm.descriptors().len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_read_before_it_is_configured() {
+        let mut pcm = null(true);
+        assert_eq!(pcm.read(&mut [0; 64]), Ok(0));
+        assert_eq!(pcm.state(), PcmState::Other);
+    }
+
+    #[test]
+    fn what_cannot_be_is_made_the_nearest_or_an_error() {
+        let mut pcm = null(true);
+        // `near` makes something of every number, and what it made is told.
+        let setup = pcm.configure(&PcmParameters { channels: 0, ..wanted(SampleFormat::S16Le) }).unwrap();
+        assert_eq!(setup.channels, 1);
+        assert_eq!(LinuxPcmSystem.open("there_is_no_such_pcm").map(|_| ()), Err(Errno::ENOENT));
+        assert_eq!(LinuxPcmSystem.open("a\0b").map(|_| ()), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_none() {
+        assert_eq!(nanoseconds(1, 5), 1_000_000_005);
+        assert_eq!(nanoseconds(-1, 5), 0);
+        assert_eq!(nanoseconds(1, -5), 0);
+        assert_eq!(nanoseconds(i64::MAX, 0), u64::MAX);
     }
 }

@@ -74,6 +74,8 @@ struct Card {
     next: u64,
     /// Of the oldest frame in the ring.
     oldest: u64,
+    /// What the number of a frame is ahead of the card's own count of it.
+    numbered_from: u64,
     /// When the last frame was taken.
     time: u64,
     /// Whether the descriptor was made readable.
@@ -110,6 +112,7 @@ impl ScriptedPcms {
             setup: None,
             next: 0,
             oldest: 0,
+            numbered_from: 0,
             time: self.kernel.now(),
             readable: false,
         };
@@ -225,7 +228,7 @@ impl Card {
         let buffer = self.setup.map_or(0, |(setup, ..)| u64::from(setup.buffer_frames));
         for (number, frame) in (self.oldest..).zip(out.chunks_exact_mut(frame_bytes)) {
             let rounds = (self.next - number).saturating_sub(1) / buffer.max(1);
-            let number = (number + rounds * buffer) as u16;
+            let number = (number + rounds * buffer + self.numbered_from) as u16;
             frame.fill(0);
             for (byte, value) in frame.iter_mut().zip(number.to_le_bytes()) {
                 *byte = value;
@@ -312,9 +315,22 @@ impl PcmScript {
         self.with(|card, _| card.state = state);
     }
 
-    /// The number of the next frame, since it was plugged in.
-    pub(crate) fn next_frame(&self) -> u64 {
-        self.shared.lock().next
+    /// Frames that the card never had: it sleeps, or is not running.
+    pub(crate) fn skip_frames(&self, frames: u64) {
+        let mut card = self.shared.lock();
+        card.next += frames;
+        card.oldest = card.next;
+    }
+
+    /// Frames that are missing between those in the ring and those to come, and that the card does not know of.
+    pub(crate) fn miss_frames(&self, frames: u64) {
+        let mut card = self.shared.lock();
+        card.numbered_from += frames;
+    }
+
+    /// Where it is.
+    pub(crate) fn state(&self) -> PcmState {
+        self.shared.lock().state
     }
 
     /// How many of a call there were.
@@ -425,9 +441,11 @@ impl Pcm for OpenPcm {
     }
 
     fn status(&mut self) -> Result<PcmStatus, Errno> {
-        // As in the kernel, it answers in every state but the last.
+        let now = self.script.kernel.now();
+        // As in the kernel, it answers in every state but the last, and of a stopped ring with the time it is.
         self.call(Call::PcmStatus, |card| match card.state {
             PcmState::Disconnected => Err(Errno::ENODEV),
+            PcmState::Xrun => Ok(PcmStatus { avail: card.avail(), timestamp: (card.pcm.stamp)(now) }),
             _ => Ok(PcmStatus { avail: card.avail(), timestamp: (card.pcm.stamp)(card.time) }),
         })
     }
