@@ -6,6 +6,7 @@ mod drivers;
 mod files;
 mod loopback;
 mod misbehaving;
+mod permission;
 mod self_test;
 mod sound;
 mod webcam;
@@ -19,8 +20,17 @@ pub fn all() -> Vec<LabTest> {
         let harmful = if Place::from_environment() == Ok(Place::Host) { &[] } else { misbehaving::HARMFUL };
         return [misbehaving::HARMLESS, harmful].concat();
     }
-    [drivers::TESTS, discovery::TESTS, capture::TESTS, files::TESTS, webcam::TESTS, loopback::TESTS, sound::TESTS]
-        .concat()
+    [
+        drivers::TESTS,
+        discovery::TESTS,
+        capture::TESTS,
+        files::TESTS,
+        webcam::TESTS,
+        loopback::TESTS,
+        sound::TESTS,
+        permission::TESTS,
+    ]
+    .concat()
 }
 
 /// Tests of the harness itself, run on this side.
