@@ -112,7 +112,7 @@ impl Reader {
             let now = self.kernel.now();
             let position = self.position + status.avail;
             // A plugin's server may deliver later what it was late with; a card alone does not.
-            let stood_still = self.free_running && self.clock.stood_still(position, status.timestamp, now);
+            let stood_still = self.free_running && self.clock.stood_still(now);
             if std::mem::take(&mut self.interrupted) || stood_still {
                 let missing = self.clock.missing(self.position, status.avail, status.timestamp, now);
                 self.position += missing;

@@ -1,39 +1,39 @@
 //! When a frame of sound was taken: the card's clock, told by pairs of a frame's number and a time. Pure.
 //!
-//! A pair is noisy: a card moves its position in steps of a USB packet or of a period, and where a driver gives no time,
-//! that of our own scheduling takes its place. So frames are not stamped with the pairs but with a line through them: a
-//! least-squares fit over all pairs at first, over the last few seconds once there are more (the gains are those of a
-//! growing-memory alpha-beta filter, which stop shrinking there). Two bounds hold whatever the pairs say: the line is never
-//! further than [`BOUND`] from the last pair, and its pitch never further than [`TOLERANCE`] from the nominal rate.
+//! A pair is noisy, and on one side: a card that moves its position in steps of a USB packet or of a period, an interrupt
+//! that had to wait, our own scheduling where a driver gives no time, all make a time too late and none too early. So
+//! frames are not stamped with the pairs but with a line along their early edge, through the earliest pair of the last few
+//! seconds. The line's pitch is the median of those between the earliest pairs of the last half a minute (the estimator of
+//! Theil and Sen, which a few seconds in which everything was late do not move), never further than [`TOLERANCE`] from the
+//! nominal rate.
+
+use std::collections::VecDeque;
 
 use crate::capture::timeline::{FUTURE, OLDEST, TimestampSource};
 
 /// How far a card's clock may be from its nominal rate; crystals are within 100 ppm.
 const TOLERANCE: f64 = 500e-6;
-/// How far the line may be from the last pair, in nanoseconds.
-const BOUND: f64 = 20e6;
-/// How much later than the line a card is that stood still without saying so, in nanoseconds: no jitter is that long.
-const STANDSTILL: f64 = 100e6;
-/// So many pairs make up the memory of the line.
-const MEMORY: u32 = 32;
-/// So many are taken as they come; after that one every [`INTERVAL`].
+/// Of how many pairs the earliest counts: two seconds' worth.
+const EPOCH: u32 = 10;
+/// How many past epochs the line looks back to, besides the one that is not over.
+const RECENT: usize = 2;
+/// How many epochs the pitch is made of, and how many it takes to say anything of it.
+const EPOCHS: (usize, usize) = (16, 4);
+/// How many pairs of epochs that is.
+const SLOPES: usize = EPOCHS.0 * (EPOCHS.0 - 1) / 2;
+/// So many pairs are taken as they come; after that one every [`INTERVAL`], in nanoseconds.
 const EAGER: u32 = 8;
-/// In nanoseconds. Six seconds of memory: a temperature changes slower.
 const INTERVAL: u64 = 200_000_000;
+/// How much later than the line a card has to be, and for how long, to have stood still without saying so. In nanoseconds:
+/// what was held up catches up before.
+const STANDSTILL: (f64, u64) = (50e6, 1_000_000_000);
 
-/// The line: frame `position` is taken at `time`.
+/// A pair: what a frame's time is more than the nominal rate makes it.
 #[derive(Debug, Clone, Copy)]
-struct Line {
-    position: u64,
-    /// Nanoseconds after the clock's origin.
-    time: f64,
-    /// How many pairs the phase and the pitch are made of.
-    phase_pairs: u32,
-    pitch_pairs: u32,
-    /// Who gave the last pair.
-    source: TimestampSource,
-    /// When the last pair was taken.
-    sampled: u64,
+struct Pair {
+    position: f64,
+    /// In nanoseconds after the clock's origin.
+    excess: f64,
 }
 
 /// What the pairs so far say about any frame.
@@ -41,9 +41,22 @@ struct Line {
 pub(in crate::capture) struct SoundClock {
     /// Nanoseconds from one frame to the next.
     nominal: f64,
+    /// What the card's pitch is more than that.
     pitch: f64,
     origin: u64,
-    line: Option<Line>,
+    /// The earliest pair of each past epoch, the oldest first.
+    epochs: VecDeque<Pair>,
+    /// The earliest pair of this one.
+    earliest: Option<Pair>,
+    /// How many pairs this epoch has, and how many there were in all.
+    in_epoch: u32,
+    pairs: u32,
+    /// When the last pair was taken.
+    sampled: u64,
+    /// Since when every pair was later than a standstill makes it.
+    late: Option<u64>,
+    /// Who gave the last pair.
+    source: TimestampSource,
     /// The newest stamp that was believed.
     stamp: u64,
     /// The last timestamp that was given.
@@ -53,130 +66,152 @@ pub(in crate::capture) struct SoundClock {
 impl SoundClock {
     /// For so many frames a second.
     pub(in crate::capture) fn new(sample_rate: u32) -> Self {
-        let nominal = 1e9 / f64::from(sample_rate.max(1));
-        Self { nominal, pitch: nominal, origin: 0, line: None, stamp: 0, given: 0 }
+        Self {
+            nominal: 1e9 / f64::from(sample_rate.max(1)),
+            pitch: 0.0,
+            origin: 0,
+            epochs: VecDeque::with_capacity(EPOCHS.0),
+            earliest: None,
+            in_epoch: 0,
+            pairs: 0,
+            sampled: 0,
+            late: None,
+            source: TimestampSource::Host,
+            stamp: 0,
+            given: 0,
+        }
     }
 
     /// Whether it is time for another pair.
     pub(in crate::capture) fn wants_pair(&self, now: u64) -> bool {
-        self.line.is_none_or(|line| line.phase_pairs < EAGER || now.saturating_sub(line.sampled) >= INTERVAL)
+        self.pairs < EAGER || now.saturating_sub(self.sampled) >= INTERVAL
     }
 
     /// A pair: the card had taken all frames before `position` at the time `stamp`, or `now` where that cannot be true.
     pub(in crate::capture) fn pair(&mut self, position: u64, stamp: u64, now: u64) {
         let (time, source) = self.judge(stamp, now);
-        let Some(mut line) = self.line else {
+        if self.pairs == 0 {
             self.origin = time;
-            self.begin(position, 0.0, source, now);
-            return;
-        };
-        line.sampled = now;
-        let time = self.since_origin(time);
-        if source != line.source {
-            // Another clock begins: the phase is found anew, the pitch is the card's as before.
-            line.phase_pairs = 1;
-            line.source = source;
         }
-        // A card that has not moved since says nothing new.
-        let Some(frames) = position.checked_sub(line.position).filter(|&frames| frames > 0) else {
-            self.line = Some(line);
-            return;
-        };
-        let expected = line.time + frames as f64 * self.pitch;
-        let error = time - expected;
-        line.phase_pairs = (line.phase_pairs + 1).min(MEMORY);
-        line.pitch_pairs = (line.pitch_pairs + 1).min(MEMORY);
-        let (alpha, beta) = (alpha(line.phase_pairs), beta(line.pitch_pairs));
-        line.position = position;
-        line.time = (expected + alpha * error).clamp(time - BOUND, time + BOUND);
-        self.pitch = (self.pitch + beta * error / frames as f64)
-            .clamp(self.nominal * (1.0 - TOLERANCE), self.nominal * (1.0 + TOLERANCE));
-        self.line = Some(line);
+        if source != self.source {
+            // Another clock begins: the phase is found anew, the pitch is the card's as before.
+            self.source = source;
+            self.epochs.clear();
+            self.earliest = None;
+            self.in_epoch = 0;
+        }
+        self.sampled = now;
+        self.pairs = self.pairs.saturating_add(1);
+        let position = position as f64;
+        let pair = Pair { position, excess: self.since_origin(time) - position * self.nominal };
+        let lateness = self.line().map_or(0.0, |line| self.above(line, pair));
+        self.late = (lateness > STANDSTILL.0).then(|| self.late.unwrap_or(now));
+        if self.earliest.is_none_or(|earliest| self.above(earliest, pair) < 0.0) {
+            self.earliest = Some(pair);
+        }
+        self.in_epoch += 1;
+        if self.in_epoch >= EPOCH {
+            self.end_epoch();
+        }
     }
 
-    /// Whether a pair is so late that the card must have stood still meanwhile, as a USB microphone does when its bus fails
-    /// it. Only by the driver's own stamps: any process may be held up.
-    pub(in crate::capture) fn stood_still(&self, position: u64, stamp: u64, now: u64) -> bool {
-        self.line.is_some_and(|line| {
-            self.is_sane(stamp, now)
-                && line.source == TimestampSource::Driver
-                && self.since_origin(stamp) - self.time_of(&line, position) > STANDSTILL
-        })
+    fn end_epoch(&mut self) {
+        self.in_epoch = 0;
+        let Some(earliest) = self.earliest.take() else { return };
+        if self.epochs.len() >= EPOCHS.0 {
+            self.epochs.pop_front();
+        }
+        self.epochs.push_back(earliest);
+        if self.epochs.len() >= EPOCHS.1 {
+            let limit = self.nominal * TOLERANCE;
+            self.pitch = slope(&self.epochs).unwrap_or(self.pitch).clamp(-limit, limit);
+        }
+    }
+
+    /// How much later a pair is than the line through another.
+    fn above(&self, line: Pair, pair: Pair) -> f64 {
+        pair.excess - line.excess - (pair.position - line.position) * self.pitch
+    }
+
+    /// The pair that the line goes through: the earliest there was lately.
+    fn line(&self) -> Option<Pair> {
+        let lately = self.earliest.iter().chain(self.epochs.iter().rev().take(RECENT));
+        lately.copied().reduce(|line, pair| if self.above(line, pair) < 0.0 { pair } else { line })
+    }
+
+    /// Whether the card has been so late for so long that it must have stood still, as a USB microphone does when its bus
+    /// fails it. Only by the driver's own stamps: any process may be held up.
+    pub(in crate::capture) fn stood_still(&self, now: u64) -> bool {
+        self.source == TimestampSource::Driver
+            && self.late.is_some_and(|since| now.saturating_sub(since) >= STANDSTILL.1)
     }
 
     /// The first pair after the card stood still: it has taken `avail` frames since, which `stamp` is the time of. How many
     /// frames are missing before them, the next one having had the number `position`.
     pub(in crate::capture) fn missing(&mut self, position: u64, avail: u64, stamp: u64, now: u64) -> u64 {
-        let Some(line) = self.line else {
+        let Some(line) = self.line() else {
             self.pair(position.saturating_add(avail), stamp, now);
             return 0;
         };
-        let (time, source) = self.judge(stamp, now);
-        let time = self.since_origin(time);
-        let first = time - avail as f64 * self.pitch;
-        let frames = ((first - self.time_of(&line, position)) / self.pitch).round();
+        let (time, _) = self.judge(stamp, now);
+        let pitch = self.nominal + self.pitch;
+        let first = self.since_origin(time) - avail as f64 * pitch;
         // A float becomes the nearest whole number there is: 0 for what is below.
-        let missing = frames as u64;
-        self.begin(position.saturating_add(missing).saturating_add(avail), time, source, now);
-        if let Some(begun) = &mut self.line {
-            begun.pitch_pairs = line.pitch_pairs;
-        }
+        let missing = ((first - self.time_of(line, position as f64)) / pitch).round() as u64;
+        self.late = None;
+        // With these frames left out the card is on its line again, but for what it was late by before: that is gone.
+        self.epochs.clear();
+        self.earliest = None;
+        self.in_epoch = 0;
+        self.pair(position.saturating_add(missing).saturating_add(avail), stamp, now);
         missing
     }
 
     /// The time of a frame, later than that of any before, and where it comes from. CLOCK_MONOTONIC in nanoseconds.
     pub(in crate::capture) fn timestamp(&mut self, position: u64) -> (u64, TimestampSource) {
-        let (time, source) = match self.line {
-            Some(line) => (self.time_of(&line, position), line.source),
-            None => (0.0, TimestampSource::Host),
-        };
+        let time = self.line().map_or(0.0, |line| self.time_of(line, position as f64));
         let time =
             if time < 0.0 { self.origin.saturating_sub(-time as u64) } else { self.origin.saturating_add(time as u64) };
         self.given = time.max(self.given.saturating_add(1));
-        (self.given, source)
+        (self.given, self.source)
     }
 
     /// The stamp where it can be the truth, else the time it is now.
     fn judge(&mut self, stamp: u64, now: u64) -> (u64, TimestampSource) {
-        if !self.is_sane(stamp, now) {
+        let sane = stamp != 0
+            && stamp >= self.stamp
+            && stamp <= now.saturating_add(FUTURE)
+            && now.saturating_sub(stamp) <= OLDEST;
+        if !sane {
             return (now, TimestampSource::Host);
         }
         self.stamp = stamp;
         (stamp, TimestampSource::Driver)
     }
 
-    fn is_sane(&self, stamp: u64, now: u64) -> bool {
-        stamp != 0 && stamp >= self.stamp && stamp <= now.saturating_add(FUTURE) && now.saturating_sub(stamp) <= OLDEST
-    }
-
-    fn begin(&mut self, position: u64, time: f64, source: TimestampSource, sampled: u64) {
-        self.line = Some(Line { position, time, phase_pairs: 1, pitch_pairs: 1, source, sampled });
-    }
-
     fn since_origin(&self, time: u64) -> f64 {
         if time >= self.origin { (time - self.origin) as f64 } else { -((self.origin - time) as f64) }
     }
 
-    fn time_of(&self, line: &Line, position: u64) -> f64 {
-        let frames = if position >= line.position {
-            (position - line.position) as f64
-        } else {
-            -((line.position - position) as f64)
-        };
-        line.time + frames * self.pitch
+    fn time_of(&self, line: Pair, position: f64) -> f64 {
+        line.excess + (position - line.position) * self.pitch + position * self.nominal
     }
 }
 
-/// The gains of a least-squares line through so many evenly spaced points: how much of the last one's error goes into
-/// the phase, and into the pitch.
-fn alpha(pairs: u32) -> f64 {
-    let n = f64::from(pairs);
-    2.0 * (2.0 * n - 1.0) / (n * (n + 1.0))
-}
-
-fn beta(pairs: u32) -> f64 {
-    let n = f64::from(pairs);
-    6.0 / (n * (n + 1.0))
+/// The median of the slopes between any two of the pairs; `None` where there are none.
+fn slope(pairs: &VecDeque<Pair>) -> Option<f64> {
+    let mut slopes = [0.0; SLOPES];
+    let between =
+        pairs.iter().enumerate().flat_map(|(index, one)| pairs.iter().skip(index + 1).map(move |other| (one, other)));
+    let rises = between.filter(|(one, other)| other.position > one.position);
+    let mut count = 0;
+    for (slope, (one, other)) in slopes.iter_mut().zip(rises) {
+        *slope = (other.excess - one.excess) / (other.position - one.position);
+        count += 1;
+    }
+    let slopes = &mut slopes[..count];
+    slopes.sort_unstable_by(f64::total_cmp);
+    slopes.get(count / 2).copied()
 }
 
 #[cfg(test)]

@@ -58,7 +58,10 @@ fn an_even_card_is_stamped_to_the_nanosecond() {
 #[test]
 fn a_card_that_drifts_is_followed_for_hours() {
     for ppm in [-500.0, -100.0, 37.5, 100.0, 500.0] {
-        let (error, _) = run(ppm, 4 * 3600 * 50, 100, |_| 0);
+        // Four milliseconds off at most while little is known of its pitch, and next to nothing once it is.
+        let (error, _) = run(ppm, 1000, 0, |_| 0);
+        assert!(error < 4_000_000, "{ppm} ppm, at first: {error} ns");
+        let (error, _) = run(ppm, 4 * 3600 * 50, 1000, |_| 0);
         assert!(error < 20_000, "{ppm} ppm: {error} ns");
     }
 }
@@ -67,27 +70,42 @@ fn a_card_that_drifts_is_followed_for_hours() {
 fn positions_in_steps_do_not_make_stamps_jump() {
     // A USB card moves once in 8 ms: a pair is up to that late, four on average.
     let (error, jitter) = run(20.0, 20_000, 1000, |number| noise(number) % 8_000_000);
-    assert!(error < 6_500_000, "{error} ns");
-    assert!(jitter < 700_000, "{jitter} ns");
-}
-
-#[test]
-fn one_pair_out_of_place_moves_the_stamps_by_a_fraction_of_it() {
-    let (error, _) = run(0.0, 2000, 100, |number| if number == 1000 { 15_000_000 } else { 0 });
     assert!(error < 3_000_000, "{error} ns");
+    assert!(jitter < 3_000_000, "{jitter} ns");
 }
 
 #[test]
-fn the_line_never_leaves_a_pair_by_more_than_the_bound() {
-    // The card stood still for a second and nobody said so: the stamps are true again with the next pair.
+fn one_pair_out_of_place_moves_nothing() {
+    let (error, _) = run(0.0, 2000, 100, |number| if number == 1000 { 15_000_000 } else { 0 });
+    assert!(error < 1000, "{error} ns");
+}
+
+#[test]
+fn what_was_held_up_for_a_moment_moves_nothing() {
+    // A card whose interrupts had to wait for most of a second, now and then, and that caught up.
+    let (error, jitter) =
+        run(30.0, 3000, 1000, |number| if number % 500 < 45 { 300_000_000 - number % 500 } else { 0 });
+    assert!(error < 50_000 && jitter < 50_000, "{error} {jitter}");
+}
+
+#[test]
+fn what_stays_late_is_believed_in_the_end() {
+    // The card stood still for 200 ms and nobody said so.
     let mut clock = SoundClock::new(RATE);
-    for number in 1..100 {
-        clock.pair(number * PERIOD, truth(number * PERIOD, 0.0), truth(number * PERIOD, 0.0));
+    let late = |number: u64| truth(number * PERIOD, 0.0) + if number >= 500 { 200_000_000 } else { 0 };
+    let found = (1..1000).find(|&number| {
+        let still = clock.stood_still(late(number));
+        if clock.wants_pair(late(number)) {
+            clock.pair(number * PERIOD, late(number), late(number));
+        }
+        still
+    });
+    assert!(found.is_some_and(|found| (550..=562).contains(&found)), "after a second: {found:?}");
+    for number in 600..1000 {
+        clock.pair(number * PERIOD, late(number), late(number));
     }
-    let late = truth(100 * PERIOD, 0.0) + 1_000_000_000;
-    clock.pair(100 * PERIOD, late, late);
-    let (timestamp, _) = clock.timestamp(100 * PERIOD);
-    assert!(late - timestamp <= BOUND as u64 + 1, "{} ns", late - timestamp);
+    let (timestamp, _) = clock.timestamp(1000 * PERIOD);
+    assert!(late(1000).abs_diff(timestamp) < 1_000_000, "the line followed in the end");
 }
 
 #[test]
@@ -168,8 +186,9 @@ proptest! {
     }
 
     #[test]
-    fn drift_and_late_stamps_stay_within_the_bound(ppm in -500.0..500.0, late in 0u64..20_000_000, seed: u64) {
+    fn stamps_are_off_by_no_more_than_the_latest_pair(ppm in -500.0..500.0, late in 0u64..20_000_000, seed: u64) {
         let (error, _) = run(ppm, 3000, 0, |number| noise(seed ^ number) % (late + 1));
-        prop_assert!(error <= late + BOUND as u64, "{} ns", error);
+        // While little is known of the pitch, it is the nominal one.
+        prop_assert!(error <= late + 4_000_000, "{} ns", error);
     }
 }
