@@ -11,6 +11,7 @@
 //! - give a microphone's sound as [`AudioData`], copied once, with its place on the frames' clock and every gap known;
 //! - count every frame that was expected, under its reason if it was lost: [`SourceStatistics`],
 //!   [`ConsumerStatistics`];
+//! - ask for [`permission`], by rules or at the terminal, before a device is opened;
 //! - record to Matroska, Y4M, MJPEG and raw files, and take pictures as JPEG and PNG.
 //!
 //! It does not
@@ -117,7 +118,7 @@
 //! | `NotSupportedError` | a mandatory constraint that is not known | `NOT_SUPPORTED_ERROR` |
 //! | `NotFoundError` | no device of that kind | `MANDATORY_UNSATISFIED_ERROR` |
 //! | `OverconstrainedError` | no device meets what is required; [`Error::constraint`] | `MANDATORY_UNSATISFIED_ERROR` |
-//! | `NotAllowedError` | no permission to open it | `PERMISSION_DENIED` |
+//! | `NotAllowedError` | denied by a [policy](permission), by the user, or by the node's permissions | `PERMISSION_DENIED` |
 //! | `NotReadableError` | busy ([`Error::holder`]) or failing, and so every other candidate | `PERMISSION_DENIED` |
 //! | `AbortError` | stopped before it started | `PERMISSION_DENIED` |
 //!
@@ -136,6 +137,7 @@ pub mod error;
 pub mod format;
 #[cfg(feature = "json")]
 mod json;
+pub mod permission;
 pub mod resolve;
 mod seam;
 #[cfg(any(feature = "record", feature = "picture"))]

@@ -85,6 +85,42 @@ fn parse_synthetic(text: &str) -> Result<Synthetic, String> {
     }
 }
 
+/// What a subcommand that streams takes.
+#[derive(Debug, Args)]
+pub(super) struct PermissionArguments {
+    /// Who may capture: ask at the terminal (prompt), by the rules in FILE, anybody (allow), nobody (deny). It can only
+    /// restrict further what /etc/usermedia/policy allows, where there is one.
+    #[arg(long, hide_env_values = true, value_name = "prompt|FILE|allow|deny", env = "USERMEDIA_PERMISSION")]
+    pub(super) permission: Option<Permission>,
+}
+
+/// Who decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// Nobody is asked.
+    Allow,
+    /// Nothing is allowed.
+    Deny,
+    /// The person at the terminal.
+    Prompt,
+    /// The rules in a file.
+    File(PathBuf),
+}
+
+impl FromStr for Permission {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            // As a variable that is set to nothing.
+            "" | "allow" => Self::Allow,
+            "deny" => Self::Deny,
+            "prompt" => Self::Prompt,
+            file => Self::File(file.into()),
+        })
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct DevicesArguments {
     #[command(flatten)]
@@ -187,6 +223,8 @@ pub(super) struct CaptureArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
     pub(super) buffers: Option<u32>,
     #[command(flatten)]
+    pub(super) permission: PermissionArguments,
+    #[command(flatten)]
     pub(super) common: Common,
     #[command(flatten)]
     pub(super) request: Request,
@@ -204,6 +242,8 @@ pub(super) struct SnapshotArguments {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) wait: Option<Duration>,
     #[command(flatten)]
+    pub(super) permission: PermissionArguments,
+    #[command(flatten)]
     pub(super) common: Common,
     #[command(flatten)]
     pub(super) request: Request,
@@ -211,6 +251,8 @@ pub(super) struct SnapshotArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) permission: PermissionArguments,
     #[command(flatten)]
     pub(super) common: Common,
 }

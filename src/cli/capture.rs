@@ -10,7 +10,7 @@ use super::args::CaptureArguments;
 use super::event::{self, Event};
 use super::progress::Progress;
 use super::work::{Tracks, Work};
-use super::{Failure, print, request, signals};
+use super::{Failure, permission, print, request, signals};
 use crate::sink::{Recorder, Snapshot};
 
 pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
@@ -24,10 +24,11 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let (events, ends) = event::channel()?;
 
     let recording_to_file = recorder.is_some() && !to_stdout;
-    let devices = request::devices(&arguments.common)
+    let devices = permission::guard(request::devices(&arguments.common), &arguments.permission)
         .with_buffers(arguments.buffers)
         .with_resolve_options(request::options(&arguments.request, recording_to_file));
-    let stream = request::stream(&devices, &arguments.request, arguments.wait, &ends)?;
+    let channel = (&events, &ends);
+    let stream = request::stream(&devices, &arguments.request, arguments.wait, &arguments.permission, channel)?;
     let tracks = Tracks::of(&stream);
     if let Some(wrong) = wants_pictures(arguments).filter(|_| tracks.video.is_none()) {
         return Err(Failure::Usage(wrong.to_owned()));

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::args::CheckArguments;
-use super::{Failure, print, report, request, text};
+use super::args::{CheckArguments, PermissionArguments};
+use super::{Failure, permission, print, report, request, text};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind};
 use crate::stream::MediaDevices;
@@ -19,10 +19,12 @@ struct Finding {
 }
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
-    let media = request::devices(&arguments.common);
+    let media = permission::guard(request::devices(&arguments.common), &arguments.permission);
     let devices = media.enumerate_all_devices();
-    let findings = [camera(&media, &devices), microphone(&media, &devices)];
-    let possible = findings.iter().any(|found| found.ok);
+    let devices_found = [camera(&media, &devices), microphone(&media, &devices)];
+    let possible = devices_found.iter().any(|found| found.ok);
+    let [camera, microphone] = devices_found;
+    let findings = [camera, microphone, permitted(&arguments.permission)];
     if arguments.common.json {
         let list: Vec<_> = findings
             .iter()
@@ -111,5 +113,14 @@ fn microphone(media: &MediaDevices, devices: &[MediaDeviceInfo]) -> Finding {
             };
             finding(false, error.message().to_owned(), Some(remedy))
         }
+    }
+}
+
+/// Who decides whether a device may be used, beside the permissions of its node.
+fn permitted(arguments: &PermissionArguments) -> Finding {
+    let finding = |ok, message, remedy| Finding { name: "permission", ok, message, remedy };
+    match permission::described(arguments) {
+        Ok(words) => finding(true, words, None),
+        Err(denial) => finding(false, denial.reason, denial.remedy),
     }
 }

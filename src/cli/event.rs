@@ -13,7 +13,7 @@ use crate::stream::{AudioData, Backlog, Flow, Sink, TrackMetadata, VideoFrame};
 pub(super) enum Event {
     /// SIGINT, SIGTERM or SIGHUP.
     Signal(Signal),
-    /// The recorder, the counting or the picture has all it wanted, or failed.
+    /// The recorder, the counting or the picture has all it wanted, or failed; before them, the request has its answer.
     Done,
     /// The camera ended by itself.
     TrackEnded(Option<Error>),

@@ -1,12 +1,13 @@
 //! From flags to a request: which devices, under which constraints.
 
 use std::path::Path;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::args::{Common, ProfileArgument, Request, Synthetic};
+use super::args::{Common, PermissionArguments, ProfileArgument, Request, Synthetic};
 use super::event::{self, Event};
-use super::{Failure, print, text};
+use super::{Failure, permission, print, text};
 use crate::constraints::{
     ConstrainDomString, ConstrainDouble, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints,
 };
@@ -196,21 +197,23 @@ pub(super) fn stream(
     devices: &MediaDevices,
     request: &Request,
     wait: Option<Duration>,
-    ends: &Receiver<Event>,
+    permission: &PermissionArguments,
+    (events, ends): (&Sender<Event>, &Receiver<Event>),
 ) -> Result<LocalMediaStream, Failure> {
     let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
     let mut told = false;
     loop {
-        let attempt = constraints(request, || devices.enumerate_all_devices())
-            .and_then(|constraints| devices.get_user_media(&constraints));
-        // A signal that came while the devices were being opened.
-        event::pause(ends, Duration::ZERO)?;
+        let attempt = match constraints(request, || devices.enumerate_all_devices()) {
+            Ok(constraints) => ask(devices, constraints, events, ends)?,
+            Err(error) => Err(error),
+        };
         let error = match attempt {
             Ok(stream) => return Ok(stream),
             Err(error) => error,
         };
         // What a device that arrives can mend; a malformed request never gets better.
-        let may_come = !matches!(error.name(), ErrorName::TypeError | ErrorName::NotSupportedError);
+        let may_come = !matches!(error.name(), ErrorName::TypeError | ErrorName::NotSupportedError)
+            && !permission::is_final(&error, permission);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let Some(left) = left.filter(|left| may_come && !left.is_zero()) else {
             return Err(with_hint(error).into());
@@ -221,6 +224,37 @@ pub(super) fn stream(
             print::note(&text::sentence("", &why, text::width()));
         }
         event::pause(ends, left.min(LOOK_AGAIN))?;
+    }
+}
+
+/// Asks for the stream on a thread of its own: a signal ends the command while somebody is asked for permission, or while
+/// a device takes its time.
+fn ask(
+    devices: &MediaDevices,
+    constraints: MediaStreamConstraints,
+    events: &Sender<Event>,
+    ends: &Receiver<Event>,
+) -> Result<Result<LocalMediaStream>, Failure> {
+    let (devices, end) = (devices.clone(), Announcement(events.clone()));
+    let request = thread::Builder::new().name("usermedia-request".into()).spawn(move || {
+        let _end = end;
+        devices.get_user_media(&constraints)
+    });
+    let request =
+        request.map_err(|error| Error::new(ErrorName::AbortError, format!("no thread for the request: {error}")))?;
+    // Before there is a stream nothing else can come than its end and a signal.
+    match ends.recv() {
+        Ok(Event::Signal(signal)) => Err(Failure::Interrupted(signal)),
+        _ => Ok(request.join().unwrap_or_else(|_| Err(Error::new(ErrorName::AbortError, "the request broke off")))),
+    }
+}
+
+/// Says that a thread is done, whichever way.
+struct Announcement(Sender<Event>);
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        let _ = self.0.send(Event::Done);
     }
 }
 

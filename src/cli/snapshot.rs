@@ -8,7 +8,7 @@ use super::args::SnapshotArguments;
 use super::event::{self, Announced, Event};
 use super::report::{Report, Written};
 use super::work::{Meter, Tracks, reports};
-use super::{Failure, print, report, request, signals, text};
+use super::{Failure, permission, print, report, request, signals, text};
 use crate::sink::Snapshot;
 
 pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
@@ -17,8 +17,10 @@ pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
         snapshot = snapshot.immediate();
     }
     let (events, ends) = event::channel()?;
-    let devices = request::devices(&arguments.common).with_resolve_options(request::options(&arguments.request, false));
-    let stream = request::stream(&devices, &arguments.request, arguments.wait, &ends)?;
+    let devices = permission::guard(request::devices(&arguments.common), &arguments.permission)
+        .with_resolve_options(request::options(&arguments.request, false));
+    let channel = (&events, &ends);
+    let stream = request::stream(&devices, &arguments.request, arguments.wait, &arguments.permission, channel)?;
     let tracks = Tracks::of(&stream);
     if tracks.video.is_none() {
         return Err(Failure::Usage("a snapshot is of a camera, and only sound is asked for: add --video".to_owned()));

@@ -9,6 +9,7 @@ use super::{camera, microphone};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::{self, Machine, MediaDeviceInfo, MediaDeviceKind};
 use crate::error::Result;
+use crate::permission::{self, PermissionPolicy, Permit};
 use crate::resolve::{Resolution, ResolveOptions, resolve};
 
 /// The devices of a machine and the way to get a stream from them: `navigator.mediaDevices` of W3C Media Capture and
@@ -24,6 +25,8 @@ pub struct MediaDevices {
     options: ResolveOptions,
     /// In place of a listing for each request.
     listing: Option<Vec<MediaDeviceInfo>>,
+    /// `None` allows all.
+    policy: Option<Arc<dyn PermissionPolicy>>,
 }
 
 impl MediaDevices {
@@ -36,6 +39,7 @@ impl MediaDevices {
             buffers: None,
             options: ResolveOptions::default(),
             listing: None,
+            policy: None,
         }
     }
 
@@ -72,6 +76,14 @@ impl MediaDevices {
         self
     }
 
+    /// Asks this policy before a device is opened: once for each request, about every device that meets its constraints.
+    /// Without one everything is allowed ([`permission::AllowAll`]).
+    #[must_use]
+    pub fn with_permission_policy(mut self, policy: impl PermissionPolicy + 'static) -> Self {
+        self.policy = Some(Arc::new(policy));
+        self
+    }
+
     /// Whether these are the built-in devices.
     pub fn is_synthetic(&self) -> bool {
         self.synthetic
@@ -100,9 +112,10 @@ impl MediaDevices {
     /// # Errors
     /// See [`ErrorName`]; what happened at which device, and what to do about it, is in the [`Error`].
     pub fn get_user_media(&self, constraints: &MediaStreamConstraints) -> Result<LocalMediaStream> {
+        let permit = self.permit(constraints)?;
         let _turn = self.place.turn()?;
         let devices = self.candidates(self.place.current().as_deref());
-        let resolution = resolve(constraints, &devices, &self.options)?;
+        let resolution = permit.narrow(resolve(constraints, &devices, &self.options)?)?;
         let session = self.place.current_or_start(&self.machine)?;
         let opening =
             Opening { session, machine: &self.machine, constraints, devices: &devices, buffers: self.buffers };
@@ -111,6 +124,16 @@ impl MediaDevices {
             resolution.audio.as_ref().map(|_| opening.microphone(&resolution.audio_candidates)).transpose()?;
         let video = camera.into_iter().map(Arc::new).collect();
         Ok(LocalMediaStream::new(video, microphone.into_iter().map(Arc::new).collect()))
+    }
+
+    /// What the policy permits. It is asked with no turn held: a person may take a minute over the answer, and other
+    /// requests must not wait for that. So what it was asked about may differ from what is there afterwards.
+    fn permit(&self, constraints: &MediaStreamConstraints) -> Result<Permit> {
+        let Some(policy) = &self.policy else { return Ok(Permit::Any) };
+        let turn = self.place.turn()?;
+        let resolution = self.resolve(constraints)?;
+        drop(turn);
+        permission::ask(policy.as_ref(), &resolution)
     }
 
     /// All devices, unusable ones too: the resolver tells "none" from "not allowed". A device that runs has one mode to

@@ -2,6 +2,7 @@
 
 mod capture;
 mod contract;
+mod permission;
 mod resolve;
 mod signals;
 mod sound;

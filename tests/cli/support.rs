@@ -16,7 +16,11 @@ use serde_json::Value;
 /// The command, without what the caller's environment would change.
 pub fn usermedia() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usermedia"));
-    command.env_remove("USERMEDIA_SYNTHETIC").env_remove("COLUMNS").stdin(Stdio::null());
+    command
+        .env_remove("USERMEDIA_SYNTHETIC")
+        .env_remove("USERMEDIA_PERMISSION")
+        .env_remove("COLUMNS")
+        .stdin(Stdio::null());
     command
 }
 
