@@ -39,6 +39,8 @@ mod pattern;
 mod policies;
 mod prompt;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use gate::{Permit, ask};
 

@@ -47,7 +47,7 @@ impl TerminalPrompt {
     }
 
     /// Decides with what is remembered, else by asking.
-    fn decide_with(&self, request: &PermissionRequest<'_>, ask: impl FnOnce(&str) -> Result<bool, Denial>) -> Decision {
+    pub(super) fn decide_with(&self, request: &PermissionRequest<'_>, ask: impl FnOnce(&str) -> Result<bool, Denial>) -> Decision {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let key = |device: &RequestedDevice<'_>| (device.permission_name(), device.device_id.to_owned());
         let open: Vec<_> =
@@ -93,7 +93,7 @@ fn said_no() -> Denial {
 }
 
 /// The question, up to where the answer is typed.
-fn question(program: &str, request: &PermissionRequest<'_>) -> String {
+pub(super) fn question(program: &str, request: &PermissionRequest<'_>) -> String {
     let mut text = format!("\n{program} would like to use\n");
     let mut before = None;
     for device in request.devices() {
@@ -149,7 +149,7 @@ impl Terminal {
     }
 }
 
-fn is_yes(line: &[u8]) -> bool {
+pub(super) fn is_yes(line: &[u8]) -> bool {
     let answer = line.trim_ascii();
     answer.eq_ignore_ascii_case(b"y") || answer.eq_ignore_ascii_case(b"yes")
 }

@@ -4,6 +4,7 @@ mod bench;
 mod callbacks;
 mod consumers;
 mod ends;
+mod permission;
 mod requests;
 mod sinks;
 mod sound;
