@@ -31,6 +31,7 @@ pub use model::{
 };
 
 pub(crate) use modes::RESOLUTION_TABLE;
+pub(crate) use refusal::explain_permission;
 
 use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxPcmSystem, LinuxWorld, PcmDirectory, PcmSystem, World};
 

@@ -6,6 +6,11 @@ use nix::errno::Errno;
 
 use super::Machine;
 use super::model::{MediaDeviceInfo, Unusable, UnusableReason};
+use crate::error::Error;
+
+/// What gives nodes to their group and to whoever sits at the machine.
+const INSTALL_RULE: &str =
+    "sudo cp udev-rules/70-usermedia.rules /etc/udev/rules.d/ && sudo udevadm control -R && sudo udevadm trigger";
 
 /// A node that the kernel knows and `/dev` does not show.
 pub(super) fn absent(path: &str) -> Unusable {
@@ -58,9 +63,10 @@ pub(super) fn no_permission(machine: &Machine, path: &Path) -> Unusable {
     let group = &access.group;
     let group_may = access.mode & 0o060 == 0o060 && !access.group_is_root;
     unusable.remedy = Some(if !group_may {
+        let usual = if path.starts_with("/dev/snd") { "audio" } else { "video" };
         format!(
-            "only its owner may open it (mode {:04o}, group {group}): a udev rule has to give it to a group, as \
-             Debian's own do with video and audio",
+            "only its owner may open it (mode {:04o}, group {group}): install the udev rule that gives it to the group \
+             {usual} and to whoever sits at this machine: {INSTALL_RULE}",
             access.mode
         )
     } else if access.member {
@@ -69,9 +75,25 @@ pub(super) fn no_permission(machine: &Machine, path: &Path) -> Unusable {
     } else if access.member_at_next_login {
         format!("you are in the group {group}, but not in this session: log out and in again")
     } else {
-        format!("add yourself to the group {group}: sudo usermod -aG {group} $USER, then log in again")
+        format!(
+            "add yourself to the group {group}: sudo usermod -aG {group} $USER, then log in again; or install the udev \
+             rule that gives it to whoever sits at this machine: {INSTALL_RULE}"
+        )
     });
     unusable
+}
+
+/// Says of a device whose opening was refused for want of permission which group would help. Other errors are as they
+/// were.
+pub(crate) fn explain_permission(machine: &Machine, error: Error, node: &Path) -> Error {
+    if error.errno() != Some(Errno::EACCES as i32) {
+        return error;
+    }
+    let unusable = no_permission(machine, node);
+    match unusable.remedy {
+        Some(remedy) => error.replace_message(unusable.message, remedy),
+        None => error,
+    }
 }
 
 /// Who holds a busy node.

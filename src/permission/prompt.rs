@@ -47,7 +47,11 @@ impl TerminalPrompt {
     }
 
     /// Decides with what is remembered, else by asking.
-    pub(super) fn decide_with(&self, request: &PermissionRequest<'_>, ask: impl FnOnce(&str) -> Result<bool, Denial>) -> Decision {
+    pub(super) fn decide_with(
+        &self,
+        request: &PermissionRequest<'_>,
+        ask: impl FnOnce(&str) -> Result<bool, Denial>,
+    ) -> Decision {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let key = |device: &RequestedDevice<'_>| (device.permission_name(), device.device_id.to_owned());
         let open: Vec<_> =

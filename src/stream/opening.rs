@@ -6,7 +6,7 @@ use super::medium::Medium;
 use super::session::Session;
 use super::track::MediaStreamTrack;
 use crate::constraints::MediaStreamConstraints;
-use crate::devices::{Machine, MediaDeviceInfo, MediaDeviceKind};
+use crate::devices::{self, Machine, MediaDeviceInfo, MediaDeviceKind};
 use crate::error::{Error, ErrorName, Result};
 
 /// One request on its way from candidates to tracks.
@@ -44,10 +44,10 @@ impl Opening<'_> {
         listed.cloned().unwrap_or_else(|| MediaDeviceInfo::new(kind, device_id))
     }
 
-    /// Adds what only this room knows: the device's name, and which process holds its `node`.
+    /// Adds what only this room knows: the device's name, and which process holds its `node`, or which group may open it.
     pub(super) fn explain(&self, error: Error, (label, path): (&str, &str), node: &str, another: &str) -> Error {
         let busy = error.errno() == Some(nix::errno::Errno::EBUSY as i32);
-        let error = error.with_device(label, path);
+        let error = devices::explain_permission(self.machine, error, node.as_ref()).with_device(label, path);
         match busy.then(|| self.machine.world.holder(node.as_ref())).flatten() {
             Some(holder) => {
                 let message = format!("{path} is in use by {} (pid {})", holder.process, holder.pid);

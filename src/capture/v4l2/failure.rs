@@ -37,10 +37,17 @@ impl Step {
 /// The error for `errno` at `step` of the device at `path`.
 pub(super) fn failure(step: Step, errno: Errno, path: &str, loopback: bool) -> Error {
     let (name, message, remedy) = match (step, errno) {
-        (_, Errno::EACCES | Errno::EPERM) => (
+        // Which group would help is found out above, where the system can be asked.
+        (_, Errno::EACCES) => (
             ErrorName::NotAllowedError,
             format!("no permission to open {path}"),
             Some("add yourself to the group that owns it: ls -l shows which, usually video"),
+        ),
+        // The kernel's word for a container's list of devices.
+        (_, Errno::EPERM) => (
+            ErrorName::NotAllowedError,
+            format!("no permission to open {path}, whatever its mode says"),
+            Some("in a container, start it with --device and the node"),
         ),
         (_, Errno::EBUSY) => (
             ErrorName::NotReadableError,

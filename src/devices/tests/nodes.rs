@@ -8,7 +8,7 @@ use v4l::v4l_sys::v4l2_capability;
 
 use crate::devices::fixture::{FakeKernel, FakeNode, Sizes, Tree, discrete, machine};
 use crate::devices::{MediaDeviceInfo, UnusableReason};
-use crate::error::Holder;
+use crate::error::{Error, ErrorName, Holder};
 use crate::seam::{Access, Capability, CapabilityFlags as Flags, FrameSize, LinuxWorld, Node, World};
 
 fn vga() -> Vec<(&'static [u8; 4], Sizes)> {
@@ -253,8 +253,9 @@ fn a_node_without_permission_names_the_group_that_would_help() {
         (video_group(), "sudo usermod -aG video $USER"),
         (Access { member_at_next_login: true, ..video_group() }, "log out and in again"),
         (Access { member: true, ..video_group() }, "security policy"),
-        (Access { mode: 0o600, ..video_group() }, "udev rule"),
-        (Access { group: "root".to_owned(), group_is_root: true, ..video_group() }, "udev rule"),
+        (video_group(), "udev-rules/70-usermedia.rules"),
+        (Access { mode: 0o600, ..video_group() }, "udev-rules/70-usermedia.rules"),
+        (Access { group: "root".to_owned(), group_is_root: true, ..video_group() }, "gives it to the group video"),
     ] {
         let info = list_guarded(Errno::EACCES, access, None);
         let unusable = info.unusable.as_ref().unwrap();
@@ -263,6 +264,21 @@ fn a_node_without_permission_names_the_group_that_would_help() {
         assert!(unusable.remedy.as_ref().unwrap().contains(remedy), "{unusable:?}");
         assert!(!info.is_capturable() && !info.busy);
     }
+}
+
+#[test]
+fn an_opening_that_is_refused_names_the_group_of_its_node() {
+    let tree = Tree::new();
+    let mut machine = machine(&tree, &FakeKernel::new([]));
+    machine.world = Arc::new(Guarded(tree.world(), Access { group: "cameras".to_owned(), ..video_group() }, None));
+    let refused = |errno: Errno| {
+        let error = Error::new(ErrorName::NotAllowedError, "refused").with_errno(errno as i32);
+        crate::devices::explain_permission(&machine, error, Path::new("/dev/video0"))
+    };
+    let error = refused(Errno::EACCES);
+    assert_eq!(error.message(), "you have no permission to open /dev/video0");
+    assert!(error.remedy().unwrap().contains("usermod -aG cameras"), "{error}");
+    assert_eq!(refused(Errno::EBUSY).message(), "refused");
 }
 
 #[test]

@@ -39,7 +39,8 @@ fn both_have_to_allow() {
     assert_eq!(Both(AllowAll, AllowAll).decide(&all), Decision::Granted);
     assert!(matches!(Both(AllowAll, DenyAll::new()).decide(&all), Decision::Denied(_)));
     assert!(matches!(Both(DenyAll::new(), AllowAll).decide(&all), Decision::Denied(_)));
-    let Decision::GrantedExcept(denied) = Both(rules("allow any usb-046d*"), rules("allow camera *")).decide(&all) else {
+    let Decision::GrantedExcept(denied) = Both(rules("allow any usb-046d*"), rules("allow camera *")).decide(&all)
+    else {
         panic!()
     };
     let denies = |device: RequestedDevice<'_>| denied.iter().any(|denied| denied.is(&device));

@@ -116,7 +116,10 @@ fn a_line_that_is_wrong_is_named_with_what_is_expected_there() {
         ("allow *", "line 1: camera, microphone or any is expected where `*` stands"),
         ("allow", "line 1: camera, microphone or any is missing"),
         ("allow camera", "line 1: an id, a name in double quotes, or * is missing"),
-        ("allow camera HD Pro Webcam", "line 1: one device to a line: a name with spaces in it stands in double quotes"),
+        (
+            "allow camera HD Pro Webcam",
+            "line 1: one device to a line: a name with spaces in it stands in double quotes",
+        ),
         ("allow camera \"HD Pro", "line 1: the closing quote is missing"),
         ("allow camera \"HD\"Pro", "line 1: a space is missing after the closing quote"),
         ("allow camera \"\\n\"", "line 1: after a backslash one of \" \\ * is expected"),

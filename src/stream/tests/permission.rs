@@ -55,7 +55,10 @@ fn a_denial_is_not_allowed_with_its_reason_and_the_camera_stays_closed() {
     let error = bench.request(&video()).map(drop).unwrap_err();
     assert_eq!(error.name(), ErrorName::NotAllowedError);
     assert_eq!(error.message(), "the camera Scripted camera (/dev/video0) is not allowed: this is a library");
-    assert_eq!((error.remedy(), error.device(), error.path()), (Some("go home"), Some("Scripted camera"), Some("/dev/video0")));
+    assert_eq!(
+        (error.remedy(), error.device(), error.path()),
+        (Some("go home"), Some("Scripted camera"), Some("/dev/video0"))
+    );
     assert_eq!(bench.camera.calls(Call::StreamOn), 0);
     bench.assert_closed();
 }

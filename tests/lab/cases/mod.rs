@@ -6,6 +6,7 @@ mod drivers;
 mod files;
 mod loopback;
 mod misbehaving;
+mod permission;
 mod self_test;
 mod sound;
 mod usb;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<LabTest> {
         usb::TESTS,
         usb_sound::TESTS,
         usb_stream::TESTS,
+        permission::TESTS,
     ]
     .concat()
 }
