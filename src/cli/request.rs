@@ -227,8 +227,8 @@ pub(super) fn stream(
     }
 }
 
-/// Asks for the stream on a thread of its own: a signal ends the command while somebody is asked for permission, or while
-/// a device takes its time.
+/// Asks for the stream on a thread of its own: a signal ends the command while somebody is asked for permission, or
+/// while a device takes its time.
 fn ask(
     devices: &MediaDevices,
     constraints: MediaStreamConstraints,

@@ -22,9 +22,9 @@ use super::{Decision, Denial, DeniedDevice, PermissionPolicy, PermissionRequest,
 ///
 /// `y` or `yes` allows; anything else does not, nor does the end of input. What was typed before the question stood
 /// there is no answer to it. The answer holds for these devices until the policy is dropped, so a program that asks
-/// again with the same policy does not bother anybody twice; a device that was not in the question is asked about anew.
+/// again with the same policy does not bother anybody twice; a device that was not in the question is asked about then.
 ///
-/// The terminal is the controlling one (`/dev/tty`), even where stdin and stdout are redirected; without one it is stdin
+/// The terminal is the controlling one, `/dev/tty`, even where stdin and stdout are redirected; without one it is stdin
 /// with stderr, if both are a terminal. Where there is none, nobody can be asked, and the request is denied.
 #[derive(Debug)]
 pub struct TerminalPrompt {
@@ -132,7 +132,7 @@ impl Terminal {
         self.forget_input();
         self.output.write_all(question.as_bytes())?;
         self.output.flush()?;
-        // A terminal gives a line at a time. A signal that interrupts this has interrupted the question: that is no yes.
+        // A terminal gives a line at a time. A signal that interrupts this has interrupted the question: no yes.
         let mut line = [0; 64];
         let length = match self.input.read(&mut line) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
@@ -140,7 +140,7 @@ impl Terminal {
         };
         let line = &line[..length];
         if !line.ends_with(b"\n") {
-            // The end of input, or more than an answer: the next line is not ours to read, and not to be run by a shell.
+            // The end of input, or more than an answer: what is left of it is not for a shell to run.
             self.forget_input();
             self.output.write_all(b"\n")?;
         }

@@ -21,15 +21,15 @@ use crate::error::{Error, ErrorName, Result};
 ///
 /// Each line is a rule: `allow` or `deny`; `camera`, `microphone` or `any` (both); and the device, one of
 ///
-/// - an id, as `usermedia devices` prints it: the `deviceId`, or the `groupId` that the camera and the microphone of one
-///   webcam share. What follows a `~` tells twins of one serial number apart; a rule that does not name it means
-///   each twin;
+/// - an id: the [`deviceId`](RequestedDevice::device_id), or the [`groupId`](RequestedDevice::group_id) that the camera
+///   and the microphone of one webcam share. What follows a `~` tells twins of one serial number apart; a rule that
+///   does not name it means each twin;
 /// - a name, in double quotes, exactly as `usermedia devices` prints it; `\"`, `\\` and `\*` are these characters
 ///   themselves;
 /// - `*`, every device. Within an id or a name `*` is any characters.
 ///
-/// What no rule fits is denied, unless the line `default allow` says otherwise. It may stand anywhere, once. `#` begins a
-/// comment. Anything else is an error, and rules with an error in them allow nothing.
+/// What no rule fits is denied, unless the line `default allow` says otherwise. It may stand anywhere, once. `#` begins
+/// a comment. Anything else is an error, and rules with an error in them allow nothing.
 ///
 /// They are parsed with [`FromStr`] and written back, without comments, by [`fmt::Display`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -127,7 +127,7 @@ impl FromStr for Rules {
             let number = number + 1;
             let wrong = |message: String| {
                 Error::new(ErrorName::TypeError, format!("line {number}: {message}")).with_remedy(
-                    "a line is such as `allow camera usb-046d_082d_*`, `deny microphone \"Name of it\"` or `default deny`",
+                    "a line is such as `allow camera usb-046d_082d_*`, `deny any \"Name of it\"` or `default deny`",
                 )
             };
             rules.add(number, &words(line).map_err(wrong)?).map_err(wrong)?;

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use nix::unistd::{self, Gid, Group, Uid};
 use serde_json::Value;
 use usermedia::devices::{MediaDeviceKind, enumerate_devices};
+use usermedia::permission::SYSTEM_POLICY;
 
 use crate::devices::{Background, eventually, in_guest, loopback_open, succeed, usermedia, v4l2_ctl, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
@@ -74,15 +75,35 @@ impl Drop for Udev {
     }
 }
 
+/// The node behind a device's path.
+fn capture_node(path: &str) -> PathBuf {
+    match path.strip_prefix("hw:").and_then(|hardware| hardware.split_once(',')) {
+        Some((card, device)) => PathBuf::from(format!("/dev/snd/pcmC{card}D{device}c")),
+        None => PathBuf::from(path),
+    }
+}
+
+/// The ids that have a link, each after a look where it leads: all but those that no link can have.
+#[track_caller]
+fn linked() -> Vec<String> {
+    let mut linked = Vec::new();
+    for device in enumerate_devices() {
+        let second_microphone = device.kind == MediaDeviceKind::AudioInput && device.device_id.contains('+');
+        if device.device_id.contains(['~', '@']) || second_microphone || device.shared {
+            continue;
+        }
+        let link = Path::new("/dev/usermedia/by-id").join(&device.device_id);
+        assert_eq!(fs::canonicalize(&link).ok(), Some(capture_node(&device.path)), "{}", link.display());
+        linked.push(device.device_id);
+    }
+    linked
+}
+
 fn the_udev_rule_gives_devices_their_names_and_their_users() {
     // A real machine has a device manager, and its own rules.
     if !in_guest() {
         return;
     }
-    let capture_node = |path: &str| match path.strip_prefix("hw:").and_then(|hardware| hardware.split_once(',')) {
-        Some((card, device)) => PathBuf::from(format!("/dev/snd/pcmC{card}D{device}c")),
-        None => PathBuf::from(path),
-    };
     let nodes = [vivid_webcam(), loopback_open(), capture_node("hw:1,0"), "/dev/snd/controlC1".into()];
     for node in &nodes {
         unistd::chown(node, Some(Uid::from_raw(0)), Some(Gid::from_raw(0))).unwrap();
@@ -102,17 +123,7 @@ fn the_udev_rule_gives_devices_their_names_and_their_users() {
         assert!(tags.split(':').any(|tag| tag == "uaccess"), "{}: {known}", node.display());
     }
 
-    // Each device whose id a link can have has that link.
-    let mut linked = Vec::new();
-    for device in enumerate_devices() {
-        let second_microphone = device.kind == MediaDeviceKind::AudioInput && device.device_id.contains('+');
-        if device.device_id.contains(['~', '@']) || second_microphone || device.shared {
-            continue;
-        }
-        let link = Path::new("/dev/usermedia/by-id").join(&device.device_id);
-        assert_eq!(fs::canonicalize(&link).ok(), Some(capture_node(&device.path)), "{}", link.display());
-        linked.push(device.device_id);
-    }
+    let linked = linked();
     for expected in ["virtual-Open_loopback", "platform-snd_aloop.0", "pci-0000:00:04.0"] {
         assert!(linked.iter().any(|id| id == expected), "{expected} is not among {linked:?}");
     }
@@ -204,7 +215,7 @@ fn the_machines_policy_holds_whatever_the_flag_says() {
     }
     let with_policy = |policy: &str, arguments: &str| {
         let script = format!(
-            "mount -t tmpfs none /etc && mkdir /etc/usermedia && echo '{policy}' >/etc/usermedia/policy && exec {} {arguments}",
+            "mount -t tmpfs none /etc && mkdir /etc/usermedia && echo '{policy}' >{SYSTEM_POLICY}; exec {} {arguments}",
             env!("CARGO_BIN_EXE_usermedia")
         );
         Command::new("unshare").args(["--mount", "sh", "-c", &script]).output().unwrap()
