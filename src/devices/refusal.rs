@@ -84,9 +84,9 @@ pub(super) fn no_permission(machine: &Machine, path: &Path) -> Unusable {
 }
 
 /// Says of a device whose opening was refused for want of permission which group would help. Other errors are as they
-/// were.
+/// were, and so is that of a PCM without a node of its own.
 pub(crate) fn explain_permission(machine: &Machine, error: Error, node: &Path) -> Error {
-    if error.errno() != Some(Errno::EACCES as i32) {
+    if error.errno() != Some(Errno::EACCES as i32) || !node.is_absolute() {
         return error;
     }
     let unusable = no_permission(machine, node);

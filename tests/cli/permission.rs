@@ -174,6 +174,18 @@ fn the_prompt_shows_what_is_asked_for_and_yes_allows() {
 }
 
 #[test]
+fn camera_and_microphone_are_one_question() {
+    let mut terminal = Terminal::start(&format!("{ASK} --video --audio"));
+    terminal.read_until("[y/N] ");
+    let question = "\nusermedia would like to use\n  camera      Synthetic camera
+  microphone  Synthetic microphone\nAllow it? [y/N] ";
+    assert_eq!(terminal.shown.replace('\r', ""), question);
+    terminal.enter(b"y\n");
+    let (status, shown) = terminal.end();
+    assert_eq!((status, shown.matches("[y/N]").count()), (Some(0), 1), "{shown}");
+}
+
+#[test]
 fn any_other_answer_and_the_end_of_input_deny() {
     for no in ["n\n", "\n", "yesterday\n", "\u{4}"] {
         let mut terminal = Terminal::start(&format!("{ASK} --json"));

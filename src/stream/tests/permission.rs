@@ -7,9 +7,11 @@ use std::thread;
 use super::bench::Bench;
 use crate::constraints::{ConstrainULong, MediaTrackConstraints};
 use crate::error::ErrorName;
-use crate::permission::{AllowAll, Decision, Denial, DeniedDevice, DenyAll, PermissionPolicy, PermissionRequest};
+use crate::permission::{
+    AllowAll, Decision, Denial, DeniedDevice, DenyAll, PermissionPolicy, PermissionRequest, RequestedDevice,
+};
 use crate::seam::scripted::Call;
-use crate::{MediaDeviceKind, MediaStreamConstraints};
+use crate::{MediaDeviceKind, MediaDevices, MediaStreamConstraints};
 
 struct Policy<F>(F);
 
@@ -61,6 +63,30 @@ fn a_denial_is_not_allowed_with_its_reason_and_the_camera_stays_closed() {
     );
     assert_eq!(bench.camera.calls(Call::StreamOn), 0);
     bench.assert_closed();
+}
+
+#[test]
+fn camera_and_microphone_are_asked_for_at_once_and_one_denied_is_both_denied() {
+    let both = MediaStreamConstraints::new().video(true).audio(true);
+    let (tell, told) = mpsc::channel();
+    let policy = move |request: &PermissionRequest<'_>| {
+        let names: Vec<_> = request.devices().iter().map(RequestedDevice::permission_name).collect();
+        tell.send(names).unwrap();
+        let microphones = request.of_kind(MediaDeviceKind::AudioInput);
+        Decision::GrantedExcept(microphones.map(|device| DeniedDevice::new(device, Denial::new("no sound"))).collect())
+    };
+    let devices = MediaDevices::synthetic().with_permission_policy(Policy(policy));
+    let error = devices.get_user_media(&both).map(drop).unwrap_err();
+    assert_eq!(error.name(), ErrorName::NotAllowedError);
+    assert_eq!(error.message(), "the microphone Synthetic microphone is not allowed: no sound");
+    assert_eq!(devices.get_user_media(&video()).map(|stream| stream.video_tracks().len()), Ok(1));
+    drop(devices);
+    assert_eq!(told.iter().collect::<Vec<_>>(), [vec!["camera", "microphone"], vec!["camera"]]);
+
+    let devices = MediaDevices::synthetic().with_permission_policy(DenyAll::because(Denial::new("no")));
+    let error = devices.get_user_media(&both).map(drop).unwrap_err();
+    let message = "the camera Synthetic camera and the microphone Synthetic microphone are not allowed: no";
+    assert_eq!((error.name(), error.message()), (ErrorName::NotAllowedError, message));
 }
 
 #[test]
