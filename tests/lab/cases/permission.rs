@@ -172,8 +172,8 @@ fn without_the_group_a_newcomer_is_told_node_group_and_rule() {
         says(&told, &remedy);
         says(&told, &[node, "errno 13 EACCES"]);
     }
-    // What the microphone of a stream would be.
-    let (error, told) = refused(&run(&["resolve", "--audio", "--json"]));
+    // And a microphone.
+    let (error, told) = refused(&run(&["capture", "--audio", "--duration", "1s", "--json"]));
     says(error["message"].as_str().unwrap(), &["microphone", "no permission to open /dev/snd/pcm"]);
     says(&told, &["sudo usermod -aG audio $USER", "udev-rules/70-usermedia.rules"]);
 }
