@@ -8,14 +8,18 @@ use std::process::{Command, Output};
 
 use nix::unistd::{self, Gid, Group, Uid};
 use serde_json::Value;
-use usermedia::devices::{MediaDeviceKind, enumerate_devices};
+use usermedia::devices::{MediaDeviceInfo, MediaDeviceKind, enumerate_devices};
 use usermedia::permission::SYSTEM_POLICY;
 
 use crate::devices::{Background, eventually, in_guest, loopback_open, succeed, usermedia, v4l2_ctl, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
+use crate::usb::UsbDevice;
+use crate::usb::models::{webcam, webcam_camera};
+use crate::usb::specification::Identity;
 
 pub const TESTS: &[LabTest] = &[
     lab_test!(the_udev_rule_gives_devices_their_names_and_their_users),
+    lab_test!(the_udev_rule_names_usb_devices_by_their_serial_number),
     lab_test!(without_the_group_a_newcomer_is_told_node_group_and_rule),
     lab_test!(a_camera_denied_by_a_policy_file_gives_way_or_is_named),
     lab_test!(the_machines_policy_holds_whatever_the_flag_says),
@@ -57,6 +61,11 @@ impl Udev {
         Udev(running)
     }
 
+    /// Waits until it has done all it has to.
+    fn settle(&self) {
+        succeed(Command::new("udevadm").arg("settle"));
+    }
+
     /// As `udevadm trigger` after the rule was installed.
     fn trigger(&self) {
         let trigger = |arguments: &[&str]| {
@@ -85,9 +94,9 @@ fn capture_node(path: &str) -> PathBuf {
 
 /// The ids that have a link, each after a look where it leads: all but those that no link can have.
 #[track_caller]
-fn linked() -> Vec<String> {
+fn linked(of: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<String> {
     let mut linked = Vec::new();
-    for device in enumerate_devices() {
+    for device in enumerate_devices().into_iter().filter(of) {
         let second_microphone = device.kind == MediaDeviceKind::AudioInput && device.device_id.contains('+');
         if device.device_id.contains(['~', '@']) || second_microphone || device.shared {
             continue;
@@ -123,7 +132,7 @@ fn the_udev_rule_gives_devices_their_names_and_their_users() {
         assert!(tags.split(':').any(|tag| tag == "uaccess"), "{}: {known}", node.display());
     }
 
-    let linked = linked();
+    let linked = linked(|_| true);
     for expected in ["virtual-Open_loopback", "platform-snd_aloop.0", "pci-0000:00:04.0"] {
         assert!(linked.iter().any(|id| id == expected), "{expected} is not among {linked:?}");
     }
@@ -134,6 +143,41 @@ fn the_udev_rule_gives_devices_their_names_and_their_users() {
     }
     let complaints = fs::read_to_string("/tmp/udevd.log").unwrap();
     assert!(!complaints.contains("70-usermedia"), "{complaints}");
+}
+
+/// How many links there are by the id of a USB device.
+fn usb_links() -> usize {
+    let names = fs::read_dir("/dev/usermedia/by-id").into_iter().flatten().flatten();
+    names.filter(|link| link.file_name().to_string_lossy().starts_with("usb-")).count()
+}
+
+fn the_udev_rule_names_usb_devices_by_their_serial_number() {
+    if !in_guest() {
+        return;
+    }
+    let udev = Udev::start();
+    // Plugged in while it runs: no trigger is needed.
+    let known = webcam().plug(0);
+    let placeholder = UsbDevice::new(Identity {
+        vendor: 0x1d6b,
+        product: 0x0102,
+        serial: Some("0123456789ABCDEF".to_owned()),
+        name: "Cheap webcam".to_owned(),
+    });
+    let cheap = placeholder.with_camera(webcam_camera()).plug(1);
+    eventually("two links by serial number", || (usb_links() >= 2).then_some(()));
+    udev.settle();
+    let linked = linked(|device| device.driver == "uvcvideo" || device.driver == "snd-usb-audio");
+    let group = "usb-1d6b_0102_LAB0001";
+    for (kind, path) in [("camera", known.camera().display().to_string()), ("microphone", known.microphone())] {
+        let device = enumerate_devices().into_iter().find(|device| device.path == path).expect(kind);
+        assert!(device.group_id == group && linked.contains(&device.device_id), "{kind}: {device:?} in {linked:?}");
+    }
+    assert_eq!(usb_links(), 2, "neither metadata nor a placeholder has a name");
+    let ports: Vec<_> = fs::read_dir("/dev/usermedia/by-path").unwrap().map(|link| link.unwrap().path()).collect();
+    assert!(ports.iter().any(|link| fs::canonicalize(link).ok() == Some(cheap.camera())), "{ports:?}");
+    drop(known);
+    eventually("links that go with their device", || (usb_links() == 0).then_some(()));
 }
 
 /// Goes on as a user without groups, with a copy of the command that such a user can reach.
@@ -172,8 +216,8 @@ fn without_the_group_a_newcomer_is_told_node_group_and_rule() {
         says(&told, &remedy);
         says(&told, &[node, "errno 13 EACCES"]);
     }
-    // What the microphone of a stream would be.
-    let (error, told) = refused(&run(&["resolve", "--audio", "--json"]));
+    // And a microphone.
+    let (error, told) = refused(&run(&["capture", "--audio", "--duration", "1s", "--json"]));
     says(error["message"].as_str().unwrap(), &["microphone", "no permission to open /dev/snd/pcm"]);
     says(&told, &["sudo usermod -aG audio $USER", "udev-rules/70-usermedia.rules"]);
 }
