@@ -42,6 +42,8 @@ pub(crate) struct ScriptedPcm {
     pub(crate) most_read: u32,
     /// A parameter it refuses.
     pub(crate) refuses: Option<PcmParameter>,
+    /// A plugin over it goes on saying what is in a ring that has stopped, and gives nothing of it.
+    pub(crate) hides_xruns: bool,
     /// Its descriptor is readable with this many frames, where that is not a period.
     pub(crate) wakes_at: Option<u64>,
 }
@@ -56,6 +58,7 @@ impl Default for ScriptedPcm {
             resume: Err(Errno::ENOSYS),
             most_read: u32::MAX,
             refuses: None,
+            hides_xruns: false,
             wakes_at: None,
         }
     }
@@ -396,6 +399,7 @@ impl Pcm for OpenPcm {
 
     fn revents(&mut self, _: usize, flags: EpollFlags) -> Result<EpollFlags, Errno> {
         self.call(Call::PcmRevents, |card| match card.state {
+            PcmState::Xrun if card.pcm.hides_xruns => Ok(flags),
             PcmState::Running | PcmState::Prepared => Ok(flags),
             _ => Ok(EpollFlags::EPOLLIN | EpollFlags::EPOLLERR),
         })
@@ -437,7 +441,10 @@ impl Pcm for OpenPcm {
     }
 
     fn avail(&mut self) -> Result<u64, Errno> {
-        self.call(Call::PcmAvail, |card| card.check().map(|()| card.avail()))
+        self.call(Call::PcmAvail, |card| match card.state {
+            PcmState::Xrun if card.pcm.hides_xruns => Ok(card.avail()),
+            _ => card.check().map(|()| card.avail()),
+        })
     }
 
     fn status(&mut self) -> Result<PcmStatus, Errno> {
@@ -452,6 +459,9 @@ impl Pcm for OpenPcm {
 
     fn read(&mut self, out: &mut [u8]) -> Result<u32, Errno> {
         self.call(Call::PcmRead, |card| {
+            if card.state == PcmState::Xrun && card.pcm.hides_xruns {
+                return Ok(0);
+            }
             card.check()?;
             let Some((_, frame_bytes, _)) = card.setup else { return Err(Errno::EBADFD) };
             let frames = ((out.len() / frame_bytes) as u64).min(card.avail()).min(u64::from(card.pcm.most_read));
