@@ -331,6 +331,11 @@ impl PcmScript {
         card.numbered_from += frames;
     }
 
+    /// How many frames there were since it was plugged in, whether or not it was running.
+    pub(crate) fn next_frame(&self) -> u64 {
+        self.shared.lock().next
+    }
+
     /// Where it is.
     pub(crate) fn state(&self) -> PcmState {
         self.shared.lock().state
