@@ -104,9 +104,11 @@ impl Reader {
     /// Takes the whole periods that are there. How many frames there were.
     fn drain(&mut self, now: u64) -> Result<u64, Errno> {
         let Some(pcm) = self.pcm.as_deref_mut() else { return Ok(0) };
-        // First of all: `snd_pcm_status` answers about a ring that has stopped as well, and its times go on.
         let mut avail = pcm.avail()?;
         if self.interrupted || self.clock.wants_pair(now) {
+            // `snd_pcm_status` answers about a ring that has stopped as well, and its times go on. Some plugins keep to
+            // themselves that the ring below them has.
+            recovery::check(pcm.state())?;
             let status = pcm.status()?;
             // Not the time of the wake-up: others may have had their turn since.
             let now = self.kernel.now();
@@ -225,6 +227,9 @@ impl EventSource for Reader {
         };
         // The kernel repeats an error or a hang-up for ever: nothing to read then is no reason to go on waiting.
         let over = (meant | flags).intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
+        if over && let Err(errno) = recovery::check(pcm.state()) {
+            return self.trouble(errno, now);
+        }
         match self.drain(now) {
             Err(errno) => self.trouble(errno, now),
             Ok(0) if over => self.trouble(Errno::EIO, now),

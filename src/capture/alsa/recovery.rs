@@ -62,6 +62,17 @@ impl Recovery {
     }
 }
 
+/// The error that a read in this state is answered with, where nothing can be read.
+pub(super) fn check(state: PcmState) -> Result<(), Errno> {
+    match state {
+        PcmState::Xrun => Err(Errno::EPIPE),
+        PcmState::Suspended => Err(Errno::ESTRPIPE),
+        PcmState::Disconnected => Err(Errno::ENODEV),
+        // What a plugin calls its state otherwise is its own affair.
+        PcmState::Prepared | PcmState::Running | PcmState::Other => Ok(()),
+    }
+}
+
 /// Applies a remedy. On the control thread: a USB microphone is spoken to on its bus.
 pub(super) fn apply(pcm: &mut dyn Pcm, remedy: Remedy) -> Result<(), Errno> {
     match remedy {

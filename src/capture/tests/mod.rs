@@ -7,6 +7,7 @@ mod leases;
 mod microphone;
 mod sound;
 mod sound_faults;
+mod sound_sums;
 mod sound_synthetic;
 mod starting;
 mod stopping;

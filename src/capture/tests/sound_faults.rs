@@ -81,8 +81,8 @@ fn a_card_that_was_run_over_goes_on_and_tells_exactly_what_is_missing() {
 
 #[test]
 fn a_ring_that_stopped_is_prepared_and_started_and_the_gap_is_told_by_the_clock() {
-    for mapped in [true, false] {
-        let bench = SoundBench::plugged(ScriptedPcm { mapped, ..ScriptedPcm::default() });
+    for (mapped, hides_xruns) in [(true, false), (false, false), (true, true)] {
+        let bench = SoundBench::plugged(ScriptedPcm { mapped, hides_xruns, ..ScriptedPcm::default() });
         let statistics = held_up(&bench, PLUGGED, 60);
         assert_eq!(statistics.xruns, 1);
         assert_eq!((bench.card.calls(Call::PcmPrepare), bench.card.calls(Call::PcmStart)), (1, 2));

@@ -21,6 +21,7 @@
 
 mod call;
 mod camera;
+mod card;
 mod frame;
 mod kernel;
 mod node;

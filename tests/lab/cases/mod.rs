@@ -1,5 +1,6 @@
 //! The tests of the lab. To add one: write a function in a file here, name it in that file's `TESTS`.
 
+mod audio;
 mod capture;
 mod discovery;
 mod drivers;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<LabTest> {
         return [misbehaving::HARMLESS, harmful].concat();
     }
     [
+        audio::TESTS,
         drivers::TESTS,
         discovery::TESTS,
         capture::TESTS,
