@@ -7,4 +7,5 @@ mod ends;
 mod requests;
 mod sinks;
 mod sound;
+mod stalls;
 mod tracks;
