@@ -138,8 +138,11 @@ pub(super) fn only_video<'a>(tracks: &'a [TrackFormat], kind: &str) -> Result<&'
 pub(super) fn only_audio<'a>(tracks: &'a [TrackFormat], kind: &str) -> Result<&'a AudioFormat> {
     match tracks {
         [TrackFormat::Audio(format)] => Ok(format),
-        _ => Err(Error::new(ErrorName::NotSupportedError, format!("{kind} holds one microphone's sound and nothing else"))
-            .with_remedy("record to a .mkv file, or ask for sound alone (--audio without --video)")),
+        _ => Err(Error::new(
+            ErrorName::NotSupportedError,
+            format!("{kind} holds one microphone's sound and nothing else"),
+        )
+        .with_remedy("record to a .mkv file, or ask for sound alone (--audio without --video)")),
     }
 }
 

@@ -141,9 +141,7 @@ impl Container {
             (FileFormat::Wav, _) => State::Sound(SoundFile::wav(output, tracks, &self.metadata)?),
             (FileFormat::Y4m, _) => State::Y4m(Y4mFile::begin(output, tracks)?),
             (FileFormat::Raw, [TrackFormat::Audio(format)]) => State::Sound(SoundFile::raw(output, format)),
-            (FileFormat::Mjpeg | FileFormat::H264 | FileFormat::Raw, _) => {
-                State::Raw(RawFile::begin(output, tracks)?)
-            }
+            (FileFormat::Mjpeg | FileFormat::H264 | FileFormat::Raw, _) => State::Raw(RawFile::begin(output, tracks)?),
         })
     }
 
@@ -186,9 +184,7 @@ impl Container {
     /// As [`Container::video`].
     pub fn silence_until(&mut self, position: u64) -> Result<()> {
         match &mut self.file {
-            State::Sound(file) => {
-                file.silence_until(position).map_err(|error| WriteError::Io(error).at(&self.path))
-            }
+            State::Sound(file) => file.silence_until(position).map_err(|error| WriteError::Io(error).at(&self.path)),
             _ => Ok(()),
         }
     }

@@ -7,7 +7,8 @@
 //!
 //! **Where it is cut.** At a picture that can be decoded by itself, of the first track that is alive. Each track goes over to the
 //! new segment with its first item from then on (sound to the sample), so that both are open until the last has gone over: no
-//! frame waits, and none is lost or doubled.
+//! picture waits, and none is lost or doubled. Sound that is ahead of the pictures waits for them, since the next may be the
+//! one to cut at.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub(super) struct Recording {
     metadata: Metadata,
     tracks: Vec<TrackFormat>,
     lanes: Vec<Lane>,
-    /// Sound from before the first picture.
+    /// Sound that is ahead of the pictures.
     held: VecDeque<Held>,
     current: Option<Part>,
     /// The segment before, while there is a track that has not gone over.
@@ -60,7 +61,7 @@ struct Lane {
     newest_ns: u64,
 }
 
-/// Sound that waits for the first picture.
+/// Sound that waits for a picture.
 struct Held {
     track: usize,
     timestamp_ns: u64,
@@ -148,7 +149,7 @@ impl Recording {
         };
         if self.current.is_none() && picture.keyframe && self.is_known() {
             let held = self.held.iter().map(|held| held.timestamp_ns).min();
-            self.begin_with_held(held.unwrap_or(timestamp_ns).min(timestamp_ns))?;
+            self.begin_next(held.unwrap_or(timestamp_ns).min(timestamp_ns))?;
         }
         if picture.keyframe && self.leads(track, timestamp_ns) && self.due(timestamp_ns, 0).is_some() {
             self.begin_next(timestamp_ns)?;
@@ -177,42 +178,69 @@ impl Recording {
         let first = usize::from(sets.is_empty());
         part.video(track, &FrameData { timestamp_ns, keyframe: picture.keyframe, memories: &all[first..=count] })?;
         self.progress.written(part.file, 1, part.container.bytes());
+        self.release(timestamp_ns)?;
         self.tidy(timestamp_ns)?;
         Ok(true)
     }
 
     /// A piece of sound, with its samples as the track's format has them.
     pub fn audio(&mut self, track: usize, sound: &SampleData<'_>) -> Result<()> {
-        let (Some(TrackFormat::Audio(format)), Some(lane)) = (self.tracks.get(track), self.lanes.get_mut(track)) else {
-            return Err(no_such_track());
-        };
-        let format = format.clone();
-        lane.newest_ns = lane.newest_ns.max(sound.timestamp_ns);
+        let Some(lane) = self.lanes.get_mut(track) else { return Err(no_such_track()) };
+        let now_ns = sound.timestamp_ns;
+        lane.newest_ns = lane.newest_ns.max(now_ns);
         if self.current.is_none() {
             let pictures = self.tracks.iter().any(|track| matches!(track, TrackFormat::Video(_)));
-            if pictures {
-                return self.hold(track, sound);
+            match self.held.front().map(|held| held.timestamp_ns) {
+                _ if !pictures => self.begin_next(now_ns)?,
+                // No picture comes.
+                Some(oldest) if now_ns.saturating_sub(oldest) > PATIENCE_NS && self.is_known() => {
+                    self.begin_next(oldest)?;
+                }
+                Some(oldest) if now_ns.saturating_sub(oldest) > PATIENCE_NS => drop(self.held.pop_front()),
+                _ => {}
             }
-            self.begin_next(sound.timestamp_ns)?;
         }
-        self.cut_sound(track, &format, sound)?;
-        self.write_sound(track, &format, sound)?;
-        self.tidy(sound.timestamp_ns)
+        self.release(now_ns)?;
+        if self.held.is_empty() && self.is_time_for(track, sound, now_ns) {
+            self.place_sound(track, sound)?;
+        } else {
+            let &SampleData { timestamp_ns, position, samples } = sound;
+            self.held.push_back(Held { track, timestamp_ns, position, samples: samples.to_vec() });
+        }
+        self.tidy(now_ns)
     }
 
-    /// Keeps sound until the first picture comes, and begins without one where none does.
-    fn hold(&mut self, track: usize, sound: &SampleData<'_>) -> Result<()> {
-        let &SampleData { timestamp_ns, position, samples } = sound;
-        self.held.push_back(Held { track, timestamp_ns, position, samples: samples.to_vec() });
-        while let Some(oldest) = self.held.front().map(|held| held.timestamp_ns)
-            && timestamp_ns.saturating_sub(oldest) > PATIENCE_NS
-        {
-            if self.is_known() {
-                return self.begin_with_held(oldest);
+    /// Writes the sound that need not wait any longer.
+    fn release(&mut self, now_ns: u64) -> Result<()> {
+        while let Some(held) = self.held.pop_front() {
+            if !self.is_time_for(held.track, &held.sound(), now_ns) {
+                self.held.push_front(held);
+                return Ok(());
             }
-            self.held.pop_front();
+            self.place_sound(held.track, &held.sound())?;
         }
         Ok(())
+    }
+
+    /// Whether it is known which file sound belongs to: that of one segment, or that before the newest picture.
+    fn is_time_for(&self, track: usize, sound: &SampleData<'_>, now_ns: u64) -> bool {
+        let lead = self.lanes.iter().zip(&self.tracks).find(|(lane, _)| !lane.is_silent(now_ns));
+        match (lead, self.tracks.get(track)) {
+            _ if self.current.is_none() => false,
+            (Some((lane, TrackFormat::Video(_))), Some(TrackFormat::Audio(format))) if self.segments.is_some() => {
+                let frames = sound.samples.len() / format.frame_bytes().max(1);
+                sound.timestamp_ns.saturating_add(format.duration_ns(frames as u64)) <= lane.newest_ns
+            }
+            _ => true,
+        }
+    }
+
+    /// Writes sound where it belongs, beginning a segment in it where the time has come.
+    fn place_sound(&mut self, track: usize, sound: &SampleData<'_>) -> Result<()> {
+        let Some(TrackFormat::Audio(format)) = self.tracks.get(track) else { return Err(no_such_track()) };
+        let format = format.clone();
+        self.cut_sound(track, &format, sound)?;
+        self.write_sound(track, &format, sound)
     }
 
     /// Begins a segment at a sample, where sound leads and the time has come.
@@ -263,7 +291,7 @@ impl Recording {
 
     /// Whether it is this track's item of this time that decides on a cut: the first of the tracks that are alive.
     fn leads(&self, track: usize, now_ns: u64) -> bool {
-        self.lanes.iter().position(|lane| now_ns.saturating_sub(lane.newest_ns) <= PATIENCE_NS) == Some(track)
+        self.lanes.iter().position(|lane| !lane.is_silent(now_ns)) == Some(track)
     }
 
     /// When the current segment is to end, if that is before the end of an item that begins at `now_ns`. Not while the one
@@ -280,18 +308,6 @@ impl Recording {
         let end = current.start_ns.saturating_add(length).max(now_ns);
         let last = now_ns.saturating_add(duration_ns.saturating_sub(1));
         (current.start_ns.saturating_add(length) <= last).then_some(end)
-    }
-
-    /// Begins the first file, and writes what was held for it.
-    fn begin_with_held(&mut self, start_ns: u64) -> Result<()> {
-        self.begin_next(start_ns)?;
-        for held in std::mem::take(&mut self.held) {
-            let Some(TrackFormat::Audio(format)) = self.tracks.get(held.track) else { continue };
-            let Held { timestamp_ns, position, .. } = held;
-            let sound = SampleData { timestamp_ns, position, samples: &held.samples };
-            self.write_sound(held.track, &format.clone(), &sound)?;
-        }
-        Ok(())
     }
 
     /// Begins a file with this time zero. The one before stays open until every track has gone over.
@@ -335,12 +351,10 @@ impl Recording {
 
     /// Puts the segment before away, once no track is on its way into it, and has the oldest ones looked at.
     fn tidy(&mut self, now_ns: u64) -> Result<()> {
-        if let (Some(current), Some(_)) = (&self.current, &self.old) {
-            let silent = |lane: &Lane| now_ns.saturating_sub(lane.newest_ns.max(current.start_ns)) > PATIENCE_NS;
-            if self.lanes.iter().all(|lane| lane.gone_over || silent(lane)) {
-                let old = self.old.take();
-                old.map_or(Ok(()), |old| self.put_away(old))?;
-            }
+        if self.lanes.iter().all(|lane| lane.gone_over || lane.is_silent(now_ns))
+            && let Some(old) = self.old.take()
+        {
+            self.put_away(old)?;
         }
         if let Some(shelf) = self.shelf.as_ref().filter(|_| self.told.elapsed() >= GROWTH) {
             self.told = Instant::now();
@@ -369,7 +383,8 @@ impl Recording {
         let mut outcome = Ok(());
         // Sound whose picture never came is a recording too.
         if let Some(oldest) = self.held.iter().map(|held| held.timestamp_ns).min().filter(|_| self.is_known()) {
-            outcome = self.begin_with_held(oldest);
+            let begun = if self.current.is_none() { self.begin_next(oldest) } else { Ok(()) };
+            outcome = begun.and_then(|()| self.release(u64::MAX));
         }
         if self.current.is_none() && self.progress.unusable() > 0 && self.progress.files().is_empty() {
             let told = "the camera gave no key frame with its parameter sets: nothing of its H.264 could be decoded";
@@ -381,6 +396,19 @@ impl Recording {
             outcome = outcome.and(put);
         }
         outcome.and(self.shelf.take().map_or(Ok(()), Shelf::close))
+    }
+}
+
+impl Held {
+    fn sound(&self) -> SampleData<'_> {
+        SampleData { timestamp_ns: self.timestamp_ns, position: self.position, samples: &self.samples }
+    }
+}
+
+impl Lane {
+    /// Whether nothing came of it for so long that nobody waits for it any more.
+    fn is_silent(&self, now_ns: u64) -> bool {
+        now_ns.saturating_sub(self.newest_ns) > PATIENCE_NS
     }
 }
 

@@ -208,7 +208,9 @@ fn motion_jpeg_is_stored_as_it_came() {
         let mut container = Container::create(file.path(), Metadata::default()).unwrap();
         container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
         for (index, time) in times(40).into_iter().enumerate() {
-            container.video(0, &FrameData { timestamp_ns: time, keyframe: true, memories: &[&jpeg(index as u8 * 5)] }).unwrap();
+            container
+                .video(0, &FrameData { timestamp_ns: time, keyframe: true, memories: &[&jpeg(index as u8 * 5)] })
+                .unwrap();
         }
         container.finish().unwrap();
         let said = probe(file.path());
@@ -300,7 +302,10 @@ fn a_full_disk_is_an_error_that_names_the_file() {
         let format = video(b"GREY", 16, 16, &[]);
         let error = container
             .begin(&[TrackFormat::Video(format.clone())])
-            .and_then(|()| container.video(0, &FrameData { timestamp_ns: 0, keyframe: true, memories: &[&memories(&format, 0)[0]] }))
+            .and_then(|()| {
+                container
+                    .video(0, &FrameData { timestamp_ns: 0, keyframe: true, memories: &[&memories(&format, 0)[0]] })
+            })
             .unwrap_err();
         assert_eq!(error.errno(), Some(28));
         assert!(error.message().contains(&*file.path().to_string_lossy()), "{error}");

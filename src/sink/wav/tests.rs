@@ -4,8 +4,13 @@ use std::path::Path;
 use super::*;
 use crate::sink::ffmpeg::{TempFile, assert_holds, decode_sound, probe};
 
-pub(crate) const FORMATS: [(u32, bool, &str); 5] =
-    [(8, false, "pcm_u8"), (16, false, "pcm_s16le"), (24, false, "pcm_s24le"), (32, false, "pcm_s32le"), (32, true, "pcm_f32le")];
+pub(crate) const FORMATS: [(u32, bool, &str); 5] = [
+    (8, false, "pcm_u8"),
+    (16, false, "pcm_s16le"),
+    (24, false, "pcm_s24le"),
+    (32, false, "pcm_s32le"),
+    (32, true, "pcm_f32le"),
+];
 
 fn format(sample_size: u32, float: bool, channel_count: u32) -> AudioFormat {
     AudioFormat { sample_rate: 48_000, channel_count, sample_size, float, label: "Microphone".into() }
