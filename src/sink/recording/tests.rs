@@ -6,7 +6,7 @@ use super::*;
 use crate::format::layout::layout;
 use crate::format::{Fourcc, FrameRate};
 use crate::sink::colorimetry::{Colorimetry, Matrix};
-use crate::sink::container::VideoFormat;
+use crate::sink::container::{AudioFormat, VideoFormat};
 use crate::sink::ffmpeg::{TempFolder, assert_holds, decode, decode_sound, probe, stream_times};
 
 mod compressed;
