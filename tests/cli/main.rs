@@ -2,6 +2,7 @@
 
 mod capture;
 mod contract;
+mod recording;
 mod resolve;
 mod signals;
 mod sound;
