@@ -10,6 +10,7 @@ use crate::format::layout::layout;
 use crate::format::{Fourcc, FrameRate};
 
 mod formats;
+mod sound;
 
 const LIMITED_601: Colorimetry = Colorimetry { matrix: Matrix::Bt601, full_range: false };
 const START_NS: u64 = 987_654_321_987;

@@ -35,9 +35,9 @@ fn at(position: u64, samples: &[u8]) -> SampleData<'_> {
 }
 
 #[test]
-fn every_sample_format_comes_out_as_it_went_in_in_one_to_eight_channels() {
+fn every_sample_format_comes_out_as_it_went_in_in_up_to_eight_channels() {
     for (bits, float, codec) in FORMATS {
-        for channels in 1..=8 {
+        for channels in [1, 2, 3, 8] {
             let (file, format) = (TempFile::new("wav"), format(bits, float, channels));
             let samples = samples(&format, 4801);
             let mut wav = open(file.path(), &format);
