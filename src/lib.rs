@@ -103,7 +103,7 @@
 //! |---|---|---|
 //! | `cli` | the command `usermedia`; all of the below | yes |
 //! | `json` | constraints, devices and resolutions from and to JSON | through `cli` |
-//! | `record` | `Recorder`: Matroska, Y4M, MJPEG and raw files | through `cli` |
+//! | `record` | `Recorder`: Matroska, WAV, Y4M, MJPEG, H.264 and raw files | through `cli` |
 //! | `picture` | `Snapshot`: JPEG and PNG | through `cli` |
 //!
 //! With `default-features = false` there is the capture engine alone.
@@ -152,7 +152,7 @@ pub use format::{Fourcc, FrameRate, SampleFormat};
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;
 #[cfg(feature = "record")]
-pub use sink::{Recorder, RecordingProgress};
+pub use sink::{RecordedFile, Recorder, RecordingProgress, Segments};
 pub use stream::{
     Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, Flow, FrameCallback, LocalMediaStream,
     MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState, Medium, Navigator,

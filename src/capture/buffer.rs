@@ -61,6 +61,8 @@ pub(super) enum Home {
     Driver(DriverQueue),
     /// Nowhere: it lies in its pool until someone leases it again.
     Pool,
+    /// Nowhere: it is one of a kind, freed with its last lease.
+    Alone,
 }
 
 /// The driver's queue, as a dropper reaches it.
@@ -98,7 +100,11 @@ pub(crate) struct Pool {
 impl Pool {
     /// A pool of our own memory: `count` buffers with memories of these sizes. The buffers keep the pool.
     pub(super) fn owned(count: usize, sizes: &[usize], format: Arc<VideoFormat>) -> Vec<Arc<Buffer>> {
-        let pool = Arc::new(Self { ledger: Ledger::new(count), format, home: Home::Pool, reaper: None, orphans: true });
+        Self::make(count, sizes, format, Home::Pool)
+    }
+
+    fn make(count: usize, sizes: &[usize], format: Arc<VideoFormat>, home: Home) -> Vec<Arc<Buffer>> {
+        let pool = Arc::new(Self { ledger: Ledger::new(count), format, home, reaper: None, orphans: true });
         (0..count)
             .map(|index| {
                 let memories = sizes.iter().map(|&size| Memory::owned(size)).collect();
@@ -111,7 +117,7 @@ impl Pool {
     pub(super) fn queue_returned(&self) -> Result<(), Errno> {
         match &self.home {
             Home::Driver(driver) => self.ledger.queue_returned(|index| driver.queue(index)),
-            Home::Pool => Ok(()),
+            Home::Pool | Home::Alone => Ok(()),
         }
     }
 
@@ -217,7 +223,7 @@ impl Drop for Lease {
                 // The reactor, which owns the reporting, finds it at its next turn.
                 let _ = driver.failed.compare_exchange(0, errno as i32, Ordering::Relaxed, Ordering::Relaxed);
             }),
-            Home::Pool => Ok(()),
+            Home::Pool | Home::Alone => Ok(()),
         });
         // A device that is gone says so on the reactor too; a drop has nobody to tell.
         let _ = outcome;
@@ -244,7 +250,23 @@ impl LeaseMut {
 
     /// A buffer of its own, with memories of these sizes.
     pub(crate) fn allocate(sizes: &[usize], format: Arc<VideoFormat>) -> Option<Self> {
-        Self::take(&Pool::owned(1, sizes, format))
+        Self::take(&Pool::make(1, sizes, format, Home::Alone))
+    }
+
+    /// The buffer of a lease that is no longer needed, to be written to anew: one that was [allocated](Self::allocate), in
+    /// which these sizes fit without much waste, and that nobody else reads.
+    pub(crate) fn reuse(lease: Lease, sizes: &[usize], format: &Arc<VideoFormat>) -> Option<Self> {
+        let buffer = lease.buffer.clone();
+        drop(lease);
+        let fits = sizes.len() == buffer.memories.len()
+            && sizes
+                .iter()
+                .zip(&buffer.memories)
+                .all(|(&size, memory)| (size..=size + size / 8).contains(&memory.len()));
+        if !fits || !matches!(buffer.pool.home, Home::Alone) || !Arc::ptr_eq(&buffer.pool.format, format) {
+            return None;
+        }
+        Self::take(&[buffer])
     }
 
     /// A memory plane to write to; empty where there is none, or where it is the driver's.

@@ -121,7 +121,8 @@ pub trait Captured: Clone + Send + 'static {
     /// Bytes of its payload.
     fn byte_count(&self) -> u64;
     /// The same in memory of its own, which neither the driver nor anybody else waits for; `None` where there is none.
-    fn detached(&self) -> Option<Self>;
+    /// That of `spare`, which is no longer needed, is used again where that can be.
+    fn detached(&self, spare: Option<Self>) -> Option<Self>;
 }
 
 impl Captured for CapturedFrame {
@@ -145,17 +146,23 @@ impl Captured for CapturedFrame {
         self.info.payloads.iter().map(|payload| u64::from(payload.length)).sum()
     }
 
-    fn detached(&self) -> Option<Self> {
+    fn detached(&self, spare: Option<Self>) -> Option<Self> {
         let format = self.lease.format();
         let payloads = self.info.payloads.get(..format.memory_count)?;
         let bytes = |memory: usize, payload: &Payload| {
             self.lease.bytes(memory, payload.offset as usize, payload.length as usize)
         };
-        let lengths: Vec<usize> = payloads.iter().map(|payload| payload.length as usize).collect();
-        let mut lease = LeaseMut::allocate(&lengths, format.clone())?;
+        let mut lengths = [0; MAX_PLANES];
+        let lengths = lengths.get_mut(..payloads.len())?;
+        for (length, payload) in lengths.iter_mut().zip(payloads) {
+            *length = payload.length as usize;
+        }
+        let spare = spare.and_then(|spare| LeaseMut::reuse(spare.lease, lengths, format));
+        let mut lease = spare.or_else(|| LeaseMut::allocate(lengths, format.clone()))?;
         let mut info = self.info;
         for (memory, payload) in payloads.iter().enumerate() {
-            lease.memory_mut(memory).copy_from_slice(bytes(memory, payload)?);
+            let bytes = bytes(memory, payload)?;
+            lease.memory_mut(memory).get_mut(..bytes.len())?.copy_from_slice(bytes);
             info.payloads[memory].offset = 0;
         }
         info.copied = true;
@@ -186,7 +193,7 @@ impl Captured for CapturedAudio {
     }
 
     /// A block is nothing the driver waits for.
-    fn detached(&self) -> Option<Self> {
+    fn detached(&self, _spare: Option<Self>) -> Option<Self> {
         Some(self.clone())
     }
 }

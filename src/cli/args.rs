@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::format::Fourcc;
+use crate::sink::Segments;
 
 /// getUserMedia for Linux: find cameras and microphones, resolve constraints, capture.
 #[derive(Debug, Parser)]
@@ -203,10 +204,16 @@ pub(super) struct ResolveArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct CaptureArguments {
-    /// Record to this file: .mkv, .y4m, .mjpg, or .raw and .yuv for the driver's bytes; - is those to stdout. Without
-    /// it the frames are counted and discarded.
+    /// Record to this file: .mkv, .wav for sound alone, .y4m, .mjpg, .h264, or .raw and .yuv for the driver's bytes; - is
+    /// those to stdout. Without it the frames are counted and discarded.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// Begin a new file after this long (10m) or this much (512MB): film-000001-20261122T101500Z.mkv and so on.
+    #[arg(long, value_name = "LENGTH|SIZE", value_parser = parse_segments)]
+    pub(super) segment: Option<Segments>,
+    /// Delete the oldest of these files when all of them together are larger than this, such as 20G.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(super) keep: Option<u64>,
     /// Also take a picture (.jpg or .png) on the way.
     #[arg(long, value_name = "FILE")]
     pub(super) snapshot: Option<PathBuf>,
@@ -280,9 +287,55 @@ fn parse_length(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// `20G`, `500MB`, `1.5GiB`, or bytes as a number.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let refused = || format!("{text:?} is no size: write 512MB, 20G or 1.5GiB");
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number = f64::from_str(number).map_err(|_| refused())?;
+    let unit = unit.trim().trim_end_matches(['b', 'B']).to_ascii_lowercase();
+    let (prefix, base) = unit.strip_suffix('i').map_or((&*unit, 1000.0_f64), |prefix| (prefix, 1024.0));
+    let power = ["", "k", "m", "g", "t"].iter().position(|known| *known == prefix).ok_or_else(refused)?;
+    let bytes = number * base.powi(i32::try_from(power).map_err(|_| refused())?);
+    // Beyond 2^53 nobody counts single bytes.
+    if bytes >= 1.0 && bytes <= u64::MAX as f64 { Ok(bytes as u64) } else { Err(refused()) }
+}
+
+/// A length, or a size that nobody can mistake for one: `10m` are minutes, and `10M` is neither.
+fn parse_segments(text: &str) -> Result<Segments, String> {
+    if let Ok(length) = parse_length(text) {
+        return Ok(Segments::of_length(length));
+    }
+    match parse_size(text).ok().filter(|_| text.trim().ends_with(['B', 'b'])) {
+        Some(bytes) => Ok(Segments::of_bytes(bytes)),
+        None => Err(format!("{text:?} is no length and no size: write 10m or 1h for a time, 512MB or 2GB for a size")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        for (text, bytes) in
+            [("20G", 20_000_000_000), ("512MB", 512_000_000), ("1.5GiB", 1_610_612_736), ("7", 7), ("2kb", 2000)]
+        {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "G", "0", "-1G", "5X", "1e400", "99999999999T", "1Gi5"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn minutes_are_not_megabytes() {
+        assert_eq!(parse_segments("10m"), Ok(Segments::of_length(Duration::from_secs(600))));
+        assert_eq!(parse_segments("10MB"), Ok(Segments::of_bytes(10_000_000)));
+        for wrong in ["10M", "0s", "0MB", "", "ten"] {
+            assert!(parse_segments(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_definition_of_the_command_line_is_sound() {

@@ -11,13 +11,14 @@ use super::event::{self, Event};
 use super::progress::Progress;
 use super::work::{Tracks, Work};
 use super::{Failure, permission, print, request, signals};
+use crate::error::Result;
 use crate::sink::{Recorder, Snapshot};
 
-pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &CaptureArguments) -> std::result::Result<ExitCode, Failure> {
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     check_outputs(arguments, to_stdout)?;
     // File names that cannot be are refused before a camera is opened.
-    let recorder = arguments.output.as_deref().map(Recorder::create).transpose();
+    let recorder = arguments.output.as_deref().map(|output| recorder(arguments, output)).transpose();
     let snapshot = arguments.snapshot.as_deref().map(Snapshot::create).transpose();
     let (recorder, snapshot) =
         recorder.and_then(|recorder| Ok((recorder, snapshot?))).map_err(|e| Failure::usage(&e))?;
@@ -62,6 +63,16 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
+/// What records, in one file or in segments.
+fn recorder(arguments: &CaptureArguments, output: &Path) -> Result<Recorder> {
+    let recorder = Recorder::create(output)?;
+    match (arguments.segment, arguments.keep) {
+        (Some(segments), Some(bytes)) => recorder.with_segments(segments.keep(bytes)),
+        (Some(segments), None) => recorder.with_segments(segments),
+        (None, _) => Ok(recorder),
+    }
+}
+
 /// What is wrong with the flags where only sound is asked for.
 fn wants_pictures(arguments: &CaptureArguments) -> Option<&'static str> {
     match (arguments.frames, &arguments.snapshot) {
@@ -72,13 +83,17 @@ fn wants_pictures(arguments: &CaptureArguments) -> Option<&'static str> {
 }
 
 /// What cannot be done with the outputs that were named.
-fn check_outputs(arguments: &CaptureArguments, to_stdout: bool) -> Result<(), Failure> {
+fn check_outputs(arguments: &CaptureArguments, to_stdout: bool) -> std::result::Result<(), Failure> {
     let wrong = if to_stdout && arguments.common.json {
         "--json and -o - both want stdout: record to a file instead"
     } else if to_stdout && io::stdout().is_terminal() {
         "-o - writes pictures as bytes, which a terminal cannot show: send them to a program or a file"
     } else if arguments.output.is_some() && arguments.output == arguments.snapshot {
         "-o and --snapshot name the same file"
+    } else if arguments.keep.is_some() && arguments.segment.is_none() {
+        "--keep deletes old segments: say how long one is to be, such as --segment 10m"
+    } else if arguments.segment.is_some() && (to_stdout || arguments.output.is_none()) {
+        "--segment cuts a recording into files: give them a name, such as -o film.mkv"
     } else {
         return Ok(());
     };
@@ -111,7 +126,7 @@ fn wait(arguments: &CaptureArguments, ends: &Receiver<Event>, started: Instant, 
             Err(RecvTimeoutError::Timeout) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
                 return Event::Elapsed;
             }
-            Err(RecvTimeoutError::Timeout) => progress.show(work.frames(), started.elapsed()),
+            Err(RecvTimeoutError::Timeout) => progress.show(work.frames(), &work.told(), started.elapsed()),
         }
     }
 }

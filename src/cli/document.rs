@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::report::{AudioReport, Report, VideoReport, Written};
+use super::report::{AudioReport, Recording, Report, VideoReport, Written};
 use crate::capture::{AudioStatistics, SourceStatistics};
 use crate::error::Error;
 use crate::stream::ConsumerStatistics;
@@ -40,6 +40,7 @@ impl Serialize for Report {
         }
         map.serialize_entry("video", &self.video)?;
         map.serialize_entry("audio", &self.audio)?;
+        map.serialize_entry("recording", &self.recording)?;
         map.serialize_entry("files", &self.files)?;
         map.serialize_entry("endedBy", &self.ended_by)?;
         map.serialize_entry("synthetic", &self.is_synthetic())?;
@@ -192,6 +193,21 @@ impl Serialize for Written {
             "path": self.path.display().to_string(),
             "frames": self.frames,
             "bytes": self.bytes,
+            "deleted": self.deleted,
+        })
+    }
+}
+
+impl Serialize for Recording {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        object!(serializer, {
+            "bytes": self.bytes,
+            "seconds": self.duration.as_secs_f64(),
+            "megabytesPerSecond": self.rate().map(|rate| thousandths(rate / 1e6)),
+            "gigabytesPerHour": self.rate().map(|rate| thousandths(rate * 3600.0 / 1e9)),
+            "unusable": self.unusable,
+            "deletedFiles": self.deleted.0,
+            "deletedBytes": self.deleted.1,
         })
     }
 }

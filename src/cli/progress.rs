@@ -38,11 +38,12 @@ impl Progress {
         self.bar.as_ref().map(|_| TICK)
     }
 
-    pub(super) fn show(&self, frames: u64, elapsed: Duration) {
+    /// So many frames; what there is to say of it all.
+    pub(super) fn show(&self, frames: u64, told: &str, elapsed: Duration) {
         let Some(bar) = &self.bar else { return };
         bar.set_position(if self.by_frames { frames } else { elapsed.as_millis() as u64 });
         let ends = if bar.length().is_none() { ", Ctrl-C ends it" } else { "" };
-        bar.set_message(format!("{}{ends}", super::text::count(frames, "frame")));
+        bar.set_message(format!("{told}{ends}"));
         bar.tick();
     }
 }

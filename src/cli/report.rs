@@ -11,6 +11,8 @@ use crate::stream::ConsumerStatistics;
 
 /// How wide the column of names is.
 const NAMES: usize = 15;
+/// As many files as are listed.
+const MOST_FILES: usize = 8;
 
 /// A mode in a line: `YUYV 640x480 at 30 fps`.
 pub(super) fn mode(video: &VideoSettings) -> String {
@@ -52,12 +54,37 @@ pub(super) struct Written {
     pub(super) path: PathBuf,
     pub(super) frames: u64,
     pub(super) bytes: u64,
+    /// It made room for newer ones.
+    pub(super) deleted: bool,
+}
+
+/// What a recording came to, all its files together.
+pub(super) struct Recording {
+    pub(super) bytes: u64,
+    /// What they play.
+    pub(super) duration: Duration,
+    /// Pictures that were left out because nothing could have been made of them.
+    pub(super) unusable: u64,
+    /// Files that made room for newer ones, and their bytes.
+    pub(super) deleted: (u64, u64),
+    /// Not to stdout.
+    pub(super) to_disk: bool,
+}
+
+impl Recording {
+    /// Bytes a second; `None` of a recording that has no length.
+    pub(super) fn rate(&self) -> Option<f64> {
+        let seconds = self.duration.as_secs_f64();
+        (seconds > 0.0 && self.bytes > 0).then(|| self.bytes as f64 / seconds)
+    }
 }
 
 /// What a capture came to.
 pub(super) struct Report {
     pub(super) video: Option<VideoReport>,
     pub(super) audio: Option<AudioReport>,
+    /// Of a capture that records.
+    pub(super) recording: Option<Recording>,
     pub(super) files: Vec<Written>,
     /// Why it ended.
     pub(super) ended_by: String,
@@ -99,7 +126,17 @@ impl Report {
         let width = text::width();
         let mut rows = self.video.as_ref().map(VideoReport::rows).unwrap_or_default();
         rows.extend(self.audio.as_ref().map(AudioReport::rows).unwrap_or_default());
-        for (index, file) in self.files.iter().enumerate() {
+        rows.extend(self.recording.as_ref().map(Recording::rows).unwrap_or_default());
+        let kept: Vec<&Written> = self.files.iter().filter(|file| !file.deleted).collect();
+        // Of a long row of segments the first and the last few.
+        let left_out = if kept.len() > MOST_FILES { 2..kept.len() - 3 } else { 0..0 };
+        for (index, file) in kept.into_iter().enumerate() {
+            if left_out.contains(&index) {
+                if index == left_out.start {
+                    rows.push(("", format!("and {} more", text::count(left_out.len() as u64, "file"))));
+                }
+                continue;
+            }
             let (path, size) = (file.path.display(), text::bytes(file.bytes));
             let name = if index == 0 { "written" } else { "" };
             let what = match file.path.extension().and_then(|extension| extension.to_str()) {
@@ -113,6 +150,25 @@ impl Report {
         let lines: Vec<_> =
             rows.iter().map(|(name, value)| text::sentence(&format!("{name:<NAMES$}"), value, width)).collect();
         lines.join("\n")
+    }
+}
+
+impl Recording {
+    fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        if let Some(rate) = self.rate().filter(|_| self.to_disk) {
+            let hourly = text::bytes((rate * 3600.0) as u64);
+            rows.push(("disk", format!("{:.1} MB/s, {hourly}/h", rate / 1e6)));
+        }
+        if self.unusable > 0 {
+            let told = format!("{} before the first that can be decoded", text::count(self.unusable, "frame"));
+            rows.push(("left out", told));
+        }
+        if self.deleted.0 > 0 {
+            let (files, bytes) = (text::count(self.deleted.0, "segment"), text::bytes(self.deleted.1));
+            rows.push(("deleted", format!("{files}, {bytes}, to make room for newer ones")));
+        }
+        rows
     }
 }
 

@@ -44,7 +44,8 @@ pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
     let report = Report {
         video,
         audio,
-        files: vec![Written { path: arguments.output.clone(), frames: 1, bytes }],
+        recording: None,
+        files: vec![Written { path: arguments.output.clone(), frames: 1, bytes, deleted: false }],
         ended_by: signal.map_or("frames", |signal| signal.as_str()).to_owned(),
         elapsed,
         error: None,

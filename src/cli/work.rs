@@ -10,7 +10,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::event::{Announced, Event};
-use super::report::{AudioReport, Report, VideoReport, Written};
+use super::report::{AudioReport, Recording, Report, VideoReport, Written};
+use super::text;
 use crate::capture::SourceStatistics;
 use crate::error::{Error, Result};
 use crate::sink::{Recorder, RecordingProgress, Snapshot};
@@ -105,6 +106,8 @@ pub(super) struct Work {
     meter: Meter,
     snapshot: Option<(Attachment, PathBuf)>,
     to_stdout: bool,
+    /// There is a camera.
+    pictures: bool,
 }
 
 impl Work {
@@ -145,7 +148,7 @@ impl Work {
                 Some((stream.attach(snapshot)?, path))
             }
         };
-        Ok(Self { main, meter, snapshot, to_stdout })
+        Ok(Self { main, meter, snapshot, to_stdout, pictures: tracks.video.is_some() })
     }
 
     /// Frames recorded or counted so far.
@@ -156,9 +159,21 @@ impl Work {
         }
     }
 
+    /// What there is to say while it goes on: `123 frames, 4.2 MB`.
+    pub(super) fn told(&self) -> String {
+        match (&self.main, self.pictures) {
+            (Main::Record { progress, .. }, true) => {
+                format!("{}, {}", text::count(progress.frames(), "frame"), text::bytes(progress.bytes()))
+            }
+            (Main::Record { progress, .. }, false) => format!("{} of sound", text::bytes(progress.bytes())),
+            (Main::Count { .. }, true) => text::count(self.meter.frames(), "frame"),
+            (Main::Count { .. }, false) => "sound".to_owned(),
+        }
+    }
+
     /// Ends everything in order: the files first, with what waits for them, then the devices.
     pub(super) fn finish(self, stream: &LocalMediaStream, tracks: &Tracks, event: Event, elapsed: Duration) -> Report {
-        let (mut consumers, mut files) = (Vec::new(), Vec::new());
+        let (mut consumers, mut files, mut recording) = (Vec::new(), Vec::new(), None);
         let hurried = matches!(event, Event::Signal(_));
         // A recorder may say that it is done because the camera ended, before the camera says so.
         let (mut ended_by, mut error) = match (event, tracks.error()) {
@@ -181,7 +196,6 @@ impl Work {
             Main::Record { attachment, progress } => {
                 let outcome = attachment.finish();
                 consumers.extend(outcome.statistics);
-                let begun = outcome.result.is_ok() || progress.bytes() > 0;
                 match outcome.result {
                     // The reader of a pipe that has what it wanted is no error.
                     Err(failure) if self.to_stdout && failure.errno() == Some(Errno::EPIPE as i32) => {
@@ -193,13 +207,22 @@ impl Work {
                     }
                     _ => {}
                 }
-                if !self.to_stdout && begun {
-                    files.push(Written {
-                        path: progress.path().to_owned(),
-                        frames: progress.frames(),
-                        bytes: progress.bytes(),
-                    });
+                if !self.to_stdout {
+                    files.extend(progress.files().into_iter().map(|file| Written {
+                        path: file.path,
+                        frames: file.frames,
+                        bytes: file.bytes,
+                        deleted: file.deleted,
+                    }));
                 }
+                recording = Some(Recording {
+                    bytes: progress.bytes(),
+                    // By the frames' own times; a recording that failed has what the clock says.
+                    duration: progress.duration().map_or(elapsed, Duration::from_nanos),
+                    unusable: progress.unusable(),
+                    deleted: progress.deleted(),
+                    to_disk: !self.to_stdout,
+                });
             }
         }
         if let Some((snapshot, path)) = self.snapshot {
@@ -208,14 +231,14 @@ impl Work {
             match outcome.result {
                 Ok(()) => {
                     let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-                    files.push(Written { path, frames: 1, bytes });
+                    files.push(Written { path, frames: 1, bytes, deleted: false });
                 }
                 Err(failure) => error = error.or(Some(failure)),
             }
         }
         let (video, audio) = reports(tracks, self.meter.rate(), consumers);
         stream.stop();
-        Report { video, audio, files, ended_by: ended_by.to_owned(), elapsed, error }
+        Report { video, audio, recording, files, ended_by: ended_by.to_owned(), elapsed, error }
     }
 }
 

@@ -43,6 +43,11 @@ impl Fourcc {
         matches!(&self.0, b"MJPG" | b"JPEG")
     }
 
+    /// Whether a frame is one access unit of H.264, with start codes: `V4L2_PIX_FMT_H264`.
+    pub const fn is_h264(self) -> bool {
+        matches!(&self.0, b"H264")
+    }
+
     /// Whether a frame is a sensor's raw mosaic, which needs developing: the Bayer formats of
     /// include/uapi/linux/videodev2.h.
     pub fn is_bayer(self) -> bool {

@@ -45,6 +45,9 @@ pub(crate) struct VideoFormat {
     pub colorimetry: Colorimetry,
     /// The device's label.
     pub label: String,
+    /// What a decoder needs before the first frame, in the form that Matroska stores it in. Empty for most formats; for
+    /// H.264 known with the first key frame.
+    pub codec_private: Vec<u8>,
 }
 
 /// The format of an audio track: interleaved PCM, little-endian.
@@ -62,13 +65,51 @@ pub(crate) struct AudioFormat {
     pub label: String,
 }
 
+impl AudioFormat {
+    /// Bytes of one sample of each channel.
+    pub fn frame_bytes(&self) -> usize {
+        (self.sample_size / 8) as usize * self.channel_count as usize
+    }
+
+    /// Bytes of one second.
+    pub fn byte_rate(&self) -> u64 {
+        self.frame_bytes() as u64 * u64::from(self.sample_rate)
+    }
+
+    /// How long so many frames last, in nanoseconds.
+    pub fn duration_ns(&self, frames: u64) -> u64 {
+        let ns = u128::from(frames) * 1_000_000_000 / u128::from(self.sample_rate.max(1));
+        u64::try_from(ns).unwrap_or(u64::MAX)
+    }
+
+    /// How many frames there are in so many nanoseconds, to the nearest.
+    pub fn frames_in(&self, ns: u64) -> u64 {
+        let frames = (u128::from(ns) * u128::from(self.sample_rate) + 500_000_000) / 1_000_000_000;
+        u64::try_from(frames).unwrap_or(u64::MAX)
+    }
+}
+
 /// One video frame on its way into a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameData<'a> {
-    /// When it was taken: CLOCK_MONOTONIC, in nanoseconds. The first frame of a file is its time zero.
+    /// When it was taken: CLOCK_MONOTONIC, in nanoseconds.
     pub timestamp_ns: u64,
+    /// Whether it can be decoded without the frames before it.
+    pub keyframe: bool,
     /// The bytes the driver filled of each memory plane.
     pub memories: &'a [&'a [u8]],
+}
+
+/// A piece of sound on its way into a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SampleData<'a> {
+    /// When its first frame was taken, on the clock of the pictures.
+    pub timestamp_ns: u64,
+    /// The number of its first frame, a sample of each channel, since the microphone started: what was lost leaves its
+    /// numbers out.
+    pub position: u64,
+    /// The samples, as [`AudioFormat`] says.
+    pub samples: &'a [u8],
 }
 
 /// What was written.
@@ -90,6 +131,18 @@ pub(super) fn only_video<'a>(tracks: &'a [TrackFormat], kind: &str) -> Result<&'
         [TrackFormat::Video(format)] => Ok(format),
         _ => Err(Error::new(ErrorName::NotSupportedError, format!("{kind} holds one video track and nothing else"))
             .with_remedy("record to a .mkv file, or ask for video alone")),
+    }
+}
+
+/// The only audio track of a file that holds nothing else; what such a file is called is `kind`.
+pub(super) fn only_audio<'a>(tracks: &'a [TrackFormat], kind: &str) -> Result<&'a AudioFormat> {
+    match tracks {
+        [TrackFormat::Audio(format)] => Ok(format),
+        _ => Err(Error::new(
+            ErrorName::NotSupportedError,
+            format!("{kind} holds one microphone's sound and nothing else"),
+        )
+        .with_remedy("record to a .mkv file, or ask for sound alone (--audio without --video)")),
     }
 }
 

@@ -52,6 +52,55 @@ pub(super) fn packet_times(path: &Path) -> Vec<String> {
     String::from_utf8(out).unwrap().lines().map(|line| line.trim_end_matches(',').to_owned()).collect()
 }
 
+/// The times of one stream's packets (`v:0`, `a:0`) in seconds, as the file holds them.
+pub(super) fn stream_times(path: &Path, stream: &str) -> Vec<f64> {
+    let arguments = ["-v", "error", "-select_streams", stream, "-show_entries", "packet=pts_time", "-of", "csv=p=0"];
+    let out = run("ffprobe", arguments.map(OsStr::new).into_iter().chain([OsStr::new("-i"), path.as_os_str()]));
+    let text = String::from_utf8(out).unwrap();
+    text.lines().filter(|line| !line.is_empty()).map(|line| line.trim_end_matches(',').parse().unwrap()).collect()
+}
+
+/// The samples of the first sound as FFmpeg decodes them, laid out as `codec` (`pcm_s24le`) says.
+pub(super) fn decode_sound(path: &Path, codec: &str) -> Vec<u8> {
+    let layout = codec.trim_start_matches("pcm_");
+    let head = ["-v", "error", "-i"].map(OsStr::new);
+    let tail = ["-map", "0:a:0", "-c:a", codec, "-f", layout, "-"].map(OsStr::new);
+    run("ffmpeg", head.into_iter().chain([path.as_os_str()]).chain(tail))
+}
+
+/// What FFmpeg makes when it is told so, in bytes.
+pub(super) fn make(arguments: &str) -> Vec<u8> {
+    run("ffmpeg", ["-v", "error"].into_iter().chain(arguments.split(' ')))
+}
+
+/// A directory of its own under the system's temporary directory, removed in the end.
+pub(super) struct TempFolder(TempFile);
+
+impl TempFolder {
+    pub fn new() -> Self {
+        let folder = Self(TempFile::new("d"));
+        std::fs::create_dir(folder.0.path()).unwrap();
+        folder
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// What is in it, by name.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<_> = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(self.0.path());
+    }
+}
+
 /// The pictures as FFmpeg decodes them, in its `pixel_format`, or in the file's own.
 pub(super) fn decode(path: &Path, pixel_format: Option<&str>, seek: Option<&str>) -> Vec<u8> {
     let mut arguments: Vec<&OsStr> = ["-v", "error"].map(OsStr::new).to_vec();

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::container::{FrameData, Metadata, Summary, TrackFormat};
+use super::container::{FrameData, Metadata, SampleData, Summary, TrackFormat};
 use super::matroska::{self, MatroskaFile};
-use super::output::{Output, WriteError};
+use super::output::{Output, WriteError, WriteResult};
 use super::raw::{self, RawFile};
+use super::wav::{self, SoundFile};
 use super::y4m::{self, Y4mFile};
 use crate::error::{Error, ErrorName, Result};
 
@@ -14,10 +15,14 @@ use crate::error::{Error, ErrorName, Result};
 pub(crate) enum FileFormat {
     /// `.mkv`: Matroska, every track with its times.
     Matroska,
+    /// `.wav`: sound alone.
+    Wav,
     /// `.y4m`: uncompressed video for tools.
     Y4m,
     /// `.mjpg`, `.mjpeg`: JPEG pictures one after the other.
     Mjpeg,
+    /// `.h264`, `.264`: the camera's H.264 stream.
+    H264,
     /// `.raw`, `.yuv`, `.bin`, and `-` for stdout: the driver's bytes.
     Raw,
 }
@@ -35,26 +40,46 @@ impl FileFormat {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         match extension.as_str() {
             "mkv" => Ok(Self::Matroska),
+            "wav" => Ok(Self::Wav),
             "y4m" => Ok(Self::Y4m),
             "mjpg" | "mjpeg" => Ok(Self::Mjpeg),
+            "h264" | "264" => Ok(Self::H264),
             "raw" | "yuv" | "bin" => Ok(Self::Raw),
             _ => Err(Error::new(ErrorName::TypeError, format!("{} is no name of a recording file", path.display()))
                 .with_remedy(
-                    "let it end in .mkv (Matroska), .y4m (YUV4MPEG2), .mjpg (the camera's JPEGs) or .raw (its bytes); \
-                     - is raw to standard output",
+                    "let it end in .mkv (Matroska), .wav (sound), .y4m (YUV4MPEG2), .mjpg or .h264 (as the camera gives \
+                     it) or .raw (its bytes); - is raw to standard output",
                 )),
+        }
+    }
+
+    /// Whether a file of this kind can hold the tracks. Asked before one is touched.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupportedError` where it cannot, with what can.
+    pub fn check(self, tracks: &[TrackFormat]) -> Result<()> {
+        match self {
+            Self::Matroska => matroska::check(tracks),
+            Self::Wav => wav::check(tracks),
+            Self::Y4m => y4m::check(tracks),
+            Self::Mjpeg => raw::check_jpeg(tracks),
+            Self::H264 => raw::check_h264(tracks),
+            Self::Raw => raw::check(tracks),
         }
     }
 }
 
-/// A recording: begun with its tracks, fed with frames, finished.
+/// One recording file: begun with its tracks, fed with frames, finished.
 ///
 /// The file is written under its final name, so that a recording cut short is there and can be played. One that exists is
-/// overwritten, as `v4l2-ctl --stream-to` and `arecord` do; but only once the tracks are known to fit the kind of file.
+/// overwritten, as `v4l2-ctl --stream-to` and `arecord` do, unless it is [only to be new](Container::only_new).
 pub(crate) struct Container {
     path: PathBuf,
     format: FileFormat,
     metadata: Metadata,
+    origin: Option<u64>,
+    only_new: bool,
     frames: u64,
     file: State,
 }
@@ -66,6 +91,7 @@ enum State {
     Matroska(MatroskaFile),
     Y4m(Y4mFile),
     Raw(RawFile),
+    Sound(SoundFile),
 }
 
 impl Container {
@@ -76,12 +102,22 @@ impl Container {
     /// `TypeError` for a name that says no kind.
     pub fn create(path: &Path, metadata: Metadata) -> Result<Self> {
         let format = FileFormat::from_path(path)?;
-        Ok(Self { path: path.to_owned(), format, metadata, frames: 0, file: State::New })
+        let path = path.to_owned();
+        Ok(Self { path, format, metadata, origin: None, only_new: false, frames: 0, file: State::New })
     }
 
-    /// What the file will say about itself. Before [`Container::begin`].
-    pub fn set_metadata(&mut self, metadata: Metadata) {
-        self.metadata = metadata;
+    /// Makes this the file's time zero, in place of the first frame's.
+    #[must_use]
+    pub fn from_time(mut self, origin_ns: u64) -> Self {
+        self.origin = Some(origin_ns);
+        self
+    }
+
+    /// Leaves a file alone that exists: [`Container::begin`] then fails with EEXIST.
+    #[must_use]
+    pub fn only_new(mut self) -> Self {
+        self.only_new = true;
+        self
     }
 
     /// Opens the file and writes what stands before the first frame.
@@ -91,22 +127,22 @@ impl Container {
     /// `NotSupportedError` where this kind of file cannot hold the tracks, the file then still untouched;
     /// `NotReadableError` where it cannot be opened or written.
     pub fn begin(&mut self, tracks: &[TrackFormat]) -> Result<()> {
-        match self.format {
-            FileFormat::Matroska => matroska::check(tracks)?,
-            FileFormat::Y4m => y4m::check(tracks)?,
-            FileFormat::Mjpeg => raw::check(tracks, true)?,
-            FileFormat::Raw => raw::check(tracks, false)?,
-        }
-        let begin = || {
-            let output = Output::open(&self.path)?;
-            Ok(match self.format {
-                FileFormat::Matroska => State::Matroska(MatroskaFile::begin(output, tracks, &self.metadata)?),
-                FileFormat::Y4m => State::Y4m(Y4mFile::begin(output, tracks)?),
-                FileFormat::Mjpeg | FileFormat::Raw => State::Raw(RawFile::begin(output, tracks)?),
-            })
-        };
-        self.file = begin().map_err(|error: WriteError| error.at(&self.path))?;
+        self.format.check(tracks)?;
+        self.file = self.open(tracks).map_err(|error: WriteError| error.at(&self.path))?;
         Ok(())
+    }
+
+    fn open(&self, tracks: &[TrackFormat]) -> WriteResult<State> {
+        let output = Output::open(&self.path, self.only_new)?;
+        Ok(match (self.format, tracks) {
+            (FileFormat::Matroska, _) => {
+                State::Matroska(MatroskaFile::begin(output, tracks, &self.metadata, self.origin)?)
+            }
+            (FileFormat::Wav, _) => State::Sound(SoundFile::wav(output, tracks, &self.metadata)?),
+            (FileFormat::Y4m, _) => State::Y4m(Y4mFile::begin(output, tracks)?),
+            (FileFormat::Raw, [TrackFormat::Audio(format)]) => State::Sound(SoundFile::raw(output, format)),
+            (FileFormat::Mjpeg | FileFormat::H264 | FileFormat::Raw, _) => State::Raw(RawFile::begin(output, tracks)?),
+        })
     }
 
     /// Writes one frame of the track at `track` in the list given to [`Container::begin`].
@@ -117,7 +153,7 @@ impl Container {
     /// shorter than its format. Finish the recording then.
     pub fn video(&mut self, track: usize, frame: &FrameData<'_>) -> Result<()> {
         let written = match &mut self.file {
-            State::New => return Err(not_begun()),
+            State::New | State::Sound(_) => return Err(no_such_track()),
             State::Matroska(file) => file.video(track, frame),
             State::Y4m(file) => file.video(frame),
             State::Raw(file) => file.video(frame),
@@ -127,15 +163,45 @@ impl Container {
         Ok(())
     }
 
-    /// Writes samples of the track at `track`; `timestamp_ns` is that of the first, on the clock of the frames.
+    /// Writes samples of the track at `track`.
     ///
     /// # Errors
     ///
     /// As [`Container::video`].
-    pub fn audio(&mut self, track: usize, timestamp_ns: u64, samples: &[u8]) -> Result<()> {
+    pub fn audio(&mut self, track: usize, sound: &SampleData<'_>) -> Result<()> {
+        let written = match &mut self.file {
+            State::Matroska(file) => file.audio(track, sound),
+            State::Sound(file) => file.audio(sound),
+            State::New | State::Y4m(_) | State::Raw(_) => return Err(no_such_track()),
+        };
+        written.map_err(|error| error.at(&self.path))
+    }
+
+    /// Fills a file without times with silence up to the frame of this number; the others keep the gap.
+    ///
+    /// # Errors
+    ///
+    /// As [`Container::video`].
+    pub fn silence_until(&mut self, position: u64) -> Result<()> {
         match &mut self.file {
-            State::Matroska(file) => file.audio(track, timestamp_ns, samples).map_err(|error| error.at(&self.path)),
-            _ => Err(not_begun()),
+            State::Sound(file) => file.silence_until(position).map_err(|error| WriteError::Io(error).at(&self.path)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        match &self.file {
+            State::New => 0,
+            State::Matroska(file) => file.bytes(),
+            State::Y4m(file) => file.bytes(),
+            State::Raw(file) => file.bytes(),
+            State::Sound(file) => file.bytes(),
         }
     }
 
@@ -145,9 +211,11 @@ impl Container {
     ///
     /// `NotReadableError` where the file cannot be completed; what was written before can be played.
     pub fn finish(self) -> Result<Summary> {
+        let io = |error| WriteError::Io(error).at(&self.path);
         let (bytes, duration_ns) = match self.file {
             State::New => (0, 0),
-            State::Matroska(file) => file.finish().map_err(|error| WriteError::Io(error).at(&self.path))?,
+            State::Matroska(file) => file.finish().map_err(io)?,
+            State::Sound(file) => file.finish().map_err(io)?,
             State::Y4m(file) => file.finish(),
             State::Raw(file) => file.finish(),
         };
@@ -157,7 +225,7 @@ impl Container {
 }
 
 /// A fault of the caller's, not of the world.
-fn not_begun() -> Error {
+fn no_such_track() -> Error {
     Error::new(ErrorName::NotSupportedError, "the recording has no such track")
 }
 

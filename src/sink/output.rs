@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
@@ -26,18 +27,23 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Opens `path` for writing, emptying a file that exists; `-` is stdout.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    /// Opens `path` for writing; `-` is stdout. A file that exists is emptied, or with `only_new` an error.
+    pub fn open(path: &Path, only_new: bool) -> io::Result<Self> {
         if path == Path::new("-") {
             // Not through `std::io::Stdout`, which would search every frame for line ends and hold back what follows
             // the last. A stdout that is a file may be open for appending or stand anywhere, so it is taken as a pipe.
             let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
             return Ok(Self { file, regular: false, syncer: None, last_sync: Instant::now() });
         }
-        let file = File::create(path)?;
+        let file = if only_new { File::create_new(path)? } else { File::create(path)? };
         let regular = file.metadata()?.is_file();
         let syncer = if regular { start_syncer(&file) } else { None };
         Ok(Self { file, regular, syncer, last_sync: Instant::now() })
+    }
+
+    /// Overwrites bytes written earlier, in a file that [can](Self::is_seekable) have that done; the end stays where it is.
+    pub fn write_at(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, place)
     }
 
     /// Whether earlier bytes can be overwritten.

@@ -1,14 +1,14 @@
 //! Frames without a container: each memory plane's bytes as the driver filled it, one frame after the other.
 //!
 //! So a raw file is byte by byte what `v4l2-ctl --stream-to` writes, padding included. Motion JPEG in this form is what
-//! players know as `.mjpg`.
+//! players know as `.mjpg`, and H.264 what they know as `.h264`.
 
 use std::io::{IoSlice, Write};
 
 use super::container::{FrameData, TrackFormat, cannot_hold, only_video};
 use super::output::{Output, WriteResult};
 use super::packing::write_pieces;
-use crate::error::Result;
+use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
 
 /// As many memory planes as V4L2 has (`VIDEO_MAX_PLANES`).
@@ -22,13 +22,31 @@ pub(super) struct RawFile {
     bytes: u64,
 }
 
-/// Whether the tracks can be stored, before a file is touched.
-pub(super) fn check(tracks: &[TrackFormat], only_jpeg: bool) -> Result<()> {
-    let format = only_video(tracks, if only_jpeg { "a .mjpg file" } else { "raw output" })?;
-    if only_jpeg && !format.fourcc.is_jpeg() {
-        return Err(cannot_hold("a .mjpg file", format, "ask for MJPG with --fourcc MJPG, or record to a .mkv file"));
+/// Whether the tracks can be stored as they are: pictures, or sound. Before a file is touched.
+pub(super) fn check(tracks: &[TrackFormat]) -> Result<()> {
+    match tracks {
+        [_] => Ok(()),
+        _ => Err(Error::new(ErrorName::NotSupportedError, "raw output holds one track and nothing else")
+            .with_remedy("record to a .mkv file, or ask for video or audio alone")),
     }
-    Ok(())
+}
+
+/// Whether the tracks can be stored as a row of JPEG pictures.
+pub(super) fn check_jpeg(tracks: &[TrackFormat]) -> Result<()> {
+    let format = only_video(tracks, "a .mjpg file")?;
+    if format.fourcc.is_jpeg() {
+        return Ok(());
+    }
+    Err(cannot_hold("a .mjpg file", format, "ask for MJPG with --fourcc MJPG, or record to a .mkv file"))
+}
+
+/// Whether the tracks can be stored as a bare H.264 stream.
+pub(super) fn check_h264(tracks: &[TrackFormat]) -> Result<()> {
+    let format = only_video(tracks, "a .h264 file")?;
+    if format.fourcc.is_h264() {
+        return Ok(());
+    }
+    Err(cannot_hold("a .h264 file", format, "ask for H.264 with --fourcc H264, or record to a .mkv file"))
 }
 
 impl RawFile {
@@ -48,6 +66,11 @@ impl RawFile {
         write_pieces(&mut self.output, &mut slices)?;
         self.frames += 1;
         Ok(self.output.flush()?)
+    }
+
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The bytes written and the duration in nanoseconds, by the nominal rate.

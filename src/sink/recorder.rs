@@ -1,13 +1,13 @@
-//! A stream into a file.
+//! A stream into a file, or into a row of them.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
+use std::time::Duration;
 
-use super::container::{AudioFormat, FrameData, Metadata, Summary, TrackFormat, VideoFormat};
-use super::file::Container;
+use super::container::{AudioFormat, Metadata, SampleData, TrackFormat, VideoFormat};
 use super::pcm::Pcm;
+use super::progress::RecordingProgress;
+use super::recording::Recording;
+use super::segments::Segments;
 use crate::error::Result;
 use crate::format::SampleFormat;
 use crate::stream::{self, AudioData, Backlog, Flow, Sink, TrackMetadata, TrackSettings, VideoFrame};
@@ -18,10 +18,12 @@ const BACKLOG: Backlog = Backlog::Recent { span: Duration::from_secs(2), bytes: 
 /// As many memory planes as a frame can have.
 const MAX_MEMORIES: usize = 8;
 
-/// Records a stream to a file. What kind of file the name says: `.mkv` Matroska, `.y4m` YUV4MPEG2, `.mjpg` the camera's
-/// JPEGs, `.raw`, `.yuv` and `.bin` the driver's bytes, and `-` those to stdout.
+/// Records a stream to a file. What kind of file the name says: `.mkv` Matroska, for pictures and sound together; `.wav` a
+/// microphone's sound; `.y4m` YUV4MPEG2; `.mjpg` and `.h264` what the camera gives in that format; `.raw`, `.yuv` and `.bin` the
+/// driver's bytes, and `-` those to stdout.
 ///
-/// A file that exists is overwritten, once the stream is known to fit into it.
+/// A file that exists is overwritten, once the stream is known to fit into it. [Segments](Recorder::with_segments) never
+/// overwrite anything.
 ///
 /// ```no_run
 /// use usermedia::{MediaDevices, Recorder, constraints::{MediaStreamConstraints, MediaTrackConstraints}};
@@ -34,47 +36,15 @@ const MAX_MEMORIES: usize = 8;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A disk that stands still holds up nobody but the recorder: up to two seconds or 64 MiB of pictures wait for it, whichever
+/// is less; what it loses beyond that is counted in its [`ConsumerStatistics::behind`](crate::ConsumerStatistics::behind).
 pub struct Recorder {
-    container: Option<Container>,
+    recording: Option<Recording>,
     limit: Option<u64>,
     progress: RecordingProgress,
     /// Samples on their way into a file that lays them out otherwise.
     pcm: Pcm,
-}
-
-/// What a recording has come to, for who watches it.
-#[derive(Debug, Clone)]
-pub struct RecordingProgress(Arc<Progress>);
-
-#[derive(Debug)]
-struct Progress {
-    path: PathBuf,
-    frames: AtomicU64,
-    bytes: AtomicU64,
-    summary: Mutex<Option<Summary>>,
-}
-
-impl RecordingProgress {
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.0.path
-    }
-
-    /// Frames written so far.
-    pub fn frames(&self) -> u64 {
-        self.0.frames.load(Ordering::Relaxed)
-    }
-
-    /// Bytes written: of pictures so far, and of the whole file once it is finished.
-    pub fn bytes(&self) -> u64 {
-        let summary = self.0.summary.lock().unwrap_or_else(PoisonError::into_inner);
-        summary.as_ref().map_or_else(|| self.0.bytes.load(Ordering::Relaxed), |summary| summary.bytes)
-    }
-
-    /// From the first frame to the end of the last, in nanoseconds, once the file is finished.
-    pub fn duration(&self) -> Option<u64> {
-        self.0.summary.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|summary| summary.duration_ns)
-    }
 }
 
 impl Recorder {
@@ -84,20 +54,33 @@ impl Recorder {
     /// [`ErrorName::TypeError`](crate::ErrorName::TypeError) for a name that says no kind of file.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Ok(Self {
-            container: Some(Container::create(path, Metadata::default())?),
-            limit: None,
-            pcm: Pcm::default(),
-            progress: RecordingProgress(Arc::new(Progress {
-                path: path.to_owned(),
-                frames: AtomicU64::new(0),
-                bytes: AtomicU64::new(0),
-                summary: Mutex::new(None),
-            })),
-        })
+        let progress = RecordingProgress::new(path);
+        let recording = Some(Recording::create(path, progress.clone())?);
+        Ok(Self { recording, limit: None, pcm: Pcm::default(), progress })
     }
 
-    /// Ends the recording after this many frames.
+    /// Cuts the recording into segments, whose names begin as the file's.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), usermedia::Error> {
+    /// use std::time::Duration;
+    /// use usermedia::{Recorder, Segments};
+    ///
+    /// // Ten minutes each, and the newest 20 GB of them.
+    /// let segments = Segments::of_length(Duration::from_secs(600)).keep(20_000_000_000);
+    /// let recorder = Recorder::create("door.mkv")?.with_segments(segments)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorName::TypeError`](crate::ErrorName::TypeError) for standard output, and for segments of no length and no size.
+    pub fn with_segments(mut self, segments: Segments) -> Result<Self> {
+        self.recording.iter_mut().try_for_each(|recording| recording.cut(segments))?;
+        Ok(self)
+    }
+
+    /// Ends the recording after this many pictures.
     #[must_use]
     pub fn with_frame_limit(mut self, frames: u64) -> Self {
         self.limit = Some(frames);
@@ -120,43 +103,37 @@ impl Sink for Recorder {
     }
 
     fn loaded_metadata(&mut self, tracks: &[TrackMetadata]) -> Result<()> {
-        let Some(container) = &mut self.container else { return Ok(()) };
-        container.set_metadata(Metadata {
+        let Some(recording) = &mut self.recording else { return Ok(()) };
+        let metadata = Metadata {
             title: tracks.first().map(|track| track.label.clone()),
-            recorded: Some(SystemTime::now()),
+            recorded: None,
             synthetic: tracks.iter().any(|track| track.settings.is_synthetic()),
-        });
-        let formats: Vec<_> = tracks.iter().map(track_format).collect();
-        container.begin(&formats)
+        };
+        recording.begin(metadata, tracks.iter().map(track_format).collect())
     }
 
     fn video_frame(&mut self, track: usize, frame: &VideoFrame) -> Result<Flow> {
-        let Some(container) = &mut self.container else { return Ok(Flow::Done) };
+        let Some(recording) = &mut self.recording else { return Ok(Flow::Done) };
         let mut memories: [&[u8]; MAX_MEMORIES] = [&[]; MAX_MEMORIES];
         let count = frame.memory_count().min(MAX_MEMORIES);
         for (index, memory) in memories.iter_mut().enumerate().take(count) {
             *memory = frame.memory(index).unwrap_or_default();
         }
-        container.video(track, &FrameData { timestamp_ns: frame.timestamp(), memories: &memories[..count] })?;
-        let bytes: usize = memories.iter().map(|memory| memory.len()).sum();
-        self.progress.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        let frames = self.progress.0.frames.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok(if self.limit.is_some_and(|limit| frames >= limit) { Flow::Done } else { Flow::Continue })
+        recording.video(track, frame.timestamp(), &memories[..count])?;
+        let done = self.limit.is_some_and(|limit| self.progress.frames() >= limit);
+        Ok(if done { Flow::Done } else { Flow::Continue })
     }
 
     fn audio_data(&mut self, track: usize, data: &AudioData) -> Result<Flow> {
-        let Some(container) = &mut self.container else { return Ok(Flow::Done) };
+        let Some(recording) = &mut self.recording else { return Ok(Flow::Done) };
         let samples = self.pcm.arrange(data.sample_format(), data.data());
-        container.audio(track, data.timestamp(), samples)?;
-        self.progress.0.bytes.fetch_add(samples.len() as u64, Ordering::Relaxed);
+        let sound = SampleData { timestamp_ns: data.timestamp(), position: data.position(), samples };
+        recording.audio(track, &sound)?;
         Ok(Flow::Continue)
     }
 
     fn ended(&mut self) -> Result<()> {
-        let Some(container) = self.container.take() else { return Ok(()) };
-        let summary = container.finish()?;
-        *self.progress.0.summary.lock().unwrap_or_else(PoisonError::into_inner) = Some(summary);
-        Ok(())
+        self.recording.take().map_or(Ok(()), Recording::finish)
     }
 }
 
@@ -174,6 +151,7 @@ fn track_format(track: &TrackMetadata) -> TrackFormat {
             layout: format.layout,
             colorimetry: (&**format).into(),
             label,
+            codec_private: Vec::new(),
         }),
         stream::TrackFormat::Audio(format) => TrackFormat::Audio(AudioFormat {
             sample_rate: format.sample_rate,

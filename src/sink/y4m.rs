@@ -103,6 +103,11 @@ impl Y4mFile {
         Ok(self.output.flush()?)
     }
 
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The bytes written and the duration in nanoseconds, by the nominal rate.
     pub fn finish(self) -> (u64, u64) {
         (self.bytes, nominal_duration_ns(self.frames, self.format.frame_rate))

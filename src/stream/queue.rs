@@ -25,8 +25,8 @@ pub(super) struct Bound {
     /// From the oldest to the newest, in nanoseconds.
     span: u64,
     bytes: u64,
-    /// How many of them may be the driver's own buffers: what waits longer is copied, so that a consumer that is held up for
-    /// seconds does not hold up the camera.
+    /// How many of them may be the driver's own buffers: what comes while so many wait is copied, so that a consumer that is
+    /// held up for seconds does not hold up the camera.
     lent: usize,
 }
 
@@ -40,6 +40,11 @@ impl Bound {
     pub(super) fn backlog(span: Duration, bytes: u64) -> Self {
         let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         Self { items: usize::MAX, span, bytes, lent: 2 }
+    }
+
+    /// How many a consumer may hold besides those that wait. Of a backlog that is copied, no more than of one that is lent.
+    fn may_hold(&self, limit: usize) -> usize {
+        limit.saturating_add(self.items.min(self.lent))
     }
 }
 
@@ -63,6 +68,15 @@ struct State<T> {
     error: Option<Error>,
     sleepers: usize,
     event: Option<Arc<EventFd>>,
+}
+
+impl<T> State<T> {
+    /// One more that waits.
+    fn take_in(&mut self, item: T, bytes: u64) {
+        self.counters.accepted += 1;
+        self.bytes += bytes;
+        self.waiting.push_back(item);
+    }
 }
 
 impl<M: Medium> Queue<M> {
@@ -194,33 +208,48 @@ impl<M: Medium> Queue<M> {
 
 impl<M: Medium> Consumer<M> for Queue<M> {
     fn offer(&self, captured: &M::Captured, _now: u64) {
-        // Copied with the queue free for its consumer. Nobody but this thread puts anything in.
-        let crowded = self.bound.lent < self.bound.items && self.state().waiting.len() >= self.bound.lent;
-        let item = if crowded { captured.detached() } else { Some(captured.clone()) };
+        let bytes = captured.byte_count();
         let mut state = self.state();
         if state.ended {
             return;
         }
-        state.counters.accepted += 1;
-        let held = self.held.load(Ordering::Relaxed) >= M::HOLD_LIMIT.saturating_add(self.bound.items);
-        // It holds too many, or there is no memory for a copy.
-        let Some(item) = item.filter(|_| !held) else {
+        if self.held.load(Ordering::Relaxed) >= self.bound.may_hold(M::HOLD_LIMIT) {
+            state.counters.accepted += 1;
             state.counters.holding += 1;
             return;
-        };
-        let bytes = item.byte_count();
+        }
         let mut oldest = None;
-        while self.is_full(&state, item.timestamp(), bytes) {
+        while self.is_full(&state, captured.timestamp(), bytes) {
             let Some(dropped) = state.waiting.pop_front() else { break };
             state.counters.behind += 1;
             state.bytes -= dropped.byte_count();
             oldest = Some(dropped);
         }
-        state.bytes += bytes;
-        state.waiting.push_back(item);
-        self.signal(state);
-        // Its buffer goes back to the driver out here, with the queue free for the consumer.
-        drop(oldest);
+        if state.waiting.len() < self.bound.lent {
+            state.take_in(captured.clone(), bytes);
+            self.signal(state);
+            // Its buffer goes back to the driver out here, with the queue free for the consumer.
+            drop(oldest);
+            return;
+        }
+        // Copied with the queue free for its consumer, into the memory of what was just dropped: nobody but this thread
+        // puts anything in, so that there is still room afterwards.
+        drop(state);
+        let copy = captured.detached(oldest);
+        let mut state = self.state();
+        if state.ended {
+            return;
+        }
+        match copy {
+            Some(copy) => {
+                state.take_in(copy, bytes);
+                self.signal(state);
+            }
+            None => {
+                state.counters.accepted += 1;
+                state.counters.holding += 1;
+            }
+        }
     }
 
     fn end(&self, error: Option<&Error>) {

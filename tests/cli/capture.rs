@@ -226,8 +226,18 @@ fn the_table_tells_what_a_newcomer_wants_to_know() {
     let run = run(["capture", "--synthetic", "--duration", "500ms", "-o", &film, "--snapshot", &photo]);
     assert_eq!(run.status, Some(0), "{}", run.stderr);
     let rows: Vec<_> = run.stdout.lines().filter(|line| !line.starts_with(' ')).map(|line| line[..15].trim()).collect();
-    let expected =
-        ["camera", "mode", "frames", "losses", "measured rate", "frame age", "throughput", "written", "ended by"];
+    let expected = [
+        "camera",
+        "mode",
+        "frames",
+        "losses",
+        "measured rate",
+        "frame age",
+        "throughput",
+        "disk",
+        "written",
+        "ended by",
+    ];
     assert_eq!(rows, expected, "{}", run.stdout);
     assert!(run.stdout.contains(&film) && run.stdout.contains(&photo));
     assert!(run.stdout.contains("built in"), "{}", run.stdout);

@@ -3,6 +3,7 @@
 mod capture;
 mod contract;
 mod permission;
+mod recording;
 mod resolve;
 mod signals;
 mod sound;

@@ -1,6 +1,8 @@
 //! SIGINT, SIGTERM and SIGHUP: the first finishes the file, the second kills.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};
 
@@ -62,8 +64,11 @@ fn a_second_signal_kills() {
     let folder = Folder::new();
     let fifo = folder.path("nobody-reads.raw");
     mkfifo(&fifo, Mode::S_IRWXU).expect("a named pipe");
+    let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let mut reader = File::options().read(true).custom_flags(flags).open(&fifo).expect("its other end");
     let child = start(usermedia().args(["capture", "--json", "--synthetic", "-o", &argument(&fifo)]));
-    streaming(&child);
+    // From here on the pipe is full: the recorder cannot finish its frame.
+    eventually("a frame is on its way", || reader.read(&mut [0]).is_ok_and(|read| read == 1));
     send(&child, Signal::SIGINT);
     // Taken when it is pending no more; two that are pending at once are one.
     eventually("the first is taken", || pending(&child) == 0);

@@ -3,7 +3,7 @@
 use crate::support::{Folder, argument, run};
 
 #[path = "../support/sync.rs"]
-mod sync;
+mod recorded;
 
 #[test]
 fn flash_and_tick_of_the_built_in_devices_are_recorded_in_step() {
@@ -13,7 +13,7 @@ fn flash_and_tick_of_the_built_in_devices_are_recorded_in_step() {
     let document =
         run(["capture", "--json", "--synthetic", "--video", "--audio", "--duration", "4s", "-o", &path]).done();
     assert_eq!(document["audio"]["source"]["xruns"], 0, "{document}");
-    let skews = sync::skews(&file, 48_000);
+    let skews = recorded::skews(&file, 48_000);
     assert!(skews.len() >= 2, "{} flashes in four seconds", skews.len());
     assert!(skews.iter().all(|skew| *skew < 0.020), "{skews:.4?} seconds apart");
 }

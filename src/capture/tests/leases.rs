@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::bench::{Bench, assert_sums, yuyv};
-use crate::capture::CapturedFrame;
+use crate::capture::{Captured, CapturedFrame};
 use crate::seam::scripted::{Call, Frame, mark};
 
 fn bytes(frame: &CapturedFrame) -> &[u8] {
@@ -158,4 +158,27 @@ fn a_copy_keeps_the_payload_and_leaves_the_offset_behind() {
     let frame = bench.keeper.take().remove(0);
     assert_eq!((frame.info.payloads[0].offset, frame.info.payloads[0].length), (0, 300));
     assert_eq!(bytes(&frame), [7; 300]);
+}
+
+#[test]
+fn a_copy_that_nobody_needs_gives_its_memory_to_the_next() {
+    let bench = Bench::keeping(3, yuyv());
+    let source = bench.open().unwrap();
+    bench.camera.run(3);
+    let frames = bench.keeper.take();
+    let place = |frame: &CapturedFrame| frame.lease.address_range(0).unwrap();
+    let first = frames[0].detached(None).unwrap();
+    assert!(first.info.copied && bytes(&first).iter().all(|&byte| byte == mark(0)));
+    let memory = place(&first);
+    let second = frames[1].detached(Some(first)).unwrap();
+    assert_eq!(place(&second), memory);
+    assert!(bytes(&second).iter().all(|&byte| byte == mark(1)));
+    // What somebody still reads is left alone, and so is the driver's own.
+    let third = frames[2].detached(Some(second.clone())).unwrap();
+    assert_ne!(place(&third), memory);
+    assert!(bytes(&second).iter().all(|&byte| byte == mark(1)));
+    let fourth = frames[2].detached(Some(frames[0].clone())).unwrap();
+    assert!(fourth.info.copied && bytes(&frames[0]).iter().all(|&byte| byte == mark(0)));
+    drop((frames, source));
+    bench.assert_closed();
 }

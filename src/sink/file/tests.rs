@@ -10,6 +10,7 @@ use crate::format::layout::layout;
 use crate::format::{Fourcc, FrameRate};
 
 mod formats;
+mod sound;
 
 const LIMITED_601: Colorimetry = Colorimetry { matrix: Matrix::Bt601, full_range: false };
 const START_NS: u64 = 987_654_321_987;
@@ -23,6 +24,7 @@ fn video(code: &[u8; 4], width: u32, height: u32, bytesperline: &[u32]) -> Video
         layout: layout(Fourcc(*code), width, height, bytesperline),
         colorimetry: LIMITED_601,
         label: "Test Camera".into(),
+        codec_private: Vec::new(),
     }
 }
 
@@ -56,7 +58,7 @@ fn record(path: &Path, format: &VideoFormat, times: &[u64]) -> Summary {
     for (index, time) in times.iter().enumerate() {
         let memories = memories(format, index);
         let slices: Vec<&[u8]> = memories.iter().map(Vec::as_slice).collect();
-        container.video(0, &FrameData { timestamp_ns: START_NS + time, memories: &slices }).unwrap();
+        container.video(0, &FrameData { timestamp_ns: START_NS + time, keyframe: true, memories: &slices }).unwrap();
     }
     container.finish().unwrap()
 }
@@ -124,7 +126,7 @@ fn a_recording_cut_by_a_power_failure_plays_to_its_last_whole_frame() {
     container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
     for (index, time) in times(45).into_iter().enumerate() {
         let bytes = &memories(&format, index)[0];
-        container.video(0, &FrameData { timestamp_ns: time, memories: &[bytes] }).unwrap();
+        container.video(0, &FrameData { timestamp_ns: time, keyframe: true, memories: &[bytes] }).unwrap();
     }
     // Never finished, and the last frame half on the disk.
     drop(container);
@@ -141,7 +143,7 @@ fn metadata_is_shown_by_players() {
     let mut container = Container::create(file.path(), metadata).unwrap();
     let format = video(b"GREY", 16, 8, &[]);
     container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
-    container.video(0, &FrameData { timestamp_ns: 1, memories: &[&memories(&format, 0)[0]] }).unwrap();
+    container.video(0, &FrameData { timestamp_ns: 1, keyframe: true, memories: &[&memories(&format, 0)[0]] }).unwrap();
     container.finish().unwrap();
     let encoder = format!("format.tags.ENCODER=usermedia {}", env!("CARGO_PKG_VERSION"));
     assert_holds(
@@ -170,8 +172,10 @@ fn picture_and_sound_lie_in_one_file() {
     container.begin(&[TrackFormat::Video(format.clone()), TrackFormat::Audio(sound)]).unwrap();
     for (index, time) in times(30).into_iter().enumerate() {
         let bytes = &memories(&format, index)[0];
-        container.video(0, &FrameData { timestamp_ns: START_NS + time, memories: &[bytes] }).unwrap();
-        container.audio(1, START_NS + time, &[index as u8; 1600 * 4]).unwrap();
+        container.video(0, &FrameData { timestamp_ns: START_NS + time, keyframe: true, memories: &[bytes] }).unwrap();
+        let samples = &[index as u8; 1600 * 4];
+        let sound = SampleData { timestamp_ns: START_NS + time, position: index as u64 * 1600, samples };
+        container.audio(1, &sound).unwrap();
     }
     let summary = container.finish().unwrap();
     assert_eq!(summary.frames, 30);
@@ -205,7 +209,9 @@ fn motion_jpeg_is_stored_as_it_came() {
         let mut container = Container::create(file.path(), Metadata::default()).unwrap();
         container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
         for (index, time) in times(40).into_iter().enumerate() {
-            container.video(0, &FrameData { timestamp_ns: time, memories: &[&jpeg(index as u8 * 5)] }).unwrap();
+            container
+                .video(0, &FrameData { timestamp_ns: time, keyframe: true, memories: &[&jpeg(index as u8 * 5)] })
+                .unwrap();
         }
         container.finish().unwrap();
         let said = probe(file.path());
@@ -243,7 +249,9 @@ fn a_file_that_cannot_hold_the_format_is_left_alone() {
     for (code, extension, remedy) in [
         (b"VYUY", "mkv", ".raw"),
         (b"NV16", "mkv", ".raw"),
-        (b"H264", "mkv", ".raw"),
+        (b"HEVC", "mkv", ".raw"),
+        (b"YUYV", "h264", ".mkv"),
+        (b"YUYV", "wav", ".mkv"),
         (b"RGB3", "y4m", ".mkv"),
         (b"MJPG", "y4m", ".mkv"),
         (b"YUYV", "mjpg", ".mkv"),
@@ -267,6 +275,9 @@ fn the_name_chooses_the_kind_of_file() {
         ("a.y4m", FileFormat::Y4m),
         ("a.mjpg", FileFormat::Mjpeg),
         ("a.mjpeg", FileFormat::Mjpeg),
+        ("a.wav", FileFormat::Wav),
+        ("a.h264", FileFormat::H264),
+        ("a.264", FileFormat::H264),
         ("a.raw", FileFormat::Raw),
         ("a.yuv", FileFormat::Raw),
         ("a.bin", FileFormat::Raw),
@@ -277,7 +288,7 @@ fn the_name_chooses_the_kind_of_file() {
     for name in ["capture", "capture.mp4", ".mkv", ""] {
         let error = FileFormat::from_path(Path::new(name)).unwrap_err();
         assert_eq!(error.name(), ErrorName::TypeError);
-        for kind in [".mkv", ".y4m", ".mjpg", ".raw", "-"] {
+        for kind in [".mkv", ".wav", ".y4m", ".mjpg", ".h264", ".raw", "-"] {
             assert!(error.remedy().unwrap().contains(kind));
         }
     }
@@ -292,7 +303,10 @@ fn a_full_disk_is_an_error_that_names_the_file() {
         let format = video(b"GREY", 16, 16, &[]);
         let error = container
             .begin(&[TrackFormat::Video(format.clone())])
-            .and_then(|()| container.video(0, &FrameData { timestamp_ns: 0, memories: &[&memories(&format, 0)[0]] }))
+            .and_then(|()| {
+                container
+                    .video(0, &FrameData { timestamp_ns: 0, keyframe: true, memories: &[&memories(&format, 0)[0]] })
+            })
             .unwrap_err();
         assert_eq!(error.errno(), Some(28));
         assert!(error.message().contains(&*file.path().to_string_lossy()), "{error}");
@@ -314,9 +328,9 @@ fn a_frame_shorter_than_its_format_is_refused_and_the_file_stays_whole() {
     let bytes = &memories(&format, 0)[0];
     let mut container = Container::create(file.path(), Metadata::default()).unwrap();
     container.begin(&[TrackFormat::Video(format)]).unwrap();
-    container.video(0, &FrameData { timestamp_ns: 0, memories: &[bytes] }).unwrap();
-    assert!(container.video(0, &FrameData { timestamp_ns: 1, memories: &[&bytes[1..]] }).is_err());
-    assert!(container.video(1, &FrameData { timestamp_ns: 1, memories: &[bytes] }).is_err());
+    container.video(0, &FrameData { timestamp_ns: 0, keyframe: true, memories: &[bytes] }).unwrap();
+    assert!(container.video(0, &FrameData { timestamp_ns: 1, keyframe: true, memories: &[&bytes[1..]] }).is_err());
+    assert!(container.video(1, &FrameData { timestamp_ns: 1, keyframe: true, memories: &[bytes] }).is_err());
     container.finish().unwrap();
     assert_eq!(packet_times(file.path()).len(), 1);
 }

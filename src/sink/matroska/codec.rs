@@ -24,6 +24,9 @@ pub(super) fn video_codec(format: &VideoFormat) -> Result<VideoCodec> {
     if format.fourcc.is_jpeg() {
         return Ok(VideoCodec { id: "V_MJPEG", raw: None, planes: &[] });
     }
+    if format.fourcc.is_h264() {
+        return Ok(VideoCodec { id: "V_MPEG4/ISO/AVC", raw: None, planes: &[] });
+    }
     match RAW.iter().find(|(codes, ..)| codes.contains(&&format.fourcc.0)) {
         Some((_, raw, planes)) if format.layout.is_some() => {
             Ok(VideoCodec { id: "V_UNCOMPRESSED", raw: Some(**raw), planes })

@@ -6,7 +6,8 @@ use super::MatroskaWriter;
 use super::codec::video_codec;
 use crate::error::Result;
 use crate::format::layout::Layout;
-use crate::sink::container::{FrameData, Metadata, TrackFormat, VideoFormat};
+use crate::sink::container::{FrameData, Metadata, SampleData, TrackFormat, VideoFormat};
+use crate::sink::h264::length_prefixed;
 use crate::sink::output::{Output, WriteResult};
 use crate::sink::packing::tight_planes;
 
@@ -14,7 +15,7 @@ use crate::sink::packing::tight_planes;
 pub(in crate::sink) struct MatroskaFile {
     writer: MatroskaWriter<Output>,
     tracks: Vec<Packing>,
-    /// Frames with padded rows, repacked.
+    /// Frames with padded rows repacked, frames with start codes taken apart.
     scratch: Vec<u8>,
 }
 
@@ -22,6 +23,8 @@ pub(in crate::sink) struct MatroskaFile {
 enum Packing {
     /// As they are.
     Whole,
+    /// H.264 with lengths in place of start codes.
+    LengthPrefixed,
     /// These planes, without padding.
     Planes(Layout, &'static [usize]),
 }
@@ -30,6 +33,7 @@ impl Packing {
     fn video(format: &VideoFormat) -> Result<Self> {
         let codec = video_codec(format)?;
         Ok(match format.layout {
+            _ if format.fourcc.is_h264() => Self::LengthPrefixed,
             Some(layout) if codec.raw.is_some() => Self::Planes(layout, codec.planes),
             _ => Self::Whole,
         })
@@ -45,10 +49,16 @@ pub(in crate::sink) fn check(tracks: &[TrackFormat]) -> Result<()> {
 }
 
 impl MatroskaFile {
-    /// The file's header, written.
-    pub fn begin(output: Output, tracks: &[TrackFormat], metadata: &Metadata) -> WriteResult<Self> {
+    /// The file's header, written. Time zero is `origin` in nanoseconds, or the first frame's.
+    pub fn begin(
+        output: Output,
+        tracks: &[TrackFormat],
+        metadata: &Metadata,
+        origin: Option<u64>,
+    ) -> WriteResult<Self> {
         let mut writer =
             if output.is_seekable() { MatroskaWriter::seekable(output) } else { MatroskaWriter::new(output) };
+        writer.set_origin(origin);
         let mut packings = Vec::with_capacity(tracks.len());
         for track in tracks {
             packings.push(match track {
@@ -66,21 +76,32 @@ impl MatroskaFile {
         Ok(Self { writer, tracks: packings, scratch: Vec::new() })
     }
 
-    /// One frame. Every frame of an uncompressed format or of MJPEG is a key frame.
+    /// One frame.
     pub fn video(&mut self, track: usize, frame: &FrameData<'_>) -> WriteResult<()> {
+        let (time, keyframe) = (frame.timestamp_ns, frame.keyframe);
         match self.tracks.get(track) {
             Some(Packing::Planes(layout, order)) => {
                 let pieces = tight_planes(layout, frame.memories, order, &mut self.scratch)?;
-                self.writer.write(track, frame.timestamp_ns, true, &pieces[..order.len()])?;
+                self.writer.write(track, time, keyframe, &pieces[..order.len()])?;
             }
-            _ => self.writer.write(track, frame.timestamp_ns, true, frame.memories)?,
+            Some(Packing::LengthPrefixed) => {
+                self.scratch.clear();
+                frame.memories.iter().for_each(|memory| length_prefixed(memory, &mut self.scratch));
+                self.writer.write(track, time, keyframe, &[&self.scratch])?;
+            }
+            _ => self.writer.write(track, time, keyframe, frame.memories)?,
         }
         Ok(())
     }
 
     /// Samples.
-    pub fn audio(&mut self, track: usize, timestamp_ns: u64, samples: &[u8]) -> WriteResult<()> {
-        Ok(self.writer.write(track, timestamp_ns, true, &[samples])?)
+    pub fn audio(&mut self, track: usize, sound: &SampleData<'_>) -> WriteResult<()> {
+        Ok(self.writer.write(track, sound.timestamp_ns, true, &[sound.samples])?)
+    }
+
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.writer.bytes()
     }
 
     /// The bytes written and the duration in nanoseconds.

@@ -43,6 +43,7 @@ const DEFAULT_DURATION: u32 = 0x23_e383;
 const NAME: u32 = 0x536e;
 const LANGUAGE: u32 = 0x22_b59c;
 const CODEC_ID: u32 = 0x86;
+const CODEC_PRIVATE: u32 = 0x63a2;
 const VIDEO: u32 = 0xe0;
 const PIXEL_WIDTH: u32 = 0xb0;
 const PIXEL_HEIGHT: u32 = 0xba;
@@ -129,6 +130,9 @@ impl Entry {
         }
         match self {
             Self::Video { format, codec } => {
+                if !format.codec_private.is_empty() {
+                    binary(out, CODEC_PRIVATE, &format.codec_private);
+                }
                 if let Some(rate) = format.frame_rate {
                     uint(out, DEFAULT_DURATION, rate.interval_ns().max(1));
                 }

@@ -64,6 +64,8 @@ pub(super) struct MatroskaWriter<W: Write> {
 /// The cluster being written.
 struct Cluster {
     start_ticks: u64,
+    /// Where it begins, from the segment's body.
+    place: u64,
     /// Where its body begins; its size stands in the eight bytes before.
     body: u64,
 }
@@ -102,6 +104,16 @@ impl<W: Write> MatroskaWriter<W> {
         Self { seek: Some(W::seek), ..Self::new(writer) }
     }
 
+    /// Makes this the file's time zero, in nanoseconds, in place of the first block's.
+    pub fn set_origin(&mut self, origin: Option<u64>) {
+        self.origin = origin;
+    }
+
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.position
+    }
+
     /// Adds a video track and returns its number for [`MatroskaWriter::write`]. All tracks come before the header.
     ///
     /// # Errors
@@ -131,8 +143,8 @@ impl<W: Write> MatroskaWriter<W> {
 
     /// Writes one frame, or one piece of sound, whose bytes are those of `pieces` one after the other.
     ///
-    /// `timestamp_ns` is on a clock all tracks share; the first one written becomes the file's zero, and what is older than
-    /// it is stored at zero.
+    /// `timestamp_ns` is on a clock all tracks share; the first one written becomes the file's zero, where none was set. Time
+    /// zero is the oldest there can be: who must not store anything older there leaves it out.
     pub fn write(&mut self, track: usize, timestamp_ns: u64, keyframe: bool, pieces: &[&[u8]]) -> io::Result<()> {
         let (Some(entry), Some(number)) = (self.tracks.get(track), header::track_number(track)) else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no such track"));
@@ -145,10 +157,13 @@ impl<W: Write> MatroskaWriter<W> {
         let relative = match self.relative(ticks) {
             Some(relative) => relative,
             None => {
-                self.begin_cluster(ticks, number, keyframe)?;
+                self.begin_cluster(ticks)?;
                 0
             }
         };
+        if keyframe && track == self.lead() {
+            self.index(ticks, number);
+        }
         let mut block = std::mem::take(&mut self.scratch);
         block.clear();
         header::simple_block(&mut block, number, relative, keyframe, bytes);
@@ -167,21 +182,30 @@ impl<W: Write> MatroskaWriter<W> {
         (!full || relative < 0).then_some(relative)
     }
 
-    fn begin_cluster(&mut self, ticks: u64, track: u8, keyframe: bool) -> io::Result<()> {
+    /// The track that the index is of, as players want it: the first of pictures, or of sound where there are none.
+    fn lead(&self) -> usize {
+        self.tracks.iter().position(|track| matches!(track, Entry::Video { .. })).unwrap_or(0)
+    }
+
+    /// An entry of the index for a key frame, whose cluster has begun.
+    fn index(&mut self, ticks: u64, track: u8) {
+        let due = self.cues.last().is_none_or(|cue| ticks >= cue.ticks.saturating_add(CUE_TICKS));
+        if let (Some(cluster), true, Some(_)) = (&self.cluster, due, self.seek) {
+            self.cues.push(Cue { ticks, track, position: cluster.place });
+        }
+    }
+
+    fn begin_cluster(&mut self, ticks: u64) -> io::Result<()> {
         self.end_cluster()?;
         self.writer.flush()?;
         let place = self.position - self.places.segment_body;
-        let due = self.cues.last().is_none_or(|cue| ticks >= cue.ticks + CUE_TICKS);
         let mut out = Vec::with_capacity(32);
         ebml::id(&mut out, header::CLUSTER);
         out.extend_from_slice(&UNKNOWN_SIZE);
         let body = self.position + out.len() as u64;
         ebml::uint(&mut out, header::TIMESTAMP, ticks);
         self.append(&out, &[])?;
-        self.cluster = Some(Cluster { start_ticks: ticks, body });
-        if self.seek.is_some() && keyframe && due {
-            self.cues.push(Cue { ticks, track, position: place });
-        }
+        self.cluster = Some(Cluster { start_ticks: ticks, place, body });
         Ok(())
     }
 

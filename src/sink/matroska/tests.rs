@@ -14,6 +14,7 @@ fn grey(width: u32, height: u32) -> VideoFormat {
         layout: layout(Fourcc(*b"GREY"), width, height, &[]),
         colorimetry: Colorimetry { matrix: Matrix::Bt601, full_range: true },
         label: String::new(),
+        codec_private: Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ fn format(code: &[u8; 4], width: u32, height: u32, full_range: bool) -> VideoFor
         layout: layout(Fourcc(*code), width, height, &[]),
         colorimetry: Colorimetry { matrix: Matrix::Bt601, full_range },
         label: String::new(),
+        codec_private: Vec::new(),
     }
 }
 

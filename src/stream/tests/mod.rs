@@ -8,4 +8,5 @@ mod permission;
 mod requests;
 mod sinks;
 mod sound;
+mod stalls;
 mod tracks;

@@ -121,11 +121,15 @@ fn three_cameras_and_a_microphone_share_one_capture_thread() {
     for (index, stream) in streams.iter().enumerate() {
         for track in stream.video_tracks() {
             let calls = calls.clone();
-            track.on_frame(move |_| drop(calls.send((index, std::thread::current().id()))));
+            track.on_frame(move |_| {
+                let _ = calls.send((index, std::thread::current().id()));
+            });
         }
         for track in stream.audio_tracks() {
             let calls = calls.clone();
-            track.on_data(move |_| drop(calls.send((index, std::thread::current().id()))));
+            track.on_data(move |_| {
+                let _ = calls.send((index, std::thread::current().id()));
+            });
         }
     }
     let (mut counts, mut thread) = ([0; 4], None);
