@@ -19,9 +19,11 @@ pub(crate) use kernel::{
 #[cfg(any(test, feature = "scripted"))]
 pub(crate) use kernel::{BufferMemory, PlaneUse, RequestedBuffers};
 pub(crate) use linux::LinuxKernel;
+#[cfg(any(test, feature = "scripted"))]
+pub(crate) use pcm::PcmStatus;
 pub(crate) use pcm::{
     Accepted, CapturePcm, LinuxPcmDirectory, LinuxPcmSystem, ParameterRefused, Pcm, PcmDirectory, PcmParameter,
-    PcmParameters, PcmRanges, PcmSetup, PcmState, PcmStatus, PcmSystem,
+    PcmParameters, PcmRanges, PcmSetup, PcmState, PcmSystem,
 };
 pub(crate) use world::{LinuxWorld, Node, World};
 #[cfg(test)]
