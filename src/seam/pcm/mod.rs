@@ -9,4 +9,6 @@ mod stream;
 pub(crate) use directory::SoundCard;
 pub(crate) use directory::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges};
 pub(crate) use linux::LinuxPcmSystem;
-pub(crate) use stream::{ParameterRefused, Pcm, PcmParameter, PcmParameters, PcmSetup, PcmState, PcmStatus, PcmSystem};
+#[cfg(any(test, feature = "scripted"))]
+pub(crate) use stream::PcmStatus;
+pub(crate) use stream::{ParameterRefused, Pcm, PcmParameter, PcmParameters, PcmSetup, PcmState, PcmSystem};
