@@ -125,6 +125,13 @@ impl ScriptedKernel {
 
     /// Waits until the reactor has done all there is to do.
     pub(crate) fn settle(&self) {
+        let state = self.state();
+        // A deadline that passed while the reactor slept, and nobody told it.
+        if state.resting.values().any(|rest| rest.deadline.is_some_and(|at| at <= state.now)) {
+            self.touch(state);
+        } else {
+            drop(state);
+        }
         let busy = |state: &mut State| {
             let (version, now) = (state.version, state.now);
             let rests = |rest: &Rest| rest.version == version && rest.deadline.is_none_or(|at| at > now);

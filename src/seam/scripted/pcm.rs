@@ -182,13 +182,13 @@ impl PcmScript {
     /// Sound that nobody reads while the reactor is held up: only the clock and the card go on.
     pub(crate) fn capture_unseen(&self, periods: u32) {
         let (frames, time) = self.period();
+        // With the card locked all the time: the reactor, which nothing really holds up, would read in between.
+        let mut card = self.shared.lock();
         for _ in 0..periods {
             self.kernel.pass_time(time);
-            let now = self.kernel.now();
-            let mut card = self.shared.lock();
-            card.capture(frames, now);
-            self.shared.refresh(&mut card);
+            card.capture(frames, self.kernel.now());
         }
+        self.shared.refresh(&mut card);
     }
 
     /// Frames of a period, and how long it lasts.
