@@ -14,7 +14,7 @@ help: ## what there is to make
 run: ## capture 5 s from the first camera and microphone into capture.mkv, with a picture in capture.jpg
 	@tests/lab/packages build
 	cargo build --release
-	target/release/usermedia capture --synthetic=auto --duration 5s -o capture.mkv --snapshot capture.jpg
+	target/release/usermedia capture --video --audio --synthetic=auto --duration 5s -o capture.mkv --snapshot capture.jpg
 
 test: lab check deny loom ## every check and test: formatting, lints, docs, features, licences, tests, the device lab
 	@if cargo nextest --version >/dev/null 2>&1; then \
