@@ -11,10 +11,10 @@ use super::event::{self, Event};
 use super::progress::Progress;
 use super::work::{Tracks, Work};
 use super::{Failure, permission, print, request, signals};
-use crate::error::Result;
+use crate::error;
 use crate::sink::{Recorder, Snapshot};
 
-pub(super) fn run(arguments: &CaptureArguments) -> std::result::Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     check_outputs(arguments, to_stdout)?;
     // File names that cannot be are refused before a camera is opened.
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &CaptureArguments) -> std::result::Result<ExitCode,
 }
 
 /// What records, in one file or in segments.
-fn recorder(arguments: &CaptureArguments, output: &Path) -> Result<Recorder> {
+fn recorder(arguments: &CaptureArguments, output: &Path) -> error::Result<Recorder> {
     let recorder = Recorder::create(output)?;
     match (arguments.segment, arguments.keep) {
         (Some(segments), Some(bytes)) => recorder.with_segments(segments.keep(bytes)),
@@ -83,7 +83,7 @@ fn wants_pictures(arguments: &CaptureArguments) -> Option<&'static str> {
 }
 
 /// What cannot be done with the outputs that were named.
-fn check_outputs(arguments: &CaptureArguments, to_stdout: bool) -> std::result::Result<(), Failure> {
+fn check_outputs(arguments: &CaptureArguments, to_stdout: bool) -> Result<(), Failure> {
     let wrong = if to_stdout && arguments.common.json {
         "--json and -o - both want stdout: record to a file instead"
     } else if to_stdout && io::stdout().is_terminal() {

@@ -21,6 +21,7 @@ pub(crate) struct Metadata {
 
 /// One track of a file.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a recording has few tracks")]
 pub(crate) enum TrackFormat {
     /// Pictures.
     Video(VideoFormat),

@@ -108,7 +108,7 @@ impl Container {
 
     /// Makes this the file's time zero, in place of the first frame's.
     #[must_use]
-    pub fn from_time(mut self, origin_ns: u64) -> Self {
+    pub fn starting_at(mut self, origin_ns: u64) -> Self {
         self.origin = Some(origin_ns);
         self
     }

@@ -217,7 +217,7 @@ impl Recording {
             }
         }
         let Some((_, names)) = &self.segments else {
-            let container = Container::create(&self.path, metadata)?.from_time(start_ns);
+            let container = Container::create(&self.path, metadata)?.starting_at(start_ns);
             return self.open(container, &tracks, start_ns);
         };
         let last = self.number.saturating_add(ATTEMPTS);
@@ -225,7 +225,7 @@ impl Recording {
         loop {
             let path = names.name(self.number, now);
             self.number = self.number.saturating_add(1);
-            let container = Container::create(&path, metadata.clone())?.from_time(start_ns).only_new();
+            let container = Container::create(&path, metadata.clone())?.starting_at(start_ns).only_new();
             match self.open(container, &tracks, start_ns) {
                 // Somebody else records under this name.
                 Err(error) if error.errno() == Some(nix::errno::Errno::EEXIST as i32) && self.number < last => {}

@@ -81,9 +81,8 @@ impl Names {
             let error = Error::new(ErrorName::TypeError, format!("{} cannot be cut into segments", path.display()));
             return Err(error.with_remedy("give the recording a file name, such as -o recording.mkv"));
         };
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Ok(Self {
-            directory: directory.to_owned(),
+            directory: path.parent().map(Path::to_owned).unwrap_or_default(),
             stem: stem.as_bytes().to_vec(),
             extension: extension.as_bytes().to_vec(),
         })
@@ -91,7 +90,7 @@ impl Names {
 
     /// Where they lie.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        if self.directory.as_os_str().is_empty() { Path::new(".") } else { &self.directory }
     }
 
     /// The name of a segment that begins now.
@@ -119,7 +118,7 @@ impl Names {
     /// The segments that are there, the oldest first. Regular files only.
     pub fn find(&self) -> io::Result<Vec<Found>> {
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.directory)? {
+        for entry in fs::read_dir(self.directory())? {
             let entry = entry?;
             let Some(number) = self.number(&entry.file_name()) else { continue };
             // Not through a link. One that has just gone is none.
@@ -186,7 +185,9 @@ mod tests {
         assert!(path < names.name(43, at(0)), "whatever the clock says");
         let large = names.name(12_345_678, at(0));
         assert_eq!(names.number(large.file_name().unwrap()), Some(12_345_678));
-        assert_eq!(Names::of(Path::new("a.mkv")).unwrap().directory(), Path::new("."));
+        let here = Names::of(Path::new("a.mkv")).unwrap();
+        assert_eq!(here.directory(), Path::new("."));
+        assert_eq!(here.name(1, at(0)), Path::new("a-000001-19700101T000000Z.mkv"), "as it was called");
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn the_decoder_configuration_holds_both_sets_and_the_depths_of_a_high_profile() 
 
 #[test]
 fn numbers_of_a_set_are_read_as_the_standard_has_them() {
-    let mut bits = Bits { bytes: vec![0b1_010_011_0, 0b0100_0010, 0b1_0000000], at: 0 };
+    let mut bits = Bits { bytes: vec![0b1010_0110, 0b0100_0010, 0b1000_0000], at: 0 };
     assert_eq!([bits.exp_golomb(), bits.exp_golomb(), bits.exp_golomb()], [Some(0), Some(1), Some(2)]);
     assert_eq!([bits.exp_golomb(), bits.exp_golomb()], [Some(3), Some(4)]);
     assert_eq!(bits.exp_golomb(), None, "none ends in zeroes");
