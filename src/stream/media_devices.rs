@@ -110,7 +110,8 @@ impl MediaDevices {
     /// A stream that meets the constraints: `getUserMedia()`. Waits for the devices to start.
     ///
     /// # Errors
-    /// See [`ErrorName`]; what happened at which device, and what to do about it, is in the [`Error`].
+    /// See [`ErrorName`](crate::ErrorName); what happened at which device, and what to do about it, is in the
+    /// [`Error`](crate::Error).
     pub fn get_user_media(&self, constraints: &MediaStreamConstraints) -> Result<LocalMediaStream> {
         let permit = self.permit(constraints)?;
         let _turn = self.place.turn()?;
