@@ -48,8 +48,12 @@ fn sentences(findings: &[Finding], possible: bool, width: usize) -> String {
     }
     lines.push(String::new());
     if possible {
-        let only_sound = !findings.iter().any(|found| found.name == "camera" && found.ok);
-        let flags = if only_sound { " --audio" } else { "" };
+        let works = |name| findings.iter().any(|found| found.name == name && found.ok);
+        let flags = match (works("camera"), works("microphone")) {
+            (true, true) => " --video --audio",
+            (false, true) => " --audio",
+            _ => "",
+        };
         lines.push(format!("getUserMedia works here. Try: usermedia capture{flags} --duration 5s -o capture.mkv"));
     } else {
         lines.push("No capture is possible here. The built-in camera always works:".to_owned());
