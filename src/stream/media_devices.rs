@@ -22,6 +22,7 @@ pub struct MediaDevices {
     place: SessionPlace,
     synthetic: bool,
     buffers: Option<u32>,
+    mapped_sound: bool,
     options: ResolveOptions,
     /// In place of a listing for each request.
     listing: Option<Vec<MediaDeviceInfo>>,
@@ -37,6 +38,7 @@ impl MediaDevices {
             place: SessionPlace::of_process(),
             synthetic: false,
             buffers: None,
+            mapped_sound: true,
             options: ResolveOptions::default(),
             listing: None,
             policy: None,
@@ -58,6 +60,15 @@ impl MediaDevices {
     #[must_use]
     pub fn with_buffers(mut self, buffers: Option<u32>) -> Self {
         self.buffers = buffers;
+        self
+    }
+
+    /// Has microphones read by system calls although their rings can be mapped: for tests of what plugins do that have no
+    /// ring to map.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_mapped_sound(mut self) -> Self {
+        self.mapped_sound = false;
         self
     }
 
@@ -118,8 +129,14 @@ impl MediaDevices {
         let devices = self.candidates(self.place.current().as_deref());
         let resolution = permit.narrow(resolve(constraints, &devices, &self.options)?)?;
         let session = self.place.current_or_start(&self.machine)?;
-        let opening =
-            Opening { session, machine: &self.machine, constraints, devices: &devices, buffers: self.buffers };
+        let opening = Opening {
+            session,
+            machine: &self.machine,
+            constraints,
+            devices: &devices,
+            buffers: self.buffers,
+            mapped_sound: self.mapped_sound,
+        };
         let camera = resolution.video.as_ref().map(|_| opening.camera(&resolution.video_candidates)).transpose()?;
         let microphone =
             resolution.audio.as_ref().map(|_| opening.microphone(&resolution.audio_candidates)).transpose()?;

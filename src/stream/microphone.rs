@@ -51,6 +51,7 @@ impl Opening<'_> {
             channel_count: wanted.channel_count,
             latency: wanted.latency,
             shared: wanted.shared,
+            mapped: self.mapped_sound,
             synthetic: wanted.synthetic,
         };
         let accept = {

@@ -18,6 +18,8 @@ pub(super) struct Opening<'a> {
     pub(super) devices: &'a [MediaDeviceInfo],
     /// How many buffers to ask a camera for.
     pub(super) buffers: Option<u32>,
+    /// Whether a microphone's ring may be read where it is mapped.
+    pub(super) mapped_sound: bool,
 }
 
 impl Opening<'_> {

@@ -38,6 +38,7 @@ impl AlsaMicrophone {
             // Half a second: as long as a desktop may stand still.
             buffer_frames: (request.sample_rate / 2).max(period_frames.saturating_mul(FEWEST_PERIODS)),
             free_running,
+            mapped: request.mapped,
         };
         let setup = pcm.configure(&wanted).map_err(|refused| refusal(refused, &path))?;
         let format = AudioFormat {

@@ -47,6 +47,8 @@ pub(crate) struct MicrophoneRequest {
     pub(crate) latency: f64,
     /// Whether another process may convert on the way (the `default` PCM).
     pub(crate) shared: bool,
+    /// Whether the ring may be read where it is mapped.
+    pub(crate) mapped: bool,
     /// The built-in microphone.
     pub(crate) synthetic: bool,
 }

@@ -124,6 +124,7 @@ pub(super) fn request(name: &str) -> MicrophoneRequest {
         channel_count: 1,
         latency: 0.02,
         shared: false,
+        mapped: true,
         synthetic: false,
     }
 }

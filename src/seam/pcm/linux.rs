@@ -28,8 +28,6 @@ impl PcmSystem for LinuxPcmSystem {
 
 struct LinuxPcm {
     pcm: PCM,
-    /// Whether it may be asked for a mapped ring.
-    may_map: bool,
     mapped: bool,
     frame_bytes: usize,
     /// As libasound gave them; `revents` is filled in for asking it what they mean.
@@ -70,13 +68,13 @@ fn nanoseconds(seconds: i64, nanoseconds: i64) -> u64 {
 
 impl LinuxPcm {
     fn of(pcm: PCM) -> Self {
-        Self { pcm, may_map: true, mapped: false, frame_bytes: 0, descriptors: Vec::new(), scratch: Vec::new() }
+        Self { pcm, mapped: false, frame_bytes: 0, descriptors: Vec::new(), scratch: Vec::new() }
     }
 
-    fn set_hardware(&mut self, wanted: &PcmParameters) -> Result<PcmSetup, ParameterRefused> {
+    fn set_hardware(&mut self, wanted: &PcmParameters, mapped: bool) -> Result<PcmSetup, ParameterRefused> {
         use PcmParameter as P;
         let params = HwParams::any(&self.pcm).map_err(refused(P::HwParams))?;
-        let mapped = self.may_map && params.set_access(Access::MMapInterleaved).is_ok();
+        let mapped = mapped && params.set_access(Access::MMapInterleaved).is_ok();
         if !mapped {
             params.set_access(Access::RWInterleaved).map_err(refused(P::Access))?;
         }
@@ -135,7 +133,13 @@ impl LinuxPcm {
 impl Pcm for LinuxPcm {
     fn configure(&mut self, wanted: &PcmParameters) -> Result<PcmSetup, ParameterRefused> {
         quietly();
-        let setup = self.set_hardware(wanted)?;
+        let setup = match self.set_hardware(wanted, wanted.mapped) {
+            // Some cards' memory turns out not to be mappable only when it is tried.
+            Err(refused) if wanted.mapped && refused.parameter == PcmParameter::HwParams => {
+                self.set_hardware(wanted, false)?
+            }
+            answer => answer?,
+        };
         self.set_software(&setup, wanted.free_running).map_err(refused(PcmParameter::SwParams))?;
         self.descriptors = self.pcm.get().map_err(refused(PcmParameter::HwParams))?;
         if !self.mapped {
@@ -273,20 +277,21 @@ mod tests {
             period_frames: 960,
             buffer_frames: 24_000,
             free_running: false,
+            mapped: true,
         }
     }
 
-    fn null(may_map: bool) -> LinuxPcm {
-        LinuxPcm { may_map, ..LinuxPcm::of(open("null").unwrap()) }
+    fn null() -> LinuxPcm {
+        LinuxPcm::of(open("null").unwrap())
     }
 
     #[test]
     fn every_format_is_configured_and_read_mapped_or_not() {
         for format in SampleFormat::ALL {
-            for may_map in [true, false] {
-                let mut pcm = null(may_map);
-                let setup = pcm.configure(&wanted(format)).unwrap();
-                assert_eq!((setup.rate, setup.channels, setup.mapped), (48_000, 2, may_map));
+            for mapped in [true, false] {
+                let mut pcm = null();
+                let setup = pcm.configure(&PcmParameters { mapped, ..wanted(format) }).unwrap();
+                assert_eq!((setup.rate, setup.channels, setup.mapped), (48_000, 2, mapped));
                 assert_eq!((setup.period_frames, setup.buffer_frames), (960, 24_000));
                 pcm.start().unwrap();
                 assert_eq!(pcm.state(), PcmState::Running);
@@ -302,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_read_goes_around_the_end_of_the_ring() {
-        let mut pcm = null(true);
+        let mut pcm = null();
         pcm.configure(&wanted(SampleFormat::S16Le)).unwrap();
         pcm.start().unwrap();
         let mut out = vec![0; 7001 * 4];
@@ -313,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_pcm_has_descriptors_once_it_is_configured() {
-        let mut pcm = null(true);
+        let mut pcm = null();
         assert!(pcm.descriptors().is_empty());
         pcm.configure(&wanted(SampleFormat::S16Le)).unwrap();
         assert_eq!(pcm.descriptors().len(), 1);
@@ -321,14 +326,14 @@ mod tests {
 
     #[test]
     fn nothing_is_read_before_it_is_configured() {
-        let mut pcm = null(true);
+        let mut pcm = null();
         assert_eq!(pcm.read(&mut [0; 64]), Ok(0));
         assert_eq!(pcm.state(), PcmState::Other);
     }
 
     #[test]
     fn what_cannot_be_is_made_the_nearest_or_an_error() {
-        let mut pcm = null(true);
+        let mut pcm = null();
         // `near` makes something of every number, and what it made is told.
         let setup = pcm.configure(&PcmParameters { channels: 0, ..wanted(SampleFormat::S16Le) }).unwrap();
         assert_eq!(setup.channels, 1);

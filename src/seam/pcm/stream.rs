@@ -22,6 +22,8 @@ pub(crate) struct PcmParameters {
     /// The ring goes on when nobody reads it, over frames that were not read, instead of stopping: `stop_threshold` at
     /// the boundary. Only for PCMs without a plugin: those do not say how far they were run over.
     pub free_running: bool,
+    /// Whether the ring may be read where it is mapped.
+    pub mapped: bool,
 }
 
 /// What a PCM agreed to.

@@ -12,7 +12,8 @@ use usermedia::constraints::{ConstrainDomString, MediaStreamConstraints, MediaTr
 use usermedia::devices::{MediaDeviceInfo, MediaDeviceKind, enumerate_devices};
 use usermedia::format::SampleFormat;
 use usermedia::{
-    AudioData, AudioStatistics, AudioTrack, ErrorName, MediaStreamTrackState, TimestampSource, get_user_media,
+    AudioData, AudioStatistics, AudioTrack, ErrorName, LocalMediaStream, MediaDevices, MediaStreamTrackState,
+    TimestampSource, get_user_media,
 };
 
 use crate::devices::{Background, eventually, succeed, usermedia};
@@ -20,6 +21,7 @@ use crate::harness::{LabTest, lab_test};
 
 pub const TESTS: &[LabTest] = &[
     lab_test!(a_tone_is_heard_at_its_frequency_in_every_format).timeout_secs(90),
+    lab_test!(a_tone_is_heard_by_reads_where_nothing_is_mapped),
     lab_test!(a_tone_is_heard_where_the_cards_status_cannot_be_mapped),
     lab_test!(the_codec_captures_in_step_with_the_clock),
     lab_test!(a_card_that_was_run_over_keeps_the_timeline),
@@ -48,8 +50,13 @@ fn on(path: &str) -> MediaTrackConstraints {
     MediaTrackConstraints::new().device_id(ConstrainDomString::new().exact(&*listed(path).device_id))
 }
 
-fn open(path: &str) -> (usermedia::LocalMediaStream, Arc<AudioTrack>) {
-    let stream = get_user_media(&MediaStreamConstraints::new().audio(on(path)))
+fn open(path: &str) -> (LocalMediaStream, Arc<AudioTrack>) {
+    open_from(&MediaDevices::new(), path)
+}
+
+fn open_from(devices: &MediaDevices, path: &str) -> (LocalMediaStream, Arc<AudioTrack>) {
+    let stream = devices
+        .get_user_media(&MediaStreamConstraints::new().audio(on(path)))
         .unwrap_or_else(|error| panic!("{error}: {error:?}"));
     let track = stream.audio_tracks().remove(0);
     (stream, track)
@@ -164,7 +171,11 @@ fn check_stamps(blocks: &[AudioData]) {
 
 #[track_caller]
 fn hear_a_tone(path: &str, format: SampleFormat) {
-    let (stream, track) = open(path);
+    hear_a_tone_from(&MediaDevices::new(), path, format);
+}
+
+fn hear_a_tone_from(devices: &MediaDevices, path: &str, format: SampleFormat) {
+    let (stream, track) = open_from(devices, path);
     assert_eq!(track.settings().sample_format, format.name());
     let blocks = listen(&track, 1.5);
     // The first blocks may have begun before the player was heard.
@@ -195,6 +206,11 @@ fn a_tone_is_heard_at_its_frequency_in_every_format() {
 }
 
 /// As on ARM: libasound asks the kernel where it reads memory elsewhere.
+fn a_tone_is_heard_by_reads_where_nothing_is_mapped() {
+    let _player = play(SampleFormat::S16Le, 440.0);
+    hear_a_tone_from(&MediaDevices::new().without_mapped_sound(), HEARD, SampleFormat::S16Le);
+}
+
 fn a_tone_is_heard_where_the_cards_status_cannot_be_mapped() {
     configure(
         "pcm.asked { type hw card 0 device 1 sync_ptr_ioctl 1 }
