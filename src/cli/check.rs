@@ -54,7 +54,8 @@ fn sentences(findings: &[Finding], possible: bool, width: usize) -> String {
             (false, true) => " --audio",
             _ => "",
         };
-        lines.push(format!("getUserMedia works here. Try: usermedia capture{flags} --duration 5s -o capture.mkv"));
+        lines.push("getUserMedia works here. Try:".to_owned());
+        lines.push(format!("  usermedia capture{flags} --duration 5s -o capture.mkv"));
     } else {
         lines.push("No capture is possible here. The built-in camera always works:".to_owned());
         lines.push("  usermedia capture --synthetic --duration 5s -o capture.mkv".to_owned());
