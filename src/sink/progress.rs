@@ -1,10 +1,14 @@
 //! What a recording has come to, for who watches it.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::container::Summary;
+
+/// How many files are remembered although they were deleted: a recording goes on for months.
+const REMEMBERED: usize = 1000;
 
 /// What a recording has come to, for who watches it.
 #[derive(Debug, Clone)]
@@ -34,7 +38,9 @@ struct Progress {
 
 #[derive(Debug, Default)]
 struct State {
-    files: Vec<RecordedFile>,
+    files: VecDeque<RecordedFile>,
+    /// How many files are not remembered any more: the number of the first that is.
+    forgotten: usize,
     frames: u64,
     bytes: u64,
     unusable: u64,
@@ -79,9 +85,9 @@ impl RecordingProgress {
         Some(self.state().duration_ns).filter(|&duration| duration > 0)
     }
 
-    /// The files, in their order.
+    /// The files, in their order. Of those that were deleted only the latest are remembered.
     pub fn files(&self) -> Vec<RecordedFile> {
-        self.state().files.clone()
+        self.state().files.iter().cloned().collect()
     }
 
     /// How many files were deleted to make room for newer ones, and how many bytes they had. Those of earlier recordings are
@@ -94,8 +100,8 @@ impl RecordingProgress {
     pub(super) fn begun(&self, path: &Path) -> usize {
         let mut state = self.state();
         let file = RecordedFile { path: path.to_owned(), frames: 0, bytes: 0, duration: None, deleted: false };
-        state.files.push(file);
-        let file = state.files.len() - 1;
+        state.files.push_back(file);
+        let file = state.forgotten + state.files.len() - 1;
         state.open.push(file);
         file
     }
@@ -103,7 +109,7 @@ impl RecordingProgress {
     /// So many more pictures, and this many bytes altogether, in a file.
     pub(super) fn written(&self, file: usize, frames: u64, bytes: u64) {
         let mut state = self.state();
-        let Some(file) = state.files.get_mut(file) else { return };
+        let Some(file) = state.file(file) else { return };
         file.frames += frames;
         let more = bytes.saturating_sub(file.bytes);
         file.bytes = bytes;
@@ -124,7 +130,7 @@ impl RecordingProgress {
         state.open.retain(|&open| open != file);
         let Some(summary) = summary else { return };
         state.duration_ns += summary.duration_ns;
-        if let Some(file) = state.files.get_mut(file) {
+        if let Some(file) = state.file(file) {
             file.duration = Some(Duration::from_nanos(summary.duration_ns));
         }
     }
@@ -134,19 +140,54 @@ impl RecordingProgress {
         let mut state = self.state();
         state.deleted.0 += 1;
         state.deleted.1 += bytes;
-        if let Some(file) = file.and_then(|file| state.files.get_mut(file)) {
+        if let Some(file) = file.and_then(|file| state.file(file)) {
             file.deleted = true;
+        }
+        while state.files.len() > REMEMBERED && state.files.front().is_some_and(|file| file.deleted) {
+            state.files.pop_front();
+            state.forgotten += 1;
         }
     }
 
     /// Bytes of the files that are being written.
     pub(super) fn open_bytes(&self) -> u64 {
         let state = self.state();
-        state.open.iter().filter_map(|&file| state.files.get(file)).map(|file| file.bytes).sum()
+        let open = state.open.iter().filter_map(|file| state.files.get(file.checked_sub(state.forgotten)?));
+        open.map(|file| file.bytes).sum()
     }
 
     /// Bytes of a file.
     pub(super) fn bytes_of(&self, file: usize) -> u64 {
-        self.state().files.get(file).map_or(0, |file| file.bytes)
+        self.state().file(file).map_or(0, |file| file.bytes)
+    }
+}
+
+impl State {
+    /// The file of that number, if it is remembered.
+    fn file(&mut self, number: usize) -> Option<&mut RecordedFile> {
+        self.files.get_mut(number.checked_sub(self.forgotten)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deleted_files_are_forgotten_in_the_end_and_numbers_stay() {
+        let progress = RecordingProgress::new(Path::new("a.mkv"));
+        for number in 0..3 * REMEMBERED {
+            let file = progress.begun(Path::new("a.mkv"));
+            assert_eq!(file, number);
+            progress.written(file, 1, 10);
+            progress.closed(file, None);
+            if number >= 10 {
+                progress.deleted_one(Some(number - 10), 10);
+            }
+        }
+        let files = progress.files();
+        assert_eq!((files.len(), files.iter().filter(|file| !file.deleted).count()), (REMEMBERED, 10));
+        assert_eq!((progress.frames(), progress.bytes()), (3000, 30_000));
+        assert_eq!((progress.bytes_of(2999), progress.bytes_of(0), progress.deleted()), (10, 0, (2990, 29_900)));
     }
 }

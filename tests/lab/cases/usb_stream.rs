@@ -1,15 +1,17 @@
 //! The whole stream of a webcam: camera and microphone of one USB device, as one `LocalMediaStream`.
 
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use serde_json::Value;
 use usermedia::constraints::{ConstrainDomString, MediaTrackConstraints};
 use usermedia::devices::enumerate_devices;
 use usermedia::{AudioData, ErrorName, Fourcc, LocalMediaStream, MediaStreamConstraints, Recorder, get_user_media};
 
 use super::capture::{check_sums, exactly, format, on, open, vga};
 use super::usb_sound::frequency;
-use crate::devices::{share, vivid_hdmi, vivid_webcam, vivid_webcam_multi_planar};
+use crate::devices::{share, succeed, usermedia, vivid_hdmi, vivid_webcam, vivid_webcam_multi_planar};
 use crate::harness::{LabTest, lab_test};
 use crate::usb::models::{webcam, webcam_camera};
 use crate::usb::specification::MicrophoneSpec;
@@ -21,6 +23,7 @@ mod sync;
 pub const TESTS: &[LabTest] = &[
     lab_test!(a_webcams_flash_and_tick_are_recorded_in_step).timeout_secs(90),
     lab_test!(a_microphones_tone_is_captured_whole_and_at_its_frequency),
+    lab_test!(a_webcams_h264_is_recorded_beside_its_sound).timeout_secs(60),
     lab_test!(an_unplugged_webcam_ends_both_tracks_at_once),
     lab_test!(three_cameras_and_a_microphone_share_one_capture_thread),
 ];
@@ -81,6 +84,22 @@ fn a_microphones_tone_is_captured_whole_and_at_its_frequency() {
     let source = track.statistics();
     assert_eq!((source.xruns, source.lost_in_driver, source.host_stamped), (0, 0, 0), "{source:?}");
     assert_eq!(source.captured, source.accepted + source.starved, "{source:?}");
+}
+
+fn a_webcams_h264_is_recorded_beside_its_sound() {
+    let plugged = webcam().plug(0);
+    let file = share().join("h264.mkv");
+    let mut command = usermedia();
+    command.args(["capture", "--json", "--fourcc", "H264", "--width", "320", "--height", "240", "--frames", "60"]);
+    command.args(["--microphone", &plugged.microphone(), "--device"]).arg(plugged.camera());
+    let document: Value = serde_json::from_slice(&succeed(command.arg("-o").arg(&file)).stdout).unwrap();
+    assert_eq!(document["video"]["delivered"]["fourcc"], "H264", "{document}");
+    let mut probe = Command::new("ffprobe");
+    probe.args(["-v", "error", "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0"]);
+    let told = String::from_utf8(succeed(probe.arg(&file)).stdout).unwrap();
+    let mut streams = told.lines();
+    assert_eq!(streams.next(), Some("h264,60"), "{told}");
+    assert!(streams.next().is_some_and(|sound| sound.starts_with("pcm_s16le,")), "{told}");
 }
 
 fn an_unplugged_webcam_ends_both_tracks_at_once() {
