@@ -51,18 +51,20 @@ impl SourceStatistics {
     }
 }
 
+/// The counters behind a struct of statistics: the members named, as atomics. `expected` is the sum of what was captured and
+/// what the driver lost.
 macro_rules! counters {
-    ($($name:ident),* $(,)?) => {
+    ($counters:ident of $statistics:ident { $($name:ident),* $(,)? }) => {
         /// The counters themselves: one writer, so that plain loads and stores do.
         #[derive(Debug, Default)]
-        pub struct SourceCounters {
-            $(pub(super) $name: AtomicU64,)*
+        pub struct $counters {
+            $(pub(in crate::capture) $name: AtomicU64,)*
         }
 
-        impl SourceCounters {
+        impl $counters {
             /// What they say now.
-            pub(crate) fn snapshot(&self) -> SourceStatistics {
-                let mut statistics = SourceStatistics::default();
+            pub(crate) fn snapshot(&self) -> $statistics {
+                let mut statistics = $statistics::default();
                 $(statistics.$name = self.$name.load(Ordering::Relaxed);)*
                 statistics.expected = statistics.captured + statistics.lost_in_driver;
                 statistics
@@ -71,7 +73,9 @@ macro_rules! counters {
     };
 }
 
-counters!(
+pub(super) use counters;
+
+counters!(SourceCounters of SourceStatistics {
     captured,
     lost_in_driver,
     accepted,
@@ -85,7 +89,7 @@ counters!(
     first_timestamp,
     last_timestamp,
     bytes,
-);
+});
 
 impl SourceCounters {
     /// A captured frame has its place in time, whatever becomes of it.

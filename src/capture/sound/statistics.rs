@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::capture::statistics::add;
+use crate::capture::statistics::{add, counters};
 use crate::capture::timeline::TimestampSource;
 
 /// What a microphone counted since it started. A *frame* is one sample of each channel.
@@ -48,27 +48,7 @@ impl AudioStatistics {
     }
 }
 
-macro_rules! counters {
-    ($($name:ident),* $(,)?) => {
-        /// The counters themselves: one writer, so that plain loads and stores do.
-        #[derive(Debug, Default)]
-        pub struct AudioCounters {
-            $(pub(in crate::capture) $name: AtomicU64,)*
-        }
-
-        impl AudioCounters {
-            /// What they say now.
-            pub(crate) fn snapshot(&self) -> AudioStatistics {
-                let mut statistics = AudioStatistics::default();
-                $(statistics.$name = self.$name.load(Ordering::Relaxed);)*
-                statistics.expected = statistics.captured + statistics.lost_in_driver;
-                statistics
-            }
-        }
-    };
-}
-
-counters!(
+counters!(AudioCounters of AudioStatistics {
     captured,
     lost_in_driver,
     accepted,
@@ -80,7 +60,7 @@ counters!(
     last_timestamp,
     frames_between,
     bytes,
-);
+});
 
 impl AudioCounters {
     /// A block was captured with its place in time, whatever becomes of it.

@@ -12,10 +12,10 @@ use usermedia::constraints::{ConstrainDomString, MediaStreamConstraints, MediaTr
 use usermedia::devices::{MediaDeviceInfo, MediaDeviceKind, enumerate_devices};
 use usermedia::format::SampleFormat;
 use usermedia::{
-    AudioData, AudioStatistics, AudioTrack, ErrorName, LocalMediaStream, MediaDevices, MediaStreamTrackState,
-    TimestampSource, get_user_media,
+    AudioData, AudioStatistics, AudioTrack, ErrorName, LocalMediaStream, MediaDevices, TimestampSource, get_user_media,
 };
 
+use super::capture::assert_ends_unplugged;
 use crate::devices::{Background, eventually, succeed, usermedia};
 use crate::harness::{LabTest, lab_test};
 
@@ -347,17 +347,7 @@ fn an_unplugged_microphone_ends_its_track() {
     assert!(processor.next().is_some_and(|block| block.is_ok()));
     // The driver waits there until the card is closed.
     let puller = thread::spawn(|| fs::write(Path::new(DRIVER).join("unbind"), "snd_aloop.0"));
-    let error = loop {
-        match processor.next() {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => break error,
-            None => panic!("it ended without a reason"),
-        }
-    };
-    assert_eq!((error.name(), error.errno()), (ErrorName::NotReadableError, Some(nix::errno::Errno::ENODEV as i32)));
-    assert!(processor.next().is_none(), "one error, then the end");
-    assert_eq!(told.recv_timeout(Duration::from_secs(2)).unwrap(), Some(error));
-    assert_eq!(track.ready_state(), MediaStreamTrackState::Ended);
+    assert_ends_unplugged(&track, &mut processor, &told);
     drop(stream);
     eventually("the card let go", || puller.is_finished().then_some(()));
     puller.join().unwrap().unwrap();

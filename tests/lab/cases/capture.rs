@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use usermedia::constraints::{ConstrainDomString, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints};
 use usermedia::devices::{Span, enumerate_devices};
 use usermedia::{
-    ErrorName, Fourcc, LocalMediaStream, MediaDevices, MediaStreamTrackState, SourceStatistics, VideoFrame,
-    get_user_media,
+    Error, ErrorName, Fourcc, LocalMediaStream, MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor,
+    MediaStreamTrackState, Medium, SourceStatistics, VideoFrame, get_user_media,
 };
 
 use crate::devices::{
@@ -327,15 +328,13 @@ fn frames_the_driver_drops_are_counted() {
     assert!(source.lost_in_driver >= 4, "a third was dropped: {source:?}");
 }
 
-fn an_unplugged_camera_ends_its_track_with_the_reason() {
-    let camera = vivid_webcam();
-    let stream = open(vga(&camera));
-    let track = &stream.video_tracks()[0];
-    let (ended, told) = std::sync::mpsc::channel();
-    track.on_ended(move |error| drop(ended.send(error)));
-    let mut processor = track.processor(2);
-    next(&mut processor);
-    succeed(&mut v4l2_ctl(&camera, &["--set-ctrl=disconnect=1"]));
+/// A track whose device has gone: one error in its processor, the same told to `on_ended`, and the end.
+#[track_caller]
+pub(super) fn assert_ends_unplugged<M: Medium>(
+    track: &MediaStreamTrack<M>,
+    processor: &mut MediaStreamTrackProcessor<M>,
+    told: &Receiver<Option<Error>>,
+) {
     let error = loop {
         match processor.next() {
             Some(Ok(_)) => {}
@@ -347,6 +346,18 @@ fn an_unplugged_camera_ends_its_track_with_the_reason() {
     assert!(processor.next().is_none(), "one error, then the end");
     assert_eq!(told.recv_timeout(Duration::from_secs(2)).unwrap(), Some(error));
     assert_eq!(track.ready_state(), MediaStreamTrackState::Ended);
+}
+
+fn an_unplugged_camera_ends_its_track_with_the_reason() {
+    let camera = vivid_webcam();
+    let stream = open(vga(&camera));
+    let track = &stream.video_tracks()[0];
+    let (ended, told) = std::sync::mpsc::channel();
+    track.on_ended(move |error| drop(ended.send(error)));
+    let mut processor = track.processor(2);
+    next(&mut processor);
+    succeed(&mut v4l2_ctl(&camera, &["--set-ctrl=disconnect=1"]));
+    assert_ends_unplugged(track, &mut processor, &told);
     // vivid comes back with its last user gone.
     let again =
         eventually("the camera back", || get_user_media(&MediaStreamConstraints::new().video(vga(&camera))).ok());
