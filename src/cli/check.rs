@@ -8,6 +8,7 @@ use super::args::{CheckArguments, PermissionArguments};
 use super::{Failure, permission, print, report, request, text};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind};
+use crate::error::Error;
 use crate::stream::MediaDevices;
 
 /// One thing that works or does not.
@@ -79,17 +80,9 @@ fn camera(media: &MediaDevices, devices: &[MediaDeviceInfo]) -> Finding {
             finding(true, message, None)
         }
         Err(error) => {
-            let none = !devices.iter().any(|device| device.kind == MediaDeviceKind::VideoInput);
-            let remedy = if none {
-                "plug in a camera and look again; `ls /dev/video*` and `dmesg | tail` show whether the kernel sees it \
-                 (in a container, pass the node in: --device /dev/video0)"
-                    .to_owned()
-            } else {
-                error.remedy().map_or_else(
-                    || "`usermedia devices --all` lists every node with the reason".to_owned(),
-                    str::to_owned,
-                )
-            };
+            let plug = "plug in a camera and look again; `ls /dev/video*` and `dmesg | tail` show whether the kernel sees it \
+                        (in a container, pass the node in: --device /dev/video0)";
+            let remedy = remedy(&error, devices, MediaDeviceKind::VideoInput, plug);
             finding(false, error.message().to_owned(), Some(remedy))
         }
     }
@@ -109,15 +102,20 @@ fn microphone(media: &MediaDevices, devices: &[MediaDeviceInfo]) -> Finding {
             finding(true, message, None)
         }
         Err(error) => {
-            let none = !devices.iter().any(|device| device.kind == MediaDeviceKind::AudioInput);
-            let remedy = if none {
-                "plug one in and look again; `cat /proc/asound/cards` lists the sound cards that the kernel sees"
-                    .to_owned()
-            } else {
-                error.remedy().unwrap_or("`usermedia devices --all` lists every node with the reason").to_owned()
-            };
+            let plug =
+                "plug one in and look again; `cat /proc/asound/cards` lists the sound cards that the kernel sees";
+            let remedy = remedy(&error, devices, MediaDeviceKind::AudioInput, plug);
             finding(false, error.message().to_owned(), Some(remedy))
         }
+    }
+}
+
+/// What to do about a kind of device that is not to be had: `plug` where there is none.
+fn remedy(error: &Error, devices: &[MediaDeviceInfo], kind: MediaDeviceKind, plug: &str) -> String {
+    if devices.iter().any(|device| device.kind == kind) {
+        error.remedy().unwrap_or("`usermedia devices --all` lists every node with the reason").to_owned()
+    } else {
+        plug.to_owned()
     }
 }
 

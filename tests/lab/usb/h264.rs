@@ -1,7 +1,8 @@
 //! The pictures as H.264 (Rec. ITU-T H.264): constrained baseline, Annex B. Macroblocks are samples as they are (I_PCM), or
 //! skipped: what a decoder shows is exact to the sample, and making it takes no time.
 
-use super::picture::Picture;
+pub use super::picture::commented_number as number;
+use super::picture::{self, Picture};
 
 /// A picture that can be decoded alone comes at least this often.
 const KEY_INTERVAL: u32 = 30;
@@ -16,8 +17,6 @@ const PICTURE_PARAMETERS: u8 = 0x68;
 /// I_PCM's number among the macroblock types of a slice of either kind.
 const PCM_IN_KEY_SLICE: u32 = 25;
 const PCM_IN_SLICE: u32 = 5 + PCM_IN_KEY_SLICE;
-
-const COMMENT: &[u8] = b"frame ";
 
 /// Codes one picture after another.
 #[derive(Debug, Default)]
@@ -48,13 +47,6 @@ impl Encoder {
         unit(&mut out, if is_key { KEY_SLICE } else { SLICE }, &slice);
         out
     }
-}
-
-/// The number in the comment of an access unit.
-pub fn number(unit: &[u8]) -> Option<u32> {
-    let begin = unit.windows(COMMENT.len()).take(200).position(|bytes| bytes == COMMENT)? + COMMENT.len();
-    let digits: Vec<u8> = unit[begin..].iter().copied().take_while(u8::is_ascii_digit).collect();
-    String::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Appends a NAL unit: no two zeros in a row are followed by anything below 4, lest it look like a start code.
@@ -106,7 +98,7 @@ fn picture_parameters() -> Vec<u8> {
 
 /// User data: a UUID of our own, and text.
 fn comment(number: u32) -> Vec<u8> {
-    let text = [&b"usermedia-lab-00"[..], COMMENT, number.to_string().as_bytes()].concat();
+    let text = [&b"usermedia-lab-00"[..], &picture::comment(number)].concat();
     let length = u8::try_from(text.len()).expect("a short text");
     [&[5, length][..], &text, &[0x80]].concat()
 }

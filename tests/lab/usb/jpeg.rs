@@ -1,7 +1,8 @@
 //! The pictures as JPEG: baseline, 4:2:2, every block of one colour, so that a frame is made in no time even where the
 //! processor is emulated, and each of them is a picture of its own.
 
-use super::picture::Picture;
+pub use super::picture::commented_number as number;
+use super::picture::{self, Picture};
 
 /// Luma and chroma are shifted by this before they are coded.
 const MIDDLE: i32 = 128;
@@ -12,13 +13,11 @@ const DC_CODES: [(u32, u32); 9] =
     [(0b00, 2), (0b010, 3), (0b011, 3), (0b100, 3), (0b101, 3), (0b110, 3), (0b1110, 4), (0b1_1110, 5), (0b11_1110, 6)];
 /// Quantisation of the one coefficient that is not zero: with 8, it is the brightness itself.
 const QUANTISATION: u8 = 8;
-const COMMENT: &[u8] = b"frame ";
-
 /// The picture as a JPEG file that carries its number in a comment too, padded to at least `size` bytes.
 pub fn encode(picture: &Picture, size: usize) -> Vec<u8> {
     let mut out = vec![0xff, 0xd8];
     segment(&mut out, 0xe0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");
-    segment(&mut out, 0xfe, &[COMMENT, picture.number.to_string().as_bytes()].concat());
+    segment(&mut out, 0xfe, &picture::comment(picture.number));
     segment(&mut out, 0xdb, &[&[0][..], &[QUANTISATION; 64]].concat());
     let [height, width] = [picture.height, picture.width].map(|side| u16::try_from(side).expect("a JPEG's size"));
     let mut frame = vec![8];
@@ -39,13 +38,6 @@ pub fn encode(picture: &Picture, size: usize) -> Vec<u8> {
     out.extend(data);
     out.extend([0xff, 0xd9]);
     out
-}
-
-/// The number in the comment of a frame that [`encode`] made.
-pub fn number(jpeg: &[u8]) -> Option<u32> {
-    let begin = jpeg.windows(COMMENT.len()).take(200).position(|bytes| bytes == COMMENT)? + COMMENT.len();
-    let digits: Vec<u8> = jpeg[begin..].iter().copied().take_while(u8::is_ascii_digit).collect();
-    String::from_utf8(digits).ok()?.parse().ok()
 }
 
 fn segment(out: &mut Vec<u8>, marker: u8, payload: &[u8]) {

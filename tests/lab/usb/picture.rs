@@ -11,6 +11,21 @@ const BLACK: u8 = 16;
 /// The bars' brightness, left to right: none is as bright as the flash, even in half.
 const BARS: [u8; 8] = [100, 90, 80, 70, 60, 50, 40, 30];
 
+/// What stands before the number in a coded picture's comment.
+const COMMENT: &[u8] = b"frame ";
+
+/// The comment of a coded picture: its number, as text.
+pub fn comment(number: u32) -> Vec<u8> {
+    [COMMENT, number.to_string().as_bytes()].concat()
+}
+
+/// The number in the comment near the beginning of a coded picture.
+pub fn commented_number(coded: &[u8]) -> Option<u32> {
+    let begin = coded.windows(COMMENT.len()).take(200).position(|bytes| bytes == COMMENT)? + COMMENT.len();
+    let digits: Vec<u8> = coded[begin..].iter().copied().take_while(u8::is_ascii_digit).collect();
+    String::from_utf8(digits).ok()?.parse().ok()
+}
+
 /// One picture. The colour is always grey, so its brightness is all there is to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Picture {
