@@ -144,7 +144,10 @@ mod seam;
 mod sink;
 mod stream;
 
-pub use capture::{AudioStatistics, SourceStatistics, TimestampSource};
+pub use capture::{
+    AudioStatistics, MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, SourceStatistics, StallLimit,
+    TimestampSource,
+};
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};

@@ -1,18 +1,18 @@
 //! The two threads, and how a device gets onto them.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use super::alsa::AlsaMicrophone;
 use super::buffer::Reaper;
+use super::camera::CameraDevice;
 use super::format::VideoFormat;
 use super::held::HeldFrames;
+use super::microphone::MicrophoneDevice;
 use super::reactor::Reactor;
+use super::recovery::{Device, RecoveryEvent, RecoveryPolicy, RecoveryStep, Supervisor};
 use super::sound::{AudioCounters, AudioFormat, CapturedAudio, MicrophoneRequest};
 use super::source::{CameraRequest, Captured, CapturedFrame, Closing, Outlet, Running, Source};
 use super::statistics::SourceCounters;
-use super::synthetic::{SyntheticCamera, SyntheticMicrophone};
-use super::v4l2::V4l2Camera;
 use super::worker::{Grave, Worker};
 use crate::error::{Error, ErrorName, Result};
 use crate::seam::{Kernel, PcmSystem};
@@ -20,16 +20,39 @@ use crate::seam::{Kernel, PcmSystem};
 /// The capture engine: one reactor thread and one control thread for any number of devices.
 pub(crate) struct Engine {
     pub(super) kernel: Arc<dyn Kernel>,
-    pcms: Arc<dyn PcmSystem>,
+    pub(super) pcms: Arc<dyn PcmSystem>,
     pub(super) reactor: Reactor,
     pub(super) control: Worker,
-    reaper: Arc<dyn Reaper>,
+    pub(super) reaper: Arc<dyn Reaper>,
     grave: Arc<Grave>,
-    held: HeldFrames,
+    pub(super) held: HeldFrames,
 }
 
 /// Judges what the driver made of a request, before buffers exist.
-pub(crate) type Accept<F> = Box<dyn FnOnce(&F) -> Result<()> + Send>;
+pub(crate) type Accept<F> = Box<dyn Fn(&F) -> Result<()> + Send>;
+
+/// How a source of requests `R` is kept. The functions are called on the control thread.
+pub(crate) struct Keep<R> {
+    pub(crate) policy: RecoveryPolicy,
+    /// Where the device is now: by its identity, wherever it was before.
+    pub(crate) locate: Box<dyn Fn() -> Option<String> + Send>,
+    /// Adds to an error at a path what the system knows of it: who holds the device, which group may open it.
+    pub(crate) explain: Box<dyn Fn(Error, &str) -> Error + Send>,
+    /// What to ask for where there is no bandwidth for this.
+    pub(crate) smaller: Box<dyn Fn(&R) -> Option<R> + Send>,
+}
+
+impl<R> Keep<R> {
+    /// Not at all.
+    pub(crate) fn not() -> Self {
+        Self {
+            policy: RecoveryPolicy::none(),
+            locate: Box::new(|| None),
+            explain: Box::new(|error, _| error),
+            smaller: Box::new(|_| None),
+        }
+    }
+}
 
 impl Engine {
     /// Starts both threads. `held` are the frames that outlived the engines before.
@@ -46,7 +69,7 @@ impl Engine {
         self.reactor.is_current_thread()
     }
 
-    /// Opens a camera and lets it stream to `outlet`. Waits for the driver, on the control thread.
+    /// Opens a camera and lets it stream to `outlet`, kept as `keep` says. Waits for the driver, on the control thread.
     ///
     /// # Errors
     /// What the driver or `accept` said; nothing stays open then.
@@ -54,12 +77,15 @@ impl Engine {
         self: &Arc<Self>,
         request: CameraRequest,
         accept: Accept<Arc<VideoFormat>>,
+        keep: Keep<CameraRequest>,
         outlet: Arc<dyn Outlet<CapturedFrame>>,
     ) -> Result<Source<CapturedFrame>> {
-        self.on_control(move |engine| engine.open_here(&request, accept, outlet))
+        let (counters, policy) = (Arc::new(SourceCounters::default()), keep.policy);
+        let device = CameraDevice::new(request, accept, keep, counters.clone());
+        self.start_source(Box::new(device), counters, outlet, policy)
     }
 
-    /// Opens a microphone and lets it capture to `outlet`. Waits for the driver, on the control thread.
+    /// Opens a microphone and lets it capture to `outlet`, kept as `keep` says. Waits for the driver, on the control thread.
     ///
     /// # Errors
     /// As [`Engine::open`].
@@ -67,9 +93,27 @@ impl Engine {
         self: &Arc<Self>,
         request: MicrophoneRequest,
         accept: Accept<AudioFormat>,
+        keep: Keep<MicrophoneRequest>,
         outlet: Arc<dyn Outlet<CapturedAudio>>,
     ) -> Result<Source<CapturedAudio>> {
-        self.on_control(move |engine| engine.open_microphone_here(&request, accept, outlet))
+        let (counters, policy) = (Arc::new(AudioCounters::default()), keep.policy);
+        let device = MicrophoneDevice::new(request, accept, keep, counters.clone());
+        self.start_source(Box::new(device), counters, outlet, policy)
+    }
+
+    fn start_source<T: Captured>(
+        self: &Arc<Self>,
+        device: Box<dyn Device<T>>,
+        counters: Arc<T::Counters>,
+        outlet: Arc<dyn Outlet<T>>,
+        policy: RecoveryPolicy,
+    ) -> Result<Source<T>> {
+        self.on_control(move |engine| {
+            let supervisor = Supervisor::new(engine, device, counters.clone(), outlet, policy);
+            let format = supervisor.start(engine)?;
+            let closing = Closing::new(engine.reactor.thread_id());
+            Ok(Source { engine: engine.clone(), supervisor, format, counters, closing })
+        })
     }
 
     /// Has a source opened on the control thread, and waits for it.
@@ -88,99 +132,30 @@ impl Engine {
             .unwrap_or_else(|| Err(Error::new(ErrorName::AbortError, "the capture engine was shut down")))
     }
 
-    fn open_microphone_here(
-        self: &Arc<Self>,
-        request: &MicrophoneRequest,
-        accept: Accept<AudioFormat>,
-        outlet: Arc<dyn Outlet<CapturedAudio>>,
-    ) -> Result<Source<CapturedAudio>> {
-        let counters = Arc::new(AudioCounters::default());
-        let (running, format) = if request.synthetic {
-            let microphone = SyntheticMicrophone::new(request, self.kernel.now(), counters.clone(), outlet)?;
-            let format = microphone.format();
-            accept(&format)?;
-            let token = self.reactor.add(Box::new(microphone)).map_err(|errno| no_wait(&request.path, errno))?;
-            (Running::Synthetic { token }, format)
-        } else {
-            let microphone = AlsaMicrophone::open(&*self.pcms, request)?;
-            let format = microphone.format();
-            accept(&format)?;
-            let reader = microphone.start(self.kernel.clone(), Arc::downgrade(self), counters.clone(), outlet)?;
-            let token = self.reactor.add(Box::new(reader)).map_err(|errno| no_wait(&request.path, errno))?;
-            (Running::Microphone { token }, format)
-        };
-        Ok(self.source(running, format, counters, &request.path))
+    /// Whether the coming of a device is told, so that looking for it is for safety only.
+    pub(super) fn hears_of_devices(&self) -> bool {
+        false
     }
 
-    fn open_here(
-        self: &Arc<Self>,
-        request: &CameraRequest,
-        accept: Accept<Arc<VideoFormat>>,
-        outlet: Arc<dyn Outlet<CapturedFrame>>,
-    ) -> Result<Source<CapturedFrame>> {
-        let counters = Arc::new(SourceCounters::default());
-        let (running, format) = if request.synthetic {
-            let camera = SyntheticCamera::new(request, self.kernel.now(), counters.clone(), outlet)?;
-            let format = camera.format().clone();
-            accept(&format)?;
-            let token = self.reactor.add(Box::new(camera)).map_err(|errno| no_wait(&request.path, errno))?;
-            (Running::Synthetic { token }, format)
-        } else {
-            let mut camera = V4l2Camera::open(self.kernel.clone(), request)?;
-            let format = camera.format().clone();
-            let started = accept(&format).and_then(|()| {
-                let held = || self.held.settle(&request.path);
-                camera.start(request.buffers, self.reaper.clone(), counters.clone(), outlet, &held)
-            });
-            let added = started
-                .and_then(|reader| self.reactor.add(Box::new(reader)).map_err(|errno| no_wait(&request.path, errno)));
-            match added {
-                Ok(token) => (Running::Camera { camera, token }, format),
-                Err(error) => {
-                    camera.stop();
-                    return Err(error);
-                }
-            }
-        };
-        Ok(self.source(running, format, counters, &request.path))
-    }
-
-    fn source<T: Captured>(
-        self: &Arc<Self>,
-        running: Running,
-        format: T::Format,
-        counters: Arc<T::Counters>,
-        path: &str,
-    ) -> Source<T> {
-        Source {
-            engine: self.clone(),
-            running: Arc::new(Mutex::new(Some(running))),
-            format,
-            counters,
-            path: path.to_owned(),
-            closing: Closing::new(self.reactor.thread_id()),
-        }
+    /// Tells of a step of a recovery.
+    pub(super) fn tell<T: Captured>(&self, outlet: &dyn Outlet<T>, step: RecoveryStep) {
+        outlet.event(&RecoveryEvent::new(self.kernel.now(), step));
     }
 
     /// Takes a source off the reactor and closes its device. On the control thread.
-    pub(super) fn stop(&self, running: Running, path: String) {
-        match running {
-            Running::Camera { camera, token } => {
-                // Dropped here: its hold on descriptor and buffers ends before the device is stopped.
-                drop(self.reactor.remove(token));
-                let pool = camera.pool();
-                camera.stop();
-                if let Some(pool) = pool.filter(|pool| !pool.orphans) {
-                    self.held.note(&path, &pool, &self.grave);
-                }
+    pub(super) fn stop(&self, mut running: Running, path: &str) {
+        running.leave(self);
+        if let Running::Camera { camera, .. } = running {
+            let pool = camera.pool();
+            camera.stop();
+            if let Some(pool) = pool.filter(|pool| !pool.orphans) {
+                self.held.note(path, &pool, &self.grave);
             }
-            // A PCM is closed with its reader, which the reactor gives back.
-            Running::Microphone { token } | Running::Synthetic { token } => drop(self.reactor.remove(token)),
         }
     }
 }
 
-fn no_wait(path: &str, errno: nix::errno::Errno) -> Error {
+pub(super) fn no_wait(path: &str, errno: nix::errno::Errno) -> Error {
     Error::new(ErrorName::NotReadableError, format!("cannot wait for {path}: {}", errno.desc()))
         .with_errno(errno as i32)
         .with_device(path, path)

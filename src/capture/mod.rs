@@ -6,16 +6,21 @@
 //! dequeues, checks ([`inspect`]), places in time ([`timeline`]) and counts ([`statistics`]). A buffer that was
 //! delivered is *leased* ([`lease`], [`buffer`]); the last drop queues it back from whichever thread dropped it.
 //!
+//! A device that stalls, fails or is unplugged is kept ([`recovery`]): started anew, opened anew, found again.
+//!
 //! This room knows drivers and buffers; who consumes the frames is an [`Outlet`] to it.
 
 mod alsa;
 mod buffer;
+mod camera;
 mod engine;
 mod format;
 mod held;
 mod inspect;
 mod lease;
+mod microphone;
 mod reactor;
+mod recovery;
 mod sound;
 mod source;
 mod statistics;
@@ -28,7 +33,7 @@ mod v4l2;
 mod worker;
 
 pub(crate) use buffer::{Lease, LeaseMut};
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, Keep};
 pub use format::VideoFormat;
 pub(crate) use held::HeldFrames;
 pub(crate) use inspect::Payload;
@@ -40,6 +45,7 @@ pub(crate) use synthetic::pattern;
 pub(crate) use worker::Worker;
 
 // Not exported any further: parts of a sealed trait.
+pub use recovery::{MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, StallLimit};
 pub use sound::{AudioFormat, AudioStatistics, CapturedAudio};
 pub use source::{Captured, CapturedFrame};
 pub use statistics::SourceStatistics;

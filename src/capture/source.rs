@@ -12,8 +12,9 @@ use super::engine::Engine;
 use super::format::VideoFormat;
 use super::inspect::Payload;
 use super::reactor::Token;
+use super::recovery::{RecoveryEvent, Supervisor};
 use super::sound::{AudioCounters, AudioFormat, AudioStatistics, CapturedAudio};
-use super::statistics::{SourceCounters, SourceStatistics};
+use super::statistics::{Incident, SourceCounters, SourceStatistics};
 use super::timeline::{Placed, TimestampSource};
 use super::v4l2::V4l2Camera;
 use crate::format::{Fourcc, FrameRate};
@@ -69,11 +70,15 @@ pub struct CapturedFrame {
     pub(crate) info: FrameInfo,
 }
 
-/// Why a source ended by itself.
+/// Why a source gives no more: why a start of it is over, and at the end why it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SourceEnd {
     /// The device is gone.
     Unplugged,
+    /// Nothing has come for longer than the device may be silent.
+    Stalled,
+    /// What the device gives has changed, and its buffers with it.
+    FormatChanged,
     /// The driver gave up with this error.
     Failed(Errno),
 }
@@ -89,18 +94,37 @@ impl SourceEnd {
 
 /// Who gets what a source captures: [`CapturedFrame`]s or [`CapturedAudio`](super::CapturedAudio). Called on the reactor's
 /// thread: nothing here may block.
-pub(crate) trait Outlet<T>: Send + Sync {
+pub(crate) trait Outlet<T: Captured>: Send + Sync {
     /// A good frame, or a block of sound; `now` is the time of its arrival on CLOCK_MONOTONIC in nanoseconds.
     fn give(&self, captured: &T, now: u64);
     /// There will be no more of them. The device is still open: the source must be stopped.
     fn ended(&self, end: SourceEnd);
+    /// Something happened while the source was kept. On the reactor's thread or on the control thread.
+    fn event(&self, _event: &RecoveryEvent) {}
+    /// It was started, maybe anew, in this format. On the control thread, and the first frame may have come already.
+    fn formatted(&self, _format: &T::Format) {}
 }
 
-/// What the control thread needs to stop a source.
+/// What the control thread needs to stop a source. The token is that of its reader, while it is on the reactor.
 pub(super) enum Running {
-    Camera { camera: V4l2Camera, token: Token },
-    Microphone { token: Token },
-    Synthetic { token: Token },
+    Camera {
+        camera: V4l2Camera,
+        token: Option<Token>,
+    },
+    /// There is nothing to stop but the reader.
+    Reader {
+        token: Option<Token>,
+    },
+}
+
+impl Running {
+    /// Takes the reader off the reactor and drops it: its hold on descriptor and buffers ends before the device is stopped.
+    pub(super) fn leave(&mut self, engine: &Engine) {
+        let (Self::Camera { token, .. } | Self::Reader { token }) = self;
+        if let Some(token) = token.take() {
+            drop(engine.reactor.remove(token));
+        }
+    }
 }
 
 /// What a source captures: frames of a camera, or blocks of a microphone.
@@ -114,6 +138,8 @@ pub trait Captured: Clone + Send + 'static {
 
     /// What the counters say now.
     fn statistics(counters: &Self::Counters) -> Self::Statistics;
+    /// Counts an incident.
+    fn note(counters: &Self::Counters, incident: Incident);
     /// CLOCK_MONOTONIC in nanoseconds.
     fn timestamp(&self) -> u64;
     /// Whether it is a copy of what the driver gave.
@@ -129,6 +155,10 @@ impl Captured for CapturedFrame {
     type Format = Arc<VideoFormat>;
     type Counters = SourceCounters;
     type Statistics = SourceStatistics;
+
+    fn note(counters: &SourceCounters, incident: Incident) {
+        counters.note(incident);
+    }
 
     fn statistics(counters: &SourceCounters) -> SourceStatistics {
         counters.snapshot()
@@ -175,6 +205,10 @@ impl Captured for CapturedAudio {
     type Counters = AudioCounters;
     type Statistics = AudioStatistics;
 
+    fn note(counters: &AudioCounters, incident: Incident) {
+        counters.note(incident);
+    }
+
     fn statistics(counters: &AudioCounters) -> AudioStatistics {
         counters.snapshot()
     }
@@ -201,10 +235,10 @@ impl Captured for CapturedAudio {
 /// A running camera or microphone. Stops when dropped.
 pub(crate) struct Source<T: Captured> {
     pub(super) engine: Arc<Engine>,
-    pub(super) running: Arc<Mutex<Option<Running>>>,
+    pub(super) supervisor: Arc<Supervisor<T>>,
+    /// As of the first start.
     pub(super) format: T::Format,
     pub(super) counters: Arc<T::Counters>,
-    pub(super) path: String,
     pub(super) closing: Closing,
 }
 
@@ -247,9 +281,9 @@ impl Closing {
 }
 
 impl<T: Captured> Source<T> {
-    /// What the driver agreed to.
-    pub(crate) fn format(&self) -> &T::Format {
-        &self.format
+    /// What the driver agreed to, last.
+    pub(crate) fn format(&self) -> T::Format {
+        self.supervisor.format().unwrap_or_else(|| self.format.clone())
     }
 
     /// What was counted so far.
@@ -271,14 +305,12 @@ impl<T: Captured> Source<T> {
     /// Stops and closes the device, held frames or not. Waits at most 100 ms for that, and not at all on the
     /// reactor's own thread, which the closing itself needs.
     pub(crate) fn stop(&self) {
-        let (engine, running, path) = (self.engine.clone(), self.running.clone(), self.path.clone());
+        let (engine, supervisor) = (self.engine.clone(), self.supervisor.clone());
         let closing = self.closing.clone();
         closing.enter(Phase::Closing);
+        supervisor.give_up();
         let stop = move || {
-            let running = running.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(running) = running {
-                engine.stop(running, path);
-            }
+            supervisor.stop(&engine);
             closing.enter(Phase::Closed);
         };
         if self.engine.reactor.is_current_thread() {
@@ -297,6 +329,6 @@ impl<T: Captured> Drop for Source<T> {
 
 impl<T: Captured> fmt::Debug for Source<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("path", &self.path).field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("Source").field("format", &self.format()).finish_non_exhaustive()
     }
 }

@@ -40,15 +40,36 @@ pub struct SourceStatistics {
     pub last_timestamp: u64,
     /// Bytes of the accepted frames.
     pub bytes: u64,
+    /// How many times no frame came for so long that the stream was started anew.
+    pub stalls: u64,
+    /// How many times it was: VIDIOC_STREAMOFF, VIDIOC_STREAMON.
+    pub restarts: u64,
+    /// How many times the device was opened anew, there or elsewhere.
+    pub reopenings: u64,
+    /// How many times frames came again after the track had been muted.
+    pub recoveries: u64,
+    /// Nanoseconds without frames around mutings: from the last frame before to the first one after, less a period. No
+    /// frame is expected in them.
+    pub muted: u64,
 }
 
 impl SourceStatistics {
-    /// Frames per second between the first timestamp and the last, lost ones not counted; `None` before the second.
+    /// Frames per second between the first timestamp and the last, muted time left out, lost ones not counted; `None` before the second.
     pub fn measured_frame_rate(&self) -> Option<f64> {
-        let span = self.last_timestamp.checked_sub(self.first_timestamp).filter(|&span| span > 0)?;
+        let span = self.last_timestamp.checked_sub(self.first_timestamp)?;
+        let span = span.checked_sub(self.muted).filter(|&span| span > 0)?;
         let frames = self.captured.checked_sub(self.duplicate + 1).filter(|&frames| frames > 0)?;
         Some(frames as f64 * 1e9 / span as f64)
     }
+}
+
+/// Something that is counted on the control thread, or on the reactor when it has no other turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incident {
+    Stall,
+    Restart,
+    Reopening,
+    Recovery,
 }
 
 /// The counters behind a struct of statistics: the members named, as atomics. `expected` is the sum of what was captured and
@@ -68,6 +89,20 @@ macro_rules! counters {
                 $(statistics.$name = self.$name.load(Ordering::Relaxed);)*
                 statistics.expected = statistics.captured + statistics.lost_in_driver;
                 statistics
+            }
+
+            /// Counts an incident. Each kind has one writer at a time.
+            pub(in crate::capture) fn note(&self, incident: $crate::capture::statistics::Incident) {
+                use $crate::capture::statistics::{Incident, add};
+                add(
+                    match incident {
+                        Incident::Stall => &self.stalls,
+                        Incident::Restart => &self.restarts,
+                        Incident::Reopening => &self.reopenings,
+                        Incident::Recovery => &self.recoveries,
+                    },
+                    1,
+                );
             }
         }
     };
@@ -89,12 +124,18 @@ counters!(SourceCounters of SourceStatistics {
     first_timestamp,
     last_timestamp,
     bytes,
+    stalls,
+    restarts,
+    reopenings,
+    recoveries,
+    muted,
 });
 
 impl SourceCounters {
     /// A captured frame has its place in time, whatever becomes of it.
     pub(super) fn place(&self, placed: &Placed) {
         add(&self.lost_in_driver, placed.lost);
+        add(&self.muted, placed.muted);
         if placed.duplicate {
             return;
         }

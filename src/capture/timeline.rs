@@ -28,6 +28,8 @@ pub(super) struct Placed {
     pub lost: u64,
     /// It was given before.
     pub duplicate: bool,
+    /// Nanoseconds in which none was expected, because the stream had to be started anew.
+    pub muted: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,18 +46,28 @@ struct Last {
 pub(super) struct Timeline {
     interval: Option<u64>,
     last: Option<Last>,
+    /// The stream was started anew since the last frame.
+    interrupted: bool,
 }
 
 impl Timeline {
     /// For a camera with this many nanoseconds between two frames, where that is known.
     pub(super) fn new(interval: Option<u64>) -> Self {
-        Self { interval: interval.filter(|&interval| interval > 0), last: None }
+        Self { interval: interval.filter(|&interval| interval > 0), last: None, interrupted: false }
+    }
+
+    /// The stream starts, maybe anew, with so many nanoseconds between two frames: numbers and times go on from the last
+    /// frame, and what lies between is no loss.
+    pub(super) fn start(&mut self, interval: Option<u64>) {
+        self.interval = interval.filter(|&interval| interval > 0);
+        self.interrupted = self.last.is_some();
     }
 
     /// Places a frame by the driver's sequence number and timestamp, `now` being the time of its arrival.
     pub(super) fn place(&mut self, raw_sequence: u32, raw_timestamp: u64, now: u64) -> Placed {
         let placed = self.placed(raw_sequence, raw_timestamp, now);
         if !placed.duplicate {
+            self.interrupted = false;
             self.last = Some(Last {
                 raw_sequence,
                 raw_timestamp,
@@ -73,7 +85,9 @@ impl Timeline {
         raw_timestamp != 0
             && raw_timestamp <= now.saturating_add(FUTURE).saturating_add(self.interval.unwrap_or(0))
             && now.saturating_sub(raw_timestamp) <= oldest
-            && self.last.is_none_or(|last| raw_timestamp > last.timestamp || raw_timestamp == last.raw_timestamp)
+            && self.last.is_none_or(|last| {
+                raw_timestamp > last.timestamp || (raw_timestamp == last.raw_timestamp && !self.interrupted)
+            })
     }
 
     fn placed(&self, raw_sequence: u32, raw_timestamp: u64, now: u64) -> Placed {
@@ -83,8 +97,13 @@ impl Timeline {
             (now, TimestampSource::Host)
         };
         let Some(last) = self.last else {
-            return Placed { sequence: 0, timestamp, source, lost: 0, duplicate: false };
+            return Placed { sequence: 0, timestamp, source, lost: 0, duplicate: false, muted: 0 };
         };
+        if self.interrupted {
+            let timestamp = timestamp.max(last.timestamp + 1);
+            let muted = (timestamp - last.timestamp).saturating_sub(self.interval.unwrap_or(0));
+            return Placed { sequence: last.sequence + 1, timestamp, source, lost: 0, duplicate: false, muted };
+        }
         if raw_sequence == last.raw_sequence && raw_timestamp == last.raw_timestamp && raw_timestamp != 0 {
             return Placed {
                 sequence: last.sequence,
@@ -92,6 +111,7 @@ impl Timeline {
                 source: last.source,
                 lost: 0,
                 duplicate: true,
+                muted: 0,
             };
         }
         let lost = by_sequence(last.raw_sequence, raw_sequence).max(self.by_time(&last, timestamp, source));
@@ -102,6 +122,7 @@ impl Timeline {
             source,
             lost,
             duplicate: false,
+            muted: 0,
         }
     }
 
@@ -188,6 +209,19 @@ mod tests {
         assert!(timeline.place(7, at(0), at(1)).duplicate);
         let placed = timeline.place(8, at(1), at(1));
         assert_eq!((placed.lost, placed.sequence, placed.duplicate), (0, 1, false));
+    }
+
+    #[test]
+    fn a_stream_that_starts_anew_goes_on_counting_and_misses_nothing() {
+        let mut timeline = timeline();
+        timeline.start(Some(FRAME));
+        timeline.place(40, at(0), at(0));
+        timeline.place(41, at(1), at(1));
+        timeline.start(Some(FRAME));
+        let placed = timeline.place(0, at(31), at(31));
+        assert_eq!((placed.sequence, placed.lost, placed.duplicate, placed.muted), (2, 0, false, 29 * FRAME));
+        let placed = timeline.place(1, at(32), at(32));
+        assert_eq!((placed.sequence, placed.lost, placed.muted), (3, 0, 0));
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn camera(media: &MediaDevices, devices: &[MediaDeviceInfo]) -> Finding {
         Ok(stream) => {
             let tracks = stream.video_tracks();
             let message = tracks.first().map_or_else(String::new, |track| {
-                let video = track.settings();
+                let video = &*track.settings();
                 format!("{}: {}", report::camera(video), report::mode(video))
             });
             stream.stop();
@@ -95,7 +95,7 @@ fn microphone(media: &MediaDevices, devices: &[MediaDeviceInfo]) -> Finding {
         Ok(stream) => {
             let tracks = stream.audio_tracks();
             let message = tracks.first().map_or_else(String::new, |track| {
-                let audio = track.settings();
+                let audio = &*track.settings();
                 format!("{}: {}", report::microphone(audio), report::sound(audio))
             });
             stream.stop();

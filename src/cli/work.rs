@@ -250,13 +250,13 @@ pub(super) fn reports(
 ) -> (Option<VideoReport>, Option<AudioReport>) {
     let (pictures, sound) = consumers.into_iter().partition(|consumer| consumer.kind == VideoFrame::KIND);
     let video = tracks.video.as_ref().map(|track| VideoReport {
-        settings: track.settings().clone(),
+        settings: (*track.settings()).clone(),
         delivered_rate,
         source: settled(track),
         consumers: pictures,
     });
     let audio = tracks.audio.as_ref().map(|track| AudioReport {
-        settings: track.settings().clone(),
+        settings: (*track.settings()).clone(),
         source: track.statistics(),
         consumers: sound,
     });

@@ -78,6 +78,17 @@ impl Machine {
         self.enumerate_all().into_iter().filter(MediaDeviceInfo::is_capturable).collect()
     }
 
+    /// Where the device with this identity is now, accessible or not. An id that got or lost its `~PORT`, because a device of
+    /// the same name came or went, is still that device's where no other can be meant.
+    pub(crate) fn locate(&self, kind: MediaDeviceKind, device_id: &str) -> Option<String> {
+        let devices: Vec<_> = self.enumerate_all().into_iter().filter(|device| device.kind == kind).collect();
+        let bare = |id: &str| id.split('~').next().unwrap_or_default().to_owned();
+        let mut namesakes = devices.iter().filter(|device| bare(&device.device_id) == bare(device_id));
+        let exact = devices.iter().find(|device| device.device_id == device_id);
+        let found = exact.or_else(|| namesakes.next().filter(|_| namesakes.next().is_none()))?;
+        Some(found.path.clone())
+    }
+
     /// See [`enumerate_all_devices`].
     pub(crate) fn enumerate_all(&self) -> Vec<MediaDeviceInfo> {
         let mut found: Vec<Found> = self.world.v4l_nodes().iter().map(|node| video::read(self, node)).collect();

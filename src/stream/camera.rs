@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::feed::Feed;
 use super::frame::VideoFrame;
-use super::opening::Opening;
-use super::outlet::Feed;
+use super::opening::{Opening, explain};
 use super::running::{Registry, Running};
 use super::track::VideoTrack;
 use crate::capture::{CameraRequest, VideoFormat};
@@ -46,22 +46,20 @@ impl Opening<'_> {
             let (wanted, constraints) = (wanted.clone(), self.constraints.clone());
             Box::new(move |format: &Arc<VideoFormat>| judge(&wanted, &constraints, format))
         };
-        let feed = Arc::new(Feed::new(&wanted.label));
-        let source = self
-            .session
-            .engine()
-            .open(request, accept, feed.clone())
-            .map_err(|error| self.explain(error, (&wanted.label, &wanted.path), &wanted.path, "another camera"))?;
-        let settings = negotiated(wanted, source.format());
+        let feed = Arc::new(Feed::new(&wanted.label, self.session.dispatcher()));
+        let source =
+            self.session.engine().open(request, accept, self.keep_camera(wanted), feed.clone()).map_err(|error| {
+                explain(self.machine, error, (&wanted.label, &wanted.path), &wanted.path, "another camera")
+            })?;
         let device = self.device(MediaDeviceKind::VideoInput, &wanted.device_id);
-        let camera = Arc::new(Running::new(source, feed, device, settings.clone(), self.session.clone()));
+        let camera = Arc::new(Running::new(source, feed, device, wanted.clone(), self.session.clone()));
         self.session.cameras().register(&camera);
-        Ok(VideoTrack::new(camera, settings, self.constraints.clone()))
+        Ok(VideoTrack::new(camera, wanted.clone(), self.constraints.clone()))
     }
 }
 
 /// The settings that the driver's answer makes of what was wanted.
-fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoSettings {
+pub(super) fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoSettings {
     let mut settings = wanted.clone();
     settings.fourcc = Some(format.fourcc);
     settings.width = format.width;

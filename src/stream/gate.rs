@@ -9,6 +9,7 @@ use super::medium::{Format, Medium};
 use crate::AudioData;
 use crate::capture::{Block, CapturedAudio, CapturedFrame, Lease, Payload, VideoFormat};
 use crate::format::FrameRate;
+use crate::resolve::{AudioSettings, VideoSettings};
 use crate::seam::MAX_PLANES;
 
 /// One track's say in what its consumers get. Asked on the reactor's thread: nothing here may block.
@@ -17,6 +18,8 @@ pub trait Gate<M: Medium>: Send + Sync {
     fn pass(&self, captured: &M::Captured, enabled: bool, offer: impl FnOnce(&M::Captured));
     /// Makes ready what a disabled track shows.
     fn cover(&self, format: &Format<M>);
+    /// The device gives something else from here on: what was made ready is of no use any more.
+    fn adapt(&self, settings: &M::Settings);
     /// The track has ended.
     fn close(&self);
 }
@@ -29,12 +32,12 @@ pub struct VideoGate {
 
 impl VideoGate {
     pub(super) fn new(native: Option<FrameRate>, delivered: Option<FrameRate>) -> Self {
-        let decimator = match (native, delivered) {
-            (Some(native), Some(delivered)) => Decimator::new(native, delivered),
-            _ => None,
-        };
-        Self { decimator: Mutex::new(decimator), black: Mutex::new(None) }
+        Self { decimator: Mutex::new(decimator(native, delivered)), black: Mutex::new(None) }
     }
+}
+
+fn decimator(native: Option<FrameRate>, delivered: Option<FrameRate>) -> Option<Decimator> {
+    Decimator::new(native?, delivered?)
 }
 
 impl Gate<VideoFrame> for VideoGate {
@@ -66,6 +69,12 @@ impl Gate<VideoFrame> for VideoGate {
         }
     }
 
+    fn adapt(&self, settings: &VideoSettings) {
+        *self.decimator.lock().unwrap_or_else(PoisonError::into_inner) =
+            decimator(settings.native_frame_rate, settings.frame_rate);
+        self.close();
+    }
+
     fn close(&self) {
         self.black.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -95,6 +104,10 @@ impl Gate<AudioData> for AudioGate {
             let length = format.period_frames as usize * format.frame_bytes();
             *silence = Some(Block::filled(length, format.sample_format.silence()));
         }
+    }
+
+    fn adapt(&self, _settings: &AudioSettings) {
+        self.close();
     }
 
     fn close(&self) {

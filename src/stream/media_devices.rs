@@ -6,6 +6,7 @@ use super::media_stream::LocalMediaStream;
 use super::opening::Opening;
 use super::session::{Session, SessionPlace};
 use super::{camera, microphone};
+use crate::capture::RecoveryPolicy;
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::{self, Machine, MediaDeviceInfo, MediaDeviceKind};
 use crate::error::Result;
@@ -24,6 +25,7 @@ pub struct MediaDevices {
     buffers: Option<u32>,
     mapped_sound: bool,
     options: ResolveOptions,
+    recovery: RecoveryPolicy,
     /// In place of a listing for each request.
     listing: Option<Vec<MediaDeviceInfo>>,
     /// `None` allows all.
@@ -40,6 +42,7 @@ impl MediaDevices {
             buffers: None,
             mapped_sound: true,
             options: ResolveOptions::default(),
+            recovery: RecoveryPolicy::new(),
             listing: None,
             policy: None,
         }
@@ -76,6 +79,14 @@ impl MediaDevices {
     #[must_use]
     pub fn with_resolve_options(mut self, options: ResolveOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// What becomes of a track whose device stalls, fails or is unplugged. Of two requests for one device, the first one's
+    /// counts.
+    #[must_use]
+    pub fn with_recovery(mut self, recovery: RecoveryPolicy) -> Self {
+        self.recovery = recovery;
         self
     }
 
@@ -136,6 +147,8 @@ impl MediaDevices {
             devices: &devices,
             buffers: self.buffers,
             mapped_sound: self.mapped_sound,
+            options: &self.options,
+            recovery: self.recovery,
         };
         let camera = resolution.video.as_ref().map(|_| opening.camera(&resolution.video_candidates)).transpose()?;
         let microphone =

@@ -22,7 +22,7 @@ pub trait Medium: fmt::Debug + Sized + Send + sealed::Sealed + 'static {
     /// `"video"` or `"audio"`: `MediaStreamTrack.kind`.
     const KIND: &'static str;
     /// `getSettings()` of its tracks.
-    type Settings: Clone + fmt::Debug + Send + Sync + 'static;
+    type Settings: Clone + PartialEq + fmt::Debug + Send + Sync + 'static;
     /// What is counted at the device.
     type Statistics: Copy + Default + Send;
 
@@ -42,6 +42,9 @@ pub trait Medium: fmt::Debug + Sized + Send + sealed::Sealed + 'static {
     fn lend(captured: Self::Captured, hold: Option<Arc<AtomicUsize>>) -> Self;
     #[doc(hidden)]
     fn gate(settings: &Self::Settings) -> Self::Gate;
+    /// The settings that the driver's answer makes of what was wanted.
+    #[doc(hidden)]
+    fn negotiated(wanted: &Self::Settings, format: &<Self::Captured as Captured>::Format) -> Self::Settings;
     #[doc(hidden)]
     fn device_id(settings: &Self::Settings) -> &str;
     #[doc(hidden)]
@@ -81,6 +84,10 @@ impl Medium for VideoFrame {
         Self::new(captured, hold)
     }
 
+    fn negotiated(wanted: &VideoSettings, format: &Format<Self>) -> VideoSettings {
+        super::camera::negotiated(wanted, format)
+    }
+
     fn gate(settings: &VideoSettings) -> VideoGate {
         VideoGate::new(settings.native_frame_rate, settings.frame_rate)
     }
@@ -117,6 +124,10 @@ impl Medium for AudioData {
 
     fn lend(captured: CapturedAudio, hold: Option<Arc<AtomicUsize>>) -> Self {
         Self::new(captured, hold)
+    }
+
+    fn negotiated(wanted: &AudioSettings, format: &Format<Self>) -> AudioSettings {
+        super::microphone::negotiated(wanted, format)
     }
 
     fn gate(_settings: &AudioSettings) -> AudioGate {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::audio_data::AudioData;
-use super::opening::Opening;
-use super::outlet::Feed;
+use super::feed::Feed;
+use super::opening::{Opening, explain};
 use super::running::{Registry, Running};
 use super::track::AudioTrack;
 use crate::capture::{AudioFormat, MicrophoneRequest};
@@ -58,20 +58,20 @@ impl Opening<'_> {
             let (wanted, constraints) = (wanted.clone(), self.constraints.clone());
             Box::new(move |format: &AudioFormat| judge(&wanted, &constraints, format))
         };
-        let feed = Arc::new(Feed::new(&wanted.label));
-        let source = self.session.engine().open_microphone(request, accept, feed.clone()).map_err(|error| {
-            self.explain(error, (&wanted.label, &wanted.path), &node(&wanted.path), "another microphone")
+        let feed = Arc::new(Feed::new(&wanted.label, self.session.dispatcher()));
+        let keep = self.keep_microphone(wanted);
+        let source = self.session.engine().open_microphone(request, accept, keep, feed.clone()).map_err(|error| {
+            explain(self.machine, error, (&wanted.label, &wanted.path), &node(&wanted.path), "another microphone")
         })?;
-        let settings = negotiated(wanted, source.format());
         let device = self.device(MediaDeviceKind::AudioInput, &wanted.device_id);
-        let microphone = Arc::new(Running::new(source, feed, device, settings.clone(), self.session.clone()));
+        let microphone = Arc::new(Running::new(source, feed, device, wanted.clone(), self.session.clone()));
         self.session.microphones().register(&microphone);
-        Ok(AudioTrack::new(microphone, settings, self.constraints.clone()))
+        Ok(AudioTrack::new(microphone, wanted.clone(), self.constraints.clone()))
     }
 }
 
 /// The node behind a PCM such as `hw:1,0`, whose holder a busy one names; a PCM of another kind has none of its own.
-fn node(pcm: &str) -> String {
+pub(super) fn node(pcm: &str) -> String {
     match pcm.strip_prefix("hw:").and_then(|numbers| numbers.split_once(',')) {
         Some((card, device)) => format!("/dev/snd/pcmC{card}D{device}c"),
         None => pcm.to_owned(),
@@ -79,7 +79,7 @@ fn node(pcm: &str) -> String {
 }
 
 /// The settings that the driver's answer makes of what was wanted.
-fn negotiated(wanted: &AudioSettings, format: &AudioFormat) -> AudioSettings {
+pub(super) fn negotiated(wanted: &AudioSettings, format: &AudioFormat) -> AudioSettings {
     let mut settings = wanted.clone();
     settings.sample_rate = format.sample_rate;
     settings.channel_count = format.channel_count;

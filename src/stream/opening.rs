@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::medium::Medium;
 use super::session::Session;
 use super::track::MediaStreamTrack;
+use crate::capture::RecoveryPolicy;
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::{self, Machine, MediaDeviceInfo, MediaDeviceKind};
 use crate::error::{Error, ErrorName, Result};
+use crate::resolve::ResolveOptions;
 
 /// One request on its way from candidates to tracks.
 pub(super) struct Opening<'a> {
@@ -18,6 +20,10 @@ pub(super) struct Opening<'a> {
     pub(super) devices: &'a [MediaDeviceInfo],
     /// How many buffers to ask a camera for.
     pub(super) buffers: Option<u32>,
+    /// How modes are chosen.
+    pub(super) options: &'a ResolveOptions,
+    /// What becomes of a track whose device fails.
+    pub(super) recovery: RecoveryPolicy,
     /// Whether a microphone's ring may be read where it is mapped.
     pub(super) mapped_sound: bool,
 }
@@ -45,18 +51,24 @@ impl Opening<'_> {
         let listed = self.devices.iter().find(|device| device.kind == kind && device.device_id == device_id);
         listed.cloned().unwrap_or_else(|| MediaDeviceInfo::new(kind, device_id))
     }
+}
 
-    /// Adds what only this room knows: the device's name, and which process holds its `node`, or which group may open it.
-    pub(super) fn explain(&self, error: Error, (label, path): (&str, &str), node: &str, another: &str) -> Error {
-        let busy = error.errno() == Some(nix::errno::Errno::EBUSY as i32);
-        let error = devices::explain_permission(self.machine, error, node.as_ref()).with_device(label, path);
-        match busy.then(|| self.machine.world.holder(node.as_ref())).flatten() {
-            Some(holder) => {
-                let message = format!("{path} is in use by {} (pid {})", holder.process, holder.pid);
-                let remedy = format!("close {}, or ask for {another}", holder.process);
-                error.with_holder(holder).replace_message(message, remedy)
-            }
-            None => error,
+/// Adds what only this room knows: the device's name, and which process holds its `node`, or which group may open it.
+pub(super) fn explain(
+    machine: &Machine,
+    error: Error,
+    (label, path): (&str, &str),
+    node: &str,
+    another: &str,
+) -> Error {
+    let busy = error.errno() == Some(nix::errno::Errno::EBUSY as i32);
+    let error = devices::explain_permission(machine, error, node.as_ref()).with_device(label, path);
+    match busy.then(|| machine.world.holder(node.as_ref())).flatten() {
+        Some(holder) => {
+            let message = format!("{path} is in use by {} (pid {})", holder.process, holder.pid);
+            let remedy = format!("close {}, or ask for {another}", holder.process);
+            error.with_holder(holder).replace_message(message, remedy)
         }
+        None => error,
     }
 }

@@ -1,4 +1,4 @@
-//! From a source to its tracks, and from a track to its consumers: the reactor's way out.
+//! From a track to its consumers: the second half of the reactor's way out.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::consumer::Consumer;
 use super::gate::Gate;
 use super::medium::{Format, Medium};
-use crate::capture::{Outlet, SourceEnd};
-use crate::error::{Error, ErrorName};
+use crate::capture::RecoveryEvent;
+use crate::error::Error;
 
 /// A list that is read for every frame and changed rarely: readers take a reference and leave the lock at once.
-struct Shared<T>(Mutex<Arc<[T]>>);
+pub(super) struct Shared<T>(Mutex<Arc<[T]>>);
 
 impl<T: Clone> Shared<T> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Mutex::new(Arc::new([])))
     }
 
@@ -21,98 +21,33 @@ impl<T: Clone> Shared<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn get(&self) -> Arc<[T]> {
+    pub(super) fn get(&self) -> Arc<[T]> {
         self.lock().clone()
     }
 
-    fn push(&self, item: T) {
+    pub(super) fn push(&self, item: T) {
         let mut list = self.lock();
         *list = list.iter().cloned().chain([item]).collect();
     }
 
-    fn retain(&self, keep: impl Fn(&T) -> bool) {
+    pub(super) fn retain(&self, keep: impl Fn(&T) -> bool) {
         let mut list = self.lock();
         *list = list.iter().filter(|item| keep(item)).cloned().collect();
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         *self.lock() = Arc::new([]);
     }
 }
 
-/// All tracks of one source.
-pub(super) struct Feed<M: Medium> {
-    label: String,
-    tracks: Shared<Arc<TrackOutlet<M>>>,
-    /// Why the source ended, once it has.
-    ended: Mutex<Option<Error>>,
-}
-
-impl<M: Medium> Feed<M> {
-    pub(super) fn new(label: &str) -> Self {
-        Self { label: label.to_owned(), tracks: Shared::new(), ended: Mutex::new(None) }
-    }
-
-    fn end_state(&self) -> MutexGuard<'_, Option<Error>> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Attaches a track; one that comes after the end ends with it.
-    pub(super) fn attach(&self, track: Arc<TrackOutlet<M>>) {
-        // Under the lock, so that an end that comes meanwhile finds the track in the list.
-        let ended = self.end_state();
-        match ended.clone() {
-            None => self.tracks.push(track),
-            Some(error) => {
-                drop(ended);
-                track.end(Some(error));
-            }
-        }
-    }
-
-    /// Whether the source ended by itself.
-    pub(super) fn is_ended(&self) -> bool {
-        self.end_state().is_some()
-    }
-
-    pub(super) fn detach(&self, track: &Arc<TrackOutlet<M>>) {
-        self.tracks.retain(|other| !Arc::ptr_eq(other, track));
-    }
-}
-
-impl<M: Medium> Outlet<M::Captured> for Feed<M> {
-    fn give(&self, captured: &M::Captured, now: u64) {
-        for track in self.tracks.get().iter() {
-            track.give(captured, now);
-        }
-    }
-
-    fn ended(&self, end: SourceEnd) {
-        let error = match end {
-            SourceEnd::Unplugged => Error::new(ErrorName::NotReadableError, format!("{} was unplugged", self.label))
-                .with_errno(nix::errno::Errno::ENODEV as i32)
-                .with_remedy("plug it in again and ask for it anew"),
-            SourceEnd::Failed(errno) => Error::new(
-                ErrorName::NotReadableError,
-                format!("{} stopped with an error: {}", self.label, errno.desc()),
-            )
-            .with_errno(errno as i32)
-            .with_remedy("ask for it anew; if that fails too, unplug it and plug it in again"),
-        };
-        let tracks = {
-            let mut ended = self.end_state();
-            *ended = Some(error.clone());
-            let tracks = self.tracks.get();
-            self.tracks.clear();
-            tracks
-        };
-        for track in tracks.iter() {
-            track.end(Some(error.clone()));
-        }
-    }
-}
-
 type OnEnd = Box<dyn FnOnce(Option<Error>) + Send>;
+type OnEvent = Box<dyn FnMut(&RecoveryEvent) + Send>;
+
+/// What a track gives.
+struct Given<M: Medium> {
+    settings: Arc<M::Settings>,
+    format: Format<M>,
+}
 
 struct End {
     ended: bool,
@@ -122,24 +57,93 @@ struct End {
 
 /// One track's end of a source.
 pub(super) struct TrackOutlet<M: Medium> {
+    /// What was asked of the device, before it answered.
+    wanted: M::Settings,
+    given: Mutex<Given<M>>,
     enabled: AtomicBool,
     consumers: Shared<Arc<dyn Consumer<M>>>,
     gate: M::Gate,
     end: Mutex<End>,
+    on_event: Mutex<Vec<OnEvent>>,
 }
 
 impl<M: Medium> TrackOutlet<M> {
-    pub(super) fn new(gate: M::Gate) -> Self {
+    /// Of a device that gives this format when asked for `wanted`.
+    pub(super) fn new(wanted: M::Settings, format: Format<M>) -> Self {
+        let settings = Arc::new(M::negotiated(&wanted, &format));
+        let gate = M::gate(&settings);
         Self {
+            wanted,
+            given: Mutex::new(Given { settings, format }),
             enabled: AtomicBool::new(true),
             consumers: Shared::new(),
             gate,
             end: Mutex::new(End { ended: false, error: None, on_end: Vec::new() }),
+            on_event: Mutex::new(Vec::new()),
         }
     }
 
     fn end_state(&self) -> MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given<M>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was asked of the device.
+    pub(super) fn wanted(&self) -> &M::Settings {
+        &self.wanted
+    }
+
+    /// What the track gives.
+    pub(super) fn settings(&self) -> Arc<M::Settings> {
+        self.given().settings.clone()
+    }
+
+    /// The format of what it gives.
+    pub(super) fn format(&self) -> Format<M> {
+        self.given().format.clone()
+    }
+
+    /// The device was started in this format, which may be another than before.
+    pub(super) fn reformat(&self, format: &Format<M>) {
+        let settings = M::negotiated(&self.wanted, format);
+        let mut given = self.given();
+        let changed = *given.settings != settings;
+        given.format = format.clone();
+        if changed {
+            given.settings = Arc::new(settings.clone());
+        }
+        drop(given);
+        if changed {
+            self.gate.adapt(&settings);
+            if !self.is_enabled() {
+                self.gate.cover(format);
+            }
+        }
+    }
+
+    /// Has `on_event` called with what happens while the device is kept.
+    pub(super) fn on_event(&self, on_event: OnEvent) {
+        self.on_event.lock().unwrap_or_else(PoisonError::into_inner).push(on_event);
+    }
+
+    /// Whether anybody wants to be told.
+    pub(super) fn is_listened_to(&self) -> bool {
+        !self.on_event.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Tells who wants to know. On the dispatcher's thread.
+    pub(super) fn tell(&self, event: &RecoveryEvent) {
+        // The list is free while they are called: a callback may add to it.
+        let mut listeners = std::mem::take(&mut *self.on_event.lock().unwrap_or_else(PoisonError::into_inner));
+        for listener in &mut listeners {
+            listener(event);
+        }
+        let mut list = self.on_event.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.append(&mut list);
+        *list = listeners;
     }
 
     /// What else happens, once, when the track ends: on the thread that ends it, in the order of these calls.
@@ -158,9 +162,9 @@ impl<M: Medium> TrackOutlet<M> {
         self.enabled.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_enabled(&self, enabled: bool, format: &Format<M>) {
+    pub(super) fn set_enabled(&self, enabled: bool) {
         if !enabled {
-            self.gate.cover(format);
+            self.gate.cover(&self.format());
         }
         self.enabled.store(enabled, Ordering::Relaxed);
     }

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use super::feed::Feed;
 use super::medium::Medium;
-use super::outlet::Feed;
 use super::queue::Clock;
 use super::session::Session;
 use crate::capture::{Source, Worker};
@@ -14,8 +14,8 @@ pub(super) struct Running<M: Medium> {
     source: Arc<Source<M::Captured>>,
     feed: Arc<Feed<M>>,
     device: MediaDeviceInfo,
-    /// As negotiated, at the device's own rate.
-    settings: M::Settings,
+    /// What was asked of it.
+    wanted: M::Settings,
     session: Arc<Session>,
     clock: OnceLock<Clock>,
 }
@@ -25,17 +25,17 @@ impl<M: Medium> Running<M> {
         source: Source<M::Captured>,
         feed: Arc<Feed<M>>,
         device: MediaDeviceInfo,
-        settings: M::Settings,
+        wanted: M::Settings,
         session: Arc<Session>,
     ) -> Self {
-        Self { source: Arc::new(source), feed, device, settings, session, clock: OnceLock::new() }
+        Self { source: Arc::new(source), feed, device, wanted, session, clock: OnceLock::new() }
     }
 
     pub(super) fn source(&self) -> &Source<M::Captured> {
         &self.source
     }
 
-    pub(super) fn feed(&self) -> &Feed<M> {
+    pub(super) fn feed(&self) -> &Arc<Feed<M>> {
         &self.feed
     }
 
@@ -43,8 +43,9 @@ impl<M: Medium> Running<M> {
         &self.device
     }
 
-    pub(super) fn settings(&self) -> &M::Settings {
-        &self.settings
+    /// As negotiated, at the device's own rate.
+    pub(super) fn settings(&self) -> M::Settings {
+        M::negotiated(&self.wanted, &self.source.format())
     }
 
     pub(super) fn dispatcher(&self) -> Arc<Worker> {
@@ -84,7 +85,7 @@ impl<M: Medium> Registry<M> {
 
     /// The one with this `deviceId`.
     pub(super) fn find(&self, device_id: &str) -> Option<Arc<Running<M>>> {
-        self.running().into_iter().find(|device| M::device_id(device.settings()) == device_id)
+        self.running().into_iter().find(|device| M::device_id(&device.wanted) == device_id)
     }
 
     pub(super) fn register(&self, device: &Arc<Running<M>>) {

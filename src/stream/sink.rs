@@ -167,16 +167,16 @@ impl Attachment {
         };
         let (mut metadata, mut lanes, mut queues) = (Vec::new(), Vec::new(), Vec::new());
         for track in video {
-            let settings = TrackSettings::Video(track.settings().clone());
-            let format = TrackFormat::Video(track.format().clone());
+            let settings = TrackSettings::Video((*track.settings()).clone());
+            let format = TrackFormat::Video(track.format());
             metadata.push(TrackMetadata { label: track.label().to_owned(), settings, format });
             let (lane, queue) = lane(track, sink.name(), pictures, &bell);
             lanes.push(lane);
             queues.push(queue);
         }
         for track in audio {
-            let settings = TrackSettings::Audio(track.settings().clone());
-            let format = TrackFormat::Audio(*track.format());
+            let settings = TrackSettings::Audio((*track.settings()).clone());
+            let format = TrackFormat::Audio(track.format());
             metadata.push(TrackMetadata { label: track.label().to_owned(), settings, format });
             let (lane, queue) = lane(track, sink.name(), Bound::backlog(SOUND.0, SOUND.1), &bell);
             lanes.push(lane);

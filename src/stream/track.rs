@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::audio_data::AudioData;
 use super::bell::Bell;
 use super::consumer::{Consumer, ConsumerStatistics};
+use super::feed::Feed;
 use super::frame::VideoFrame;
 use super::inline::{FrameCallback, InlineConsumer};
 use super::medium::{Format, Medium};
@@ -14,7 +15,7 @@ use super::processor::MediaStreamTrackProcessor;
 use super::queue::{Bound, Clock, Queue};
 use super::running::Running;
 use super::{MediaStreamTrackState, random_id};
-use crate::capture::{Closing, Worker};
+use crate::capture::{Closing, MuteReason, RecoveryEvent, RecoveryStep, Worker};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::MediaDeviceInfo;
 use crate::error::Error;
@@ -25,12 +26,11 @@ use crate::error::Error;
 /// buffers. The device is closed when its last track is stopped or dropped, held frames or not.
 pub struct MediaStreamTrack<M: Medium> {
     id: String,
-    settings: M::Settings,
     constraints: MediaStreamConstraints,
+    feed: Arc<Feed<M>>,
     outlet: Arc<TrackOutlet<M>>,
     hold: Arc<Mutex<Hold<M>>>,
     capabilities: MediaDeviceInfo,
-    format: Format<M>,
 }
 
 /// A camera as the caller holds it: kind `video`, yields [`VideoFrame`]s.
@@ -60,16 +60,16 @@ impl<M: Medium> Hold<M> {
 }
 
 impl<M: Medium> MediaStreamTrack<M> {
-    pub(super) fn new(device: Arc<Running<M>>, settings: M::Settings, constraints: MediaStreamConstraints) -> Self {
-        let outlet = Arc::new(TrackOutlet::new(M::gate(&settings)));
-        device.feed().attach(outlet.clone());
+    pub(super) fn new(device: Arc<Running<M>>, wanted: M::Settings, constraints: MediaStreamConstraints) -> Self {
+        let outlet = Arc::new(TrackOutlet::new(wanted, device.source().format()));
+        let feed = device.feed().clone();
+        feed.attach(outlet.clone());
         let track = Self {
             id: random_id(),
-            settings,
             constraints,
+            feed,
             outlet,
             capabilities: device.device().clone(),
-            format: device.source().format().clone(),
             hold: Arc::new(Mutex::new(Hold {
                 closing: Some(device.source().closing()),
                 device: Some(device),
@@ -104,7 +104,7 @@ impl<M: Medium> MediaStreamTrack<M> {
 
     /// The device's name.
     pub fn label(&self) -> &str {
-        M::label(&self.settings)
+        M::label(self.outlet.wanted())
     }
 
     /// Whether the picture is shown, or the sound heard. A disabled track yields black frames or silence, in the device's
@@ -116,12 +116,47 @@ impl<M: Medium> MediaStreamTrack<M> {
     /// Shows the picture, or black; lets the sound be heard, or silence. Compressed formats other than JPEG have no black: a disabled track yields no frames
     /// there.
     pub fn set_enabled(&self, enabled: bool) {
-        self.outlet.set_enabled(enabled, &self.format);
+        self.outlet.set_enabled(enabled);
     }
 
-    /// Whether the device gives nothing for now, through no doing of the caller's.
+    /// Whether the device gives nothing for now, through no doing of the caller's. It goes on by itself, or the track ends:
+    /// see [`RecoveryPolicy`](crate::RecoveryPolicy).
     pub fn muted(&self) -> bool {
-        false
+        self.mute_reason().is_some()
+    }
+
+    /// Why the track is muted, if it is.
+    pub fn mute_reason(&self) -> Option<MuteReason> {
+        self.feed.muted().filter(|_| !self.outlet.is_ended())
+    }
+
+    /// What happened to the device while it was kept: the last 64 events, the oldest first.
+    pub fn recovery_events(&self) -> Vec<RecoveryEvent> {
+        self.feed.events()
+    }
+
+    /// Has `callback` called on the dispatcher thread when the track is muted: W3C's `mute`.
+    pub fn on_mute(&self, mut callback: impl FnMut(MuteReason) + Send + 'static) {
+        self.on_recovery_event(move |event| {
+            if let RecoveryStep::Muted(reason) = event.step {
+                callback(reason);
+            }
+        });
+    }
+
+    /// Has `callback` called on the dispatcher thread when frames flow again: W3C's `unmute`.
+    pub fn on_unmute(&self, mut callback: impl FnMut() + Send + 'static) {
+        self.on_recovery_event(move |event| {
+            if matches!(event.step, RecoveryStep::Resumed { .. }) {
+                callback();
+            }
+        });
+    }
+
+    /// Has `callback` called on the dispatcher thread with each thing that happens while the device is kept: what is tried,
+    /// what fails, when frames flow again.
+    pub fn on_recovery_event(&self, callback: impl FnMut(&RecoveryEvent) + Send + 'static) {
+        self.outlet.on_event(Box::new(callback));
     }
 
     /// `Live` until it is stopped, or the device ends.
@@ -135,13 +170,14 @@ impl<M: Medium> MediaStreamTrack<M> {
     }
 
     /// The format of its frames or blocks.
-    pub(crate) fn format(&self) -> &Format<M> {
-        &self.format
+    pub(crate) fn format(&self) -> Format<M> {
+        self.outlet.format()
     }
 
-    /// What it gives: `getSettings()`, as negotiated with the driver.
-    pub fn settings(&self) -> &M::Settings {
-        &self.settings
+    /// What it gives: `getSettings()`, as negotiated with the driver. Another mode after a recovery, or after
+    /// `applyConstraints()`, is another answer here.
+    pub fn settings(&self) -> Arc<M::Settings> {
+        self.outlet.settings()
     }
 
     /// What the device offers: `getCapabilities()`, as listed when it was opened.
@@ -182,7 +218,7 @@ impl<M: Medium> MediaStreamTrack<M> {
     }
 
     fn inline(&self, name: &'static str, callback: impl FnMut(&M) + Send + 'static) -> FrameCallback<M> {
-        let interval = M::interval(&self.settings, &self.format);
+        let interval = M::interval(&self.settings(), &self.format());
         let consumer: Arc<dyn Consumer<M>> =
             Arc::new(InlineConsumer::new(name, Box::new(callback), interval, self.clock()));
         self.outlet.attach(consumer.clone());
@@ -248,21 +284,20 @@ impl<M: Medium> Clone for MediaStreamTrack<M> {
         let device = self.hold().device.clone();
         match device {
             Some(device) => {
-                let track = Self::new(device, self.settings.clone(), self.constraints.clone());
-                track.outlet.set_enabled(self.enabled(), &self.format);
+                let track = Self::new(device, self.outlet.wanted().clone(), self.constraints.clone());
+                track.outlet.set_enabled(self.enabled());
                 track
             }
             None => {
-                let outlet = Arc::new(TrackOutlet::new(M::gate(&self.settings)));
+                let outlet = Arc::new(TrackOutlet::new(self.outlet.wanted().clone(), self.format()));
                 outlet.end(self.outlet.error());
                 Self {
                     id: random_id(),
-                    settings: self.settings.clone(),
                     constraints: self.constraints.clone(),
+                    feed: self.feed.clone(),
                     outlet,
                     hold: Arc::new(Mutex::new(Hold { device: None, last: self.statistics(), closing: None })),
                     capabilities: self.capabilities.clone(),
-                    format: self.format.clone(),
                 }
             }
         }

@@ -1,14 +1,10 @@
 //! The control half: everything that may block before the first period.
 
-use std::sync::{Arc, Weak};
-
 use super::failure::{Step, failure, refusal};
-use super::reader::Reader;
-use crate::capture::engine::Engine;
-use crate::capture::sound::{AudioCounters, AudioFormat, CapturedAudio, MicrophoneRequest};
-use crate::capture::source::Outlet;
+use super::reader::{Reader, Reading};
+use crate::capture::sound::{AudioFormat, MicrophoneRequest};
 use crate::error::Result;
-use crate::seam::{Kernel, Pcm, PcmParameters, PcmSetup, PcmSystem};
+use crate::seam::{Pcm, PcmParameters, PcmSetup, PcmSystem};
 
 /// The shortest ring, in periods: fewer stutter on many a machine.
 const FEWEST_PERIODS: u32 = 4;
@@ -56,15 +52,9 @@ impl AlsaMicrophone {
     }
 
     /// Starts it. The reader belongs on the reactor from here on.
-    pub(in crate::capture) fn start(
-        mut self,
-        kernel: Arc<dyn Kernel>,
-        engine: Weak<Engine>,
-        counters: Arc<AudioCounters>,
-        outlet: Arc<dyn Outlet<CapturedAudio>>,
-    ) -> Result<Reader> {
+    pub(in crate::capture) fn start(mut self, reading: Reading) -> Result<Reader> {
         self.pcm.start().map_err(|errno| failure(Step::Start, errno, &self.path))?;
-        Ok(Reader::new(self.pcm, self.format, &self.setup, self.free_running, kernel, engine, counters, outlet))
+        Ok(Reader::new(self.pcm, self.format, &self.setup, self.free_running, reading))
     }
 }
 

@@ -6,3 +6,4 @@ mod reader;
 mod recovery;
 
 pub(super) use microphone::AlsaMicrophone;
+pub(super) use reader::{Progress, Reading};

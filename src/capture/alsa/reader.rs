@@ -9,6 +9,7 @@ use nix::sys::epoll::EpollFlags;
 use super::recovery::{self, Recovery, Remedy, Verdict};
 use crate::capture::engine::Engine;
 use crate::capture::reactor::{EventSource, Next, Return};
+use crate::capture::recovery::RecoveryPolicy;
 use crate::capture::sound::{AudioCounters, AudioFormat, AudioInfo, BlockPool, CapturedAudio, SoundClock};
 use crate::capture::source::{Outlet, SourceEnd};
 use crate::capture::statistics::add;
@@ -38,6 +39,23 @@ enum Aside {
 /// Where the control thread puts the PCM when it is done with it, and how that went.
 type Slot = Mutex<Option<(Box<dyn Pcm>, Result<(), Errno>)>>;
 
+/// How far the sound of a microphone has come: what its next reader goes on from.
+#[derive(Debug, Default)]
+pub(in crate::capture) struct Progress {
+    /// The number of the next frame, and the time at which the last one ended; `None` before the first.
+    next: Option<(u64, u64)>,
+}
+
+/// What a reader is made of besides the PCM: whom it tells, and how long it waits.
+pub(in crate::capture) struct Reading {
+    pub(in crate::capture) kernel: Arc<dyn Kernel>,
+    pub(in crate::capture) engine: Weak<Engine>,
+    pub(in crate::capture) counters: Arc<AudioCounters>,
+    pub(in crate::capture) outlet: Arc<dyn Outlet<CapturedAudio>>,
+    pub(in crate::capture) progress: Arc<Mutex<Progress>>,
+    pub(in crate::capture) policy: RecoveryPolicy,
+}
+
 /// A capturing microphone, as the reactor serves it. Dropping it closes the PCM: on the control thread.
 pub(in crate::capture) struct Reader {
     kernel: Arc<dyn Kernel>,
@@ -49,8 +67,10 @@ pub(in crate::capture) struct Reader {
     free_running: bool,
     pool: BlockPool,
     clock: SoundClock,
-    /// The number of the next frame in the ring.
+    /// The number of the next frame in the ring, since this reader's start.
     position: u64,
+    /// The number of its first frame since the first reader's start.
+    start: u64,
     /// Frames missing right before it, and not told yet.
     lost: u64,
     /// It was started anew: how much is missing is to be found out.
@@ -60,22 +80,28 @@ pub(in crate::capture) struct Reader {
     aside: Aside,
     counters: Arc<AudioCounters>,
     outlet: Arc<dyn Outlet<CapturedAudio>>,
+    progress: Arc<Mutex<Progress>>,
+    /// Where the reader before stopped, until the first block has its place.
+    resumed_from: Option<(u64, u64)>,
+    /// How long the microphone may be silent, and until when it may be now.
+    patience: Option<u64>,
+    silent_until: Option<u64>,
 }
 
 impl Reader {
-    #[expect(clippy::too_many_arguments, reason = "the one caller hands over the whole state of a start")]
     pub(super) fn new(
         pcm: Box<dyn Pcm>,
         format: AudioFormat,
         setup: &PcmSetup,
         free_running: bool,
-        kernel: Arc<dyn Kernel>,
-        engine: Weak<Engine>,
-        counters: Arc<AudioCounters>,
-        outlet: Arc<dyn Outlet<CapturedAudio>>,
+        reading: Reading,
     ) -> Self {
+        let Reading { kernel, engine, counters, outlet, progress, policy } = reading;
+        let patience = policy.stall_ns(Some(format.duration_ns(u64::from(format.period_frames))));
+        let resumed_from = progress.lock().unwrap_or_else(PoisonError::into_inner).next;
         let block = format.period_frames as usize * format.frame_bytes();
         let most = (format.sample_rate.saturating_mul(POOL_SECONDS) / format.period_frames.max(1)) as usize;
+        let now = kernel.now();
         Self {
             kernel,
             engine,
@@ -86,6 +112,7 @@ impl Reader {
             pool: BlockPool::new(block, READY_BLOCKS, most.max(READY_BLOCKS)),
             clock: SoundClock::new(format.sample_rate),
             position: 0,
+            start: 0,
             lost: 0,
             interrupted: false,
             idle: 0,
@@ -93,6 +120,10 @@ impl Reader {
             aside: Aside::No,
             counters,
             outlet,
+            progress,
+            resumed_from,
+            silent_until: patience.map(|(first, _)| now.saturating_add(first)),
+            patience: patience.map(|(_, later)| later),
         }
     }
 
@@ -164,10 +195,24 @@ impl Reader {
             return Ok(0);
         }
         let (timestamp, timestamp_source) = self.clock.timestamp(self.position);
-        let lost = std::mem::take(&mut self.lost);
-        let info = AudioInfo { position: self.position, frames: read, lost, timestamp, timestamp_source };
+        let mut lost = std::mem::take(&mut self.lost);
+        match self.resumed_from.take() {
+            None => self.counters.lose(lost),
+            // None was expected since the reader before stopped, but the sound has to keep its place. What this reader has
+            // lost already is in the time between.
+            Some((next, ended)) => {
+                let muted = timestamp.saturating_sub(ended);
+                lost = self.format.frames_in(muted);
+                self.start = next.saturating_add(lost).saturating_sub(self.position);
+                add(&self.counters.muted, muted);
+            }
+        }
+        let position = self.start + self.position;
+        let info = AudioInfo { position, frames: read, lost, timestamp, timestamp_source };
         self.position += u64::from(read);
         self.counters.place(&info);
+        let end = timestamp.saturating_add(self.format.duration_ns(u64::from(read)));
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).next = Some((position + u64::from(read), end));
         match free {
             None => add(&self.counters.starved, u64::from(read)),
             Some(block) => {
@@ -245,6 +290,7 @@ impl EventSource for Reader {
             }
             Ok(_) => {
                 self.idle = 0;
+                self.silent_until = self.patience.map(|patience| now.saturating_add(patience));
                 self.recovery.succeeded();
                 Next::Stay
             }
@@ -253,12 +299,17 @@ impl EventSource for Reader {
 
     fn deadline(&self) -> Option<u64> {
         match &self.aside {
-            Aside::Resting { until, .. } => Some(*until),
-            Aside::No | Aside::Leaving { .. } | Aside::Recovering(_) => None,
+            Aside::Resting { until, .. } => Some(self.silent_until.map_or(*until, |silent| silent.min(*until))),
+            Aside::No | Aside::Leaving { .. } => self.silent_until,
+            // The control thread says how that went.
+            Aside::Recovering(_) => None,
         }
     }
 
-    fn due(&mut self, _now: u64) -> Next {
+    fn due(&mut self, now: u64) -> Next {
+        if self.silent_until.is_some_and(|until| until <= now) {
+            return self.end(SourceEnd::Stalled);
+        }
         if let Aside::Resting { remedy, back, .. } = std::mem::take(&mut self.aside) {
             self.recover(remedy, back);
         }

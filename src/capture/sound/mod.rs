@@ -33,6 +33,12 @@ impl AudioFormat {
         let ns = u128::from(frames) * 1_000_000_000 / u128::from(self.sample_rate.max(1));
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
+
+    /// How many whole frames last so many nanoseconds.
+    pub(crate) fn frames_in(&self, ns: u64) -> u64 {
+        let frames = u128::from(ns) * u128::from(self.sample_rate) / 1_000_000_000;
+        u64::try_from(frames).unwrap_or(u64::MAX)
+    }
 }
 
 /// What is asked of a microphone.

@@ -37,6 +37,16 @@ pub struct AudioStatistics {
     pub frames_between: u64,
     /// Bytes of the accepted frames.
     pub bytes: u64,
+    /// How many times nothing came for so long that the microphone was opened anew.
+    pub stalls: u64,
+    /// How many times the stream was started anew as a whole; what an overrun needs is not counted here but in `xruns`.
+    pub restarts: u64,
+    /// How many times the device was opened anew, there or elsewhere.
+    pub reopenings: u64,
+    /// How many times sound came again after the track had been muted.
+    pub recoveries: u64,
+    /// Nanoseconds without sound around mutings. No frame is expected in them.
+    pub muted: u64,
 }
 
 impl AudioStatistics {
@@ -60,13 +70,22 @@ counters!(AudioCounters of AudioStatistics {
     last_timestamp,
     frames_between,
     bytes,
+    stalls,
+    restarts,
+    reopenings,
+    recoveries,
+    muted,
 });
 
 impl AudioCounters {
+    /// So many frames were not to be had.
+    pub(in crate::capture) fn lose(&self, frames: u64) {
+        add(&self.lost_in_driver, frames);
+    }
+
     /// A block was captured with its place in time, whatever becomes of it.
     pub(in crate::capture) fn place(&self, info: &super::AudioInfo) {
         add(&self.captured, u64::from(info.frames));
-        add(&self.lost_in_driver, info.lost);
         if self.first_timestamp.load(Ordering::Relaxed) == 0 {
             self.first_timestamp.store(info.timestamp, Ordering::Relaxed);
         }

@@ -120,6 +120,7 @@ impl EventSource for SyntheticMicrophone {
         };
         let begin = self.next;
         self.next += u64::from(period);
+        self.counters.lose(info.lost);
         self.counters.place(&info);
         let Some(mut block) = self.pool.take() else {
             add(&self.counters.starved, u64::from(period));

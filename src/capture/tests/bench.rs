@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::capture::{CameraRequest, CapturedFrame, Engine, HeldFrames, Outlet, Source, SourceEnd, SourceStatistics};
+use crate::capture::{
+    CameraRequest, CapturedFrame, Engine, HeldFrames, Keep, Outlet, Source, SourceEnd, SourceStatistics,
+};
 use crate::error::{Error, Result};
 use crate::format::{Fourcc, FrameRate};
 use crate::seam::scripted::{CameraScript, ScriptedCamera, ScriptedKernel, ScriptedPcms};
@@ -83,7 +85,7 @@ impl Bench {
     }
 
     pub(super) fn open_with(&self, buffers: Option<u32>) -> Result<Source<CapturedFrame>> {
-        self.engine.open(request(buffers), Box::new(|_| Ok(())), self.keeper.clone())
+        self.engine.open(request(buffers), Box::new(|_| Ok(())), Keep::not(), self.keeper.clone())
     }
 
     /// Nothing is open, and nothing was misused.

@@ -3,13 +3,14 @@
 use super::bench::{Bench, NODE, refused};
 use crate::Fourcc;
 use crate::capture::CameraRequest;
+use crate::capture::Keep;
 use crate::seam::scripted::{Frame, ScriptedCamera, mark, pixels};
 
 fn open(fourcc: &[u8; 4]) -> (Bench, crate::capture::Source<crate::capture::CapturedFrame>) {
     let mut camera = ScriptedCamera::new(fourcc, 64, 48);
     camera.multiplanar = true;
     let bench = Bench::keeping(1, camera);
-    let source = bench.engine.open(request(fourcc), Box::new(|_| Ok(())), bench.keeper.clone()).unwrap();
+    let source = bench.engine.open(request(fourcc), Box::new(|_| Ok(())), Keep::not(), bench.keeper.clone()).unwrap();
     (bench, source)
 }
 
@@ -83,7 +84,7 @@ fn buffers_in_another_number_of_pieces_than_the_format_are_refused() {
     let bench = Bench::new(camera);
     // What QUERYBUF says is changed behind S_FMT's back.
     bench.camera.change_buffers(1);
-    let error = refused(bench.engine.open(request(b"NM12"), Box::new(|_| Ok(())), bench.keeper.clone()));
+    let error = refused(bench.engine.open(request(b"NM12"), Box::new(|_| Ok(())), Keep::not(), bench.keeper.clone()));
     assert!(error.message().contains("QUERYBUF"), "{error}");
     bench.assert_closed();
 }

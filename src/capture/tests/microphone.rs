@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::capture::{
-    AudioInfo, AudioStatistics, CapturedAudio, Engine, HeldFrames, MicrophoneRequest, Outlet, Source, SourceEnd,
+    AudioInfo, AudioStatistics, CapturedAudio, Engine, HeldFrames, Keep, MicrophoneRequest, Outlet, Source, SourceEnd,
 };
 use crate::error::Result;
 use crate::format::SampleFormat;
@@ -97,7 +97,7 @@ impl SoundBench {
     }
 
     pub(super) fn open_as(&self, request: MicrophoneRequest) -> Result<Source<CapturedAudio>> {
-        self.engine.open_microphone(request, Box::new(|_| Ok(())), self.listener.clone())
+        self.engine.open_microphone(request, Box::new(|_| Ok(())), Keep::not(), self.listener.clone())
     }
 
     /// Every block has the frames that its position says, and time goes on with the positions.

@@ -1,5 +1,6 @@
 //! Microphones on scripted cards: what flows, how it is counted, and what it costs.
 
+use crate::capture::Keep;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -126,7 +127,8 @@ fn a_start_that_fails_and_a_format_that_is_not_accepted_leave_nothing_open() {
     assert!(error.message().contains("does not start"), "{error}");
     assert_eq!(bench.card.open_count(), 0);
     let refuse = Box::new(|_: &_| Err(crate::Error::new(ErrorName::OverconstrainedError, "not this")));
-    let error = bench.engine.open_microphone(request("hw:0,0"), refuse, bench.listener.clone()).map(|_| ());
+    let error =
+        bench.engine.open_microphone(request("hw:0,0"), refuse, Keep::not(), bench.listener.clone()).map(|_| ());
     assert_eq!(error.unwrap_err().name(), ErrorName::OverconstrainedError);
     eventually(|| bench.card.open_count() == 0);
     assert_eq!(bench.card.calls(Call::PcmStart), 1);

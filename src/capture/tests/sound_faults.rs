@@ -1,5 +1,6 @@
 //! What goes wrong while sound flows: gaps lie where they belong, nothing spins, and what is gone is said once.
 
+use crate::capture::Keep;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,7 +39,8 @@ impl Outlet<CapturedAudio> for Dawdler {
 fn held_up(bench: &SoundBench, name: &str, periods: u32) -> crate::capture::AudioStatistics {
     let dawdler =
         Dawdler { card: bench.card.clone(), at: 9, periods, seen: AtomicU64::new(0), listener: bench.listener.clone() };
-    let source = bench.engine.open_microphone(request(name), Box::new(|_| Ok(())), Arc::new(dawdler)).unwrap();
+    let source =
+        bench.engine.open_microphone(request(name), Box::new(|_| Ok(())), Keep::not(), Arc::new(dawdler)).unwrap();
     bench.card.run(10);
     eventually(|| bench.card.state() == PcmState::Running);
     for _ in 0..50 {

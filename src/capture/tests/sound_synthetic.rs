@@ -1,5 +1,6 @@
 //! The built-in microphone, and that it is in step with the built-in camera.
 
+use crate::capture::Keep;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -46,7 +47,9 @@ fn sound_comes_at_exact_times_for_ever() {
         let (kernel, engine) = engine();
         kernel.pass_time(Duration::from_nanos(123_456_789));
         let recorder = Arc::new(Recorder::default());
-        let source = engine.open_microphone(synthetic(rate, channels), Box::new(|_| Ok(())), recorder.clone()).unwrap();
+        let source = engine
+            .open_microphone(synthetic(rate, channels), Box::new(|_| Ok(())), Keep::not(), recorder.clone())
+            .unwrap();
         assert_eq!(source.format().period_frames, rate / 50);
         kernel.advance(Duration::from_secs(10));
         let state = recorder.0.lock().unwrap();
@@ -92,9 +95,10 @@ fn the_camera_flashes_when_the_microphone_ticks() {
         let (flashes, recorder) = (Arc::new(Flashes::default()), Arc::new(Recorder::default()));
         let mut request = bench::request(None);
         (request.synthetic, request.width, request.height) = (true, 320, 180);
-        let camera = engine.open(request, Box::new(|_| Ok(())), flashes.clone()).unwrap();
+        let camera = engine.open(request, Box::new(|_| Ok(())), Keep::not(), flashes.clone()).unwrap();
         kernel.pass_time(Duration::from_nanos(13_131_313));
-        let microphone = engine.open_microphone(synthetic(rate, 1), Box::new(|_| Ok(())), recorder.clone()).unwrap();
+        let microphone =
+            engine.open_microphone(synthetic(rate, 1), Box::new(|_| Ok(())), Keep::not(), recorder.clone()).unwrap();
         kernel.advance(Duration::from_secs(5));
         drop((camera, microphone));
 
@@ -143,7 +147,8 @@ fn a_reactor_that_was_held_up_catches_up_and_counts_what_no_ring_would_have_held
     let (kernel, engine) = engine();
     let naps = [(9, 300), (49, 2000)];
     let dawdler = Arc::new(Dawdler { kernel: kernel.clone(), recorder: Recorder::default(), naps });
-    let source = engine.open_microphone(synthetic(48_000, 1), Box::new(|_| Ok(())), dawdler.clone()).unwrap();
+    let source =
+        engine.open_microphone(synthetic(48_000, 1), Box::new(|_| Ok(())), Keep::not(), dawdler.clone()).unwrap();
     kernel.advance(Duration::from_millis(500));
     kernel.settle();
     assert_eq!((source.statistics().lost_in_driver, source.statistics().xruns), (0, 0));
@@ -169,7 +174,8 @@ fn what_it_does_not_offer_is_refused() {
         MicrophoneRequest { sample_format: SampleFormat::FloatLe, ..synthetic(48_000, 1) },
     ] {
         let listener = Arc::new(Listener::default());
-        let error = engine.open_microphone(request, Box::new(|_| Ok(())), listener).map(|_| ()).unwrap_err();
+        let error =
+            engine.open_microphone(request, Box::new(|_| Ok(())), Keep::not(), listener).map(|_| ()).unwrap_err();
         assert_eq!(error.name(), ErrorName::OverconstrainedError);
     }
 }
@@ -180,8 +186,8 @@ fn a_camera_and_a_microphone_share_the_reactor() {
     let (keeper, recorder) = (Keeper::keeping(1), Arc::new(Recorder::default()));
     let mut request = bench::request(None);
     (request.synthetic, request.width, request.height) = (true, 320, 180);
-    let camera = engine.open(request, Box::new(|_| Ok(())), keeper.clone()).unwrap();
-    let microphone = engine.open_microphone(synthetic(48_000, 2), Box::new(|_| Ok(())), recorder).unwrap();
+    let camera = engine.open(request, Box::new(|_| Ok(())), Keep::not(), keeper.clone()).unwrap();
+    let microphone = engine.open_microphone(synthetic(48_000, 2), Box::new(|_| Ok(())), Keep::not(), recorder).unwrap();
     kernel.advance(Duration::from_secs(1));
     assert!(keeper.state().seen >= 30);
     camera.stop();

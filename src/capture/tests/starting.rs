@@ -1,5 +1,6 @@
 //! The way from a node to a stream, and every place where it can break: nothing stays open, and the error says what to do.
 
+use crate::capture::Keep;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
@@ -113,14 +114,14 @@ fn a_rate_that_cannot_be_set_is_not_fatal() {
 fn the_rate_is_the_one_read_back() {
     let bench = Bench::new(yuyv());
     let asked = crate::capture::CameraRequest { frame_rate: FrameRate::new(15, 2), ..request(None) };
-    let source = bench.engine.open(asked.clone(), Box::new(|_| Ok(())), bench.keeper.clone()).unwrap();
+    let source = bench.engine.open(asked.clone(), Box::new(|_| Ok(())), Keep::not(), bench.keeper.clone()).unwrap();
     assert_eq!(source.format().frame_rate, FrameRate::new(15, 2));
     drop(source);
     bench.camera.change(|camera| {
         camera.settable = false;
         camera.interval = Some(crate::seam::Fraction { numerator: 1001, denominator: 30_000 });
     });
-    let source = bench.engine.open(asked, Box::new(|_| Ok(())), bench.keeper.clone()).unwrap();
+    let source = bench.engine.open(asked, Box::new(|_| Ok(())), Keep::not(), bench.keeper.clone()).unwrap();
     assert_eq!(source.format().frame_rate, FrameRate::new(30_000, 1001));
 }
 
@@ -132,7 +133,7 @@ fn another_size_than_asked_for_is_put_to_whoever_asked() {
         assert_eq!((format.width, format.height), (32, 24));
         Err(Error::new(ErrorName::OverconstrainedError, "too small"))
     };
-    let error = refused(bench.engine.open(request(None), Box::new(refuse), bench.keeper.clone()));
+    let error = refused(bench.engine.open(request(None), Box::new(refuse), Keep::not(), bench.keeper.clone()));
     assert_eq!(error.name(), ErrorName::OverconstrainedError);
     assert_eq!(bench.camera.calls(Call::RequestBuffers), 0, "judged before buffers exist");
     bench.assert_closed();
@@ -204,7 +205,7 @@ fn three_cameras_share_one_capture_thread() {
     let threads = Arc::new(Mutex::new(BTreeSet::new()));
     let open = |path: &str| {
         let request = crate::capture::CameraRequest { path: path.to_owned(), ..request(None) };
-        bench.engine.open(request, Box::new(|_| Ok(())), Arc::new(WhereAmI(threads.clone()))).unwrap()
+        bench.engine.open(request, Box::new(|_| Ok(())), Keep::not(), Arc::new(WhereAmI(threads.clone()))).unwrap()
     };
     let sources = [open(NODE), open(others[0].0), open(others[1].0)];
     for _ in 0..20 {

@@ -11,12 +11,11 @@ use nix::errno::Errno;
 
 use super::descriptor::Descriptor;
 use super::failure::{Step, failure};
-use super::reader::Reader;
+use super::reader::{Reader, Reading};
 use crate::capture::buffer::{Buffer, DriverQueue, Home, Pool, Reaper};
 use crate::capture::format::VideoFormat;
 use crate::capture::lease::Ledger;
-use crate::capture::source::{CameraRequest, CapturedFrame, Outlet};
-use crate::capture::statistics::SourceCounters;
+use crate::capture::source::CameraRequest;
 use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
@@ -42,6 +41,9 @@ pub(in crate::capture) struct V4l2Camera {
     loopback: bool,
     format: Arc<VideoFormat>,
     buffers: Vec<Arc<Buffer>>,
+    /// For frames that are copied because the driver is short of buffers, or because they are not ours to keep.
+    copies: Vec<Arc<Buffer>>,
+    low_mark: usize,
 }
 
 impl V4l2Camera {
@@ -51,7 +53,8 @@ impl V4l2Camera {
         let fd = retry(|| kernel.open(path.as_ref())).map_err(|errno| failure(Step::Open, errno, &path, false))?;
         let fd = Arc::new(Descriptor::new(kernel.clone(), fd));
         let (kind, loopback, format) = Self::configure(&*kernel, fd.as_fd(), request)?;
-        Ok(Self { kernel, fd, path, kind, loopback, format: Arc::new(format), buffers: Vec::new() })
+        let (buffers, copies) = (Vec::new(), Vec::new());
+        Ok(Self { kernel, fd, path, kind, loopback, format: Arc::new(format), buffers, copies, low_mark: 0 })
     }
 
     fn configure(
@@ -106,9 +109,8 @@ impl V4l2Camera {
         &mut self,
         buffers: Option<u32>,
         reaper: Arc<dyn Reaper>,
-        counters: Arc<SourceCounters>,
-        outlet: Arc<dyn Outlet<CapturedFrame>>,
         frames_still_held: &dyn Fn() -> bool,
+        reading: Reading,
     ) -> Result<Reader> {
         let low_mark = retry(|| self.kernel.get_control(self.fd.as_fd(), CID_MIN_BUFFERS_FOR_CAPTURE))
             .ok()
@@ -117,22 +119,34 @@ impl V4l2Camera {
             .unwrap_or(LOW_MARK);
         let count = buffers.unwrap_or(low_mark + HEADROOM).clamp(1, MOST_BUFFERS);
         self.allocate(count, reaper, frames_still_held)?;
-        let copies = Pool::owned(
+        self.copies = Pool::owned(
             if self.loopback { self.buffers.len().max(16) } else { self.buffers.len() },
             &self.memory_sizes(),
             self.format.clone(),
         );
+        self.low_mark = if self.loopback { usize::MAX } else { low_mark as usize };
         self.stream_on()?;
-        Ok(Reader::new(
-            self.kernel.clone(),
-            self.fd.clone(),
-            self.kind,
-            self.buffers.clone(),
-            copies,
-            if self.loopback { usize::MAX } else { low_mark as usize },
-            counters,
-            outlet,
-        ))
+        Ok(self.reader(reading))
+    }
+
+    /// Stops the stream and starts it, with the same buffers: what cures a driver that has fallen silent. The reader before
+    /// is off the reactor and dropped.
+    pub(in crate::capture) fn restart(&mut self, reading: Reading) -> Result<Reader> {
+        if let Some(pool) = self.pool() {
+            pool.ledger.close();
+            let stopped = retry(|| self.kernel.stream_off(self.fd.as_fd(), self.kind));
+            pool.ledger.reclaim();
+            // What droppers met on the stream before says nothing about this one.
+            let _ = pool.take_queue_failure();
+            stopped.map_err(self.fail(Step::StreamOff))?;
+        }
+        self.stream_on()?;
+        Ok(self.reader(reading))
+    }
+
+    fn reader(&self, reading: Reading) -> Reader {
+        let buffers = (self.buffers.clone(), self.copies.clone());
+        Reader::new(self.kernel.clone(), self.fd.clone(), self.kind, buffers, self.low_mark, reading)
     }
 
     fn fail(&self, step: Step) -> impl Fn(Errno) -> Error + '_ {

@@ -16,6 +16,7 @@ pub(super) enum Step {
     Map,
     QueueBuffer,
     StreamOn,
+    StreamOff,
 }
 
 impl Step {
@@ -30,6 +31,7 @@ impl Step {
             Self::Map => "mmap",
             Self::QueueBuffer => "VIDIOC_QBUF",
             Self::StreamOn => "VIDIOC_STREAMON",
+            Self::StreamOff => "VIDIOC_STREAMOFF",
         }
     }
 }

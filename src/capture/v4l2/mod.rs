@@ -6,3 +6,4 @@ mod failure;
 mod reader;
 
 pub(super) use camera::V4l2Camera;
+pub(super) use reader::Reading;

@@ -1,7 +1,7 @@
 //! The reactor half: one DQBUF per readiness, checked, counted and delivered.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
@@ -10,6 +10,7 @@ use super::descriptor::Descriptor;
 use crate::capture::buffer::{Buffer, Lease, LeaseMut};
 use crate::capture::inspect::{Payload, Reject, inspect, is_whole_jpeg, required_bytes};
 use crate::capture::reactor::{EventSource, Next};
+use crate::capture::recovery::RecoveryPolicy;
 use crate::capture::source::{CapturedFrame, FrameInfo, Outlet, SourceEnd};
 use crate::capture::statistics::{SourceCounters, add};
 use crate::capture::timeline::Timeline;
@@ -30,27 +31,41 @@ pub(in crate::capture) struct Reader {
     memory_count: usize,
     required: [usize; MAX_PLANES],
     jpeg: bool,
-    timeline: Timeline,
+    /// Outlives this reader: the next one goes on where it stopped.
+    timeline: Arc<Mutex<Timeline>>,
     counters: Arc<SourceCounters>,
     outlet: Arc<dyn Outlet<CapturedFrame>>,
     failures: u32,
+    /// How long the camera may be silent, and until when it may be now.
+    patience: Option<u64>,
+    silent_until: Option<u64>,
+}
+
+/// What a reader is made of besides the camera's own: whom it tells, and how long it waits.
+pub(in crate::capture) struct Reading {
+    pub(in crate::capture) counters: Arc<SourceCounters>,
+    pub(in crate::capture) outlet: Arc<dyn Outlet<CapturedFrame>>,
+    pub(in crate::capture) timeline: Arc<Mutex<Timeline>>,
+    pub(in crate::capture) policy: RecoveryPolicy,
 }
 
 impl Reader {
-    #[expect(clippy::too_many_arguments, reason = "the one caller hands over the whole state of a start")]
     pub(super) fn new(
         kernel: Arc<dyn Kernel>,
         fd: Arc<Descriptor>,
         kind: BufferType,
-        buffers: Vec<Arc<Buffer>>,
-        copies: Vec<Arc<Buffer>>,
+        (buffers, copies): (Vec<Arc<Buffer>>, Vec<Arc<Buffer>>),
         low_mark: usize,
-        counters: Arc<SourceCounters>,
-        outlet: Arc<dyn Outlet<CapturedFrame>>,
+        reading: Reading,
     ) -> Self {
         let format = buffers.first().map(|buffer| buffer.pool().format.clone());
         let interval = format.as_ref().and_then(|format| format.frame_rate).map(|rate| rate.interval_ns());
+        let Reading { counters, outlet, timeline, policy } = reading;
+        timeline.lock().unwrap_or_else(PoisonError::into_inner).start(interval);
+        let patience = policy.stall_ns(interval);
         Self {
+            silent_until: patience.map(|(first, _)| kernel.now().saturating_add(first)),
+            patience: patience.map(|(_, later)| later),
             kernel,
             fd,
             kind,
@@ -60,7 +75,7 @@ impl Reader {
             jpeg: format.is_some_and(|format| format.fourcc.is_jpeg()),
             buffers,
             copies,
-            timeline: Timeline::new(interval),
+            timeline,
             counters,
             outlet,
             failures: 0,
@@ -68,7 +83,11 @@ impl Reader {
     }
 
     fn end(&self, errno: Errno) -> Next {
-        self.outlet.ended(SourceEnd::from_errno(errno));
+        self.leave(SourceEnd::from_errno(errno))
+    }
+
+    fn leave(&self, end: SourceEnd) -> Next {
+        self.outlet.ended(end);
         Next::Leave
     }
 
@@ -82,10 +101,13 @@ impl Reader {
         };
         let inspected = inspect(dequeued, self.memory_count, |memory| self.memory_len(memory), &self.required);
         // A frame lost on the bus comes back without a stamp: it says nothing about time.
-        if inspected.is_err() && !self.timeline.is_sane(dequeued.timestamp, now) {
+        let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
+        if inspected.is_err() && !timeline.is_sane(dequeued.timestamp, now) {
+            drop(timeline);
             return self.reject(inspected.err());
         }
-        let placed = self.timeline.place(dequeued.sequence, dequeued.timestamp, now);
+        let placed = timeline.place(dequeued.sequence, dequeued.timestamp, now);
+        drop(timeline);
         self.counters.place(&placed);
         let payloads = match inspected {
             Ok(_) if placed.duplicate => return add(&self.counters.duplicate, 1),
@@ -161,6 +183,7 @@ impl EventSource for Reader {
         match answer {
             Ok(dequeued) => {
                 self.failures = 0;
+                self.silent_until = self.patience.map(|patience| now.saturating_add(patience));
                 self.take(&dequeued, now);
                 if over {
                     return self.end(Errno::ENODEV);
@@ -182,10 +205,20 @@ impl EventSource for Reader {
     }
 
     fn deadline(&self) -> Option<u64> {
-        None
+        self.silent_until
     }
 
-    fn due(&mut self, _now: u64) -> Next {
+    fn due(&mut self, now: u64) -> Next {
+        // Where a dropper could not queue its buffer, nothing else may have said so.
+        if let Err(errno) = self.requeue() {
+            return self.end(errno);
+        }
+        let queued = self.buffers.first().map_or(0, |buffer| buffer.pool().ledger.queued());
+        if queued > 0 {
+            return self.leave(SourceEnd::Stalled);
+        }
+        // Consumers hold all there is: that is not the camera's doing.
+        self.silent_until = self.patience.map(|patience| now.saturating_add(patience));
         Next::Stay
     }
 }

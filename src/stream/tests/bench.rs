@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::MediaStreamConstraints;
 use crate::devices::Machine;
 use crate::devices::fixture::{FakePcms, Tree};
 use crate::error::Result;
 use crate::seam::scripted::{CameraScript, ScriptedCamera, ScriptedKernel, ScriptedPcms};
 use crate::stream::{ConsumerStatistics, LocalMediaStream, MediaDevices, MediaStreamTrackProcessor, VideoFrame};
+use crate::{MediaStreamConstraints, RecoveryPolicy};
 
 pub(super) struct Bench {
     pub(super) kernel: Arc<ScriptedKernel>,
@@ -35,7 +35,7 @@ impl Bench {
             pcm: Arc::new(FakePcms::default()),
             pcms: ScriptedPcms::new(&kernel),
         };
-        Self { kernel, camera, devices: MediaDevices::of(machine), _tree: tree }
+        Self { kernel, camera, devices: MediaDevices::of(machine).with_recovery(RecoveryPolicy::none()), _tree: tree }
     }
 
     /// `getUserMedia({video: true})`.

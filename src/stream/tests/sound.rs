@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::MediaStreamConstraints;
 use crate::capture::{AudioFormat, AudioInfo, Block, CapturedAudio, TimestampSource};
+use crate::devices::synthetic_devices;
 use crate::format::SampleFormat;
+use crate::resolve::{ResolveOptions, resolve};
 use crate::stream::AudioData;
 use crate::stream::consumer::Consumer;
-use crate::stream::gate::AudioGate;
 use crate::stream::outlet::TrackOutlet;
 use crate::stream::queue::{Bound, Queue};
 
@@ -39,15 +41,22 @@ fn take(queue: &Queue<AudioData>) -> Option<AudioData> {
     }
 }
 
+/// A track of the built-in microphone's settings, in that format.
+fn outlet(format: AudioFormat) -> TrackOutlet<AudioData> {
+    let request = MediaStreamConstraints::new().audio(true);
+    let resolved = resolve(&request, &synthetic_devices(), &ResolveOptions::new()).unwrap();
+    TrackOutlet::new(resolved.audio.unwrap(), format)
+}
+
 #[test]
 fn a_disabled_track_is_silent_at_the_same_times() {
-    let outlet = TrackOutlet::<AudioData>::new(AudioGate::default());
+    let outlet = outlet(FORMAT);
     let heard = queue(Bound::items(4));
     outlet.attach(heard.clone());
     outlet.give(&block(0, 10, 7, FORMAT), 0);
-    outlet.set_enabled(false, &FORMAT);
+    outlet.set_enabled(false);
     outlet.give(&block(10, 9, 7, FORMAT), 0);
-    outlet.set_enabled(true, &FORMAT);
+    outlet.set_enabled(true);
     outlet.give(&block(19, 10, 7, FORMAT), 0);
     let blocks: Vec<_> = std::iter::from_fn(|| take(&heard)).collect();
     assert_eq!(blocks.iter().map(AudioData::position).collect::<Vec<_>>(), [0, 10, 19]);
@@ -61,10 +70,10 @@ fn a_disabled_track_is_silent_at_the_same_times() {
 #[test]
 fn silence_of_unsigned_samples_is_their_middle() {
     let format = AudioFormat { sample_format: SampleFormat::U8, ..FORMAT };
-    let outlet = TrackOutlet::<AudioData>::new(AudioGate::default());
+    let outlet = outlet(format);
     let heard = queue(Bound::items(1));
     outlet.attach(heard.clone());
-    outlet.set_enabled(false, &format);
+    outlet.set_enabled(false);
     outlet.give(&block(0, 10, 7, format), 0);
     assert!(take(&heard).unwrap().samples(1).all(|sample| sample == 0.0));
 }

@@ -1,0 +1,358 @@
+//! A source and what is done to keep it: the ladder's rungs, climbed on the control thread.
+//!
+//! The reactor's reader gives to a [`Post`], which hands on what it gets and turns the reader's end into trouble. Each start
+//! has a post of its own: what a reader says that was replaced meanwhile is heard by nobody.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::alarm::Alarm;
+use super::event::{MuteReason, RecoveryEvent, RecoveryStep};
+use super::ladder::{Failure, Ladder, Rung, Verdict};
+use super::policy::RecoveryPolicy;
+use crate::capture::engine::Engine;
+use crate::capture::reactor::Token;
+use crate::capture::source::{Captured, Outlet, Running, SourceEnd};
+use crate::capture::statistics::Incident;
+use crate::error::{Error, ErrorName, Result};
+
+/// A camera or microphone that can be opened again and again. On the control thread.
+pub(in crate::capture) trait Device<T: Captured>: Send {
+    /// Opens it where it was last, starts it, and puts its reader on the reactor: it gives to `post`. Nothing stays open
+    /// where that fails.
+    fn open(&mut self, engine: &Arc<Engine>, post: Arc<dyn Outlet<T>>) -> Result<(Running, T::Format)>;
+    /// Whether [`Device::restart`] is of any use.
+    fn can_restart(&self) -> bool {
+        false
+    }
+    /// Starts anew what is open and off the reactor.
+    fn restart(&mut self, _running: &mut Running, _engine: &Arc<Engine>, _post: Arc<dyn Outlet<T>>) -> Result<()> {
+        Err(Error::new(ErrorName::NotReadableError, "it cannot be started anew"))
+    }
+    /// Finds where it is now; `false` where it is nowhere.
+    fn locate(&mut self) -> bool;
+    /// Adds to an error what the system knows of it.
+    fn explain(&self, error: Error) -> Error;
+    /// Where it was last.
+    fn path(&self) -> &str;
+}
+
+/// One source, as the control thread keeps it.
+pub(in crate::capture) struct Supervisor<T: Captured> {
+    me: Weak<Self>,
+    engine: Weak<Engine>,
+    outlet: Arc<dyn Outlet<T>>,
+    counters: Arc<T::Counters>,
+    policy: RecoveryPolicy,
+    /// Held for as long as a rung takes, on the control thread only.
+    state: Mutex<State<T>>,
+    /// What the driver agreed to, last.
+    format: Mutex<Option<T::Format>>,
+    /// No rung is begun any more.
+    stopped: AtomicBool,
+    /// Of the post that is heard.
+    generation: AtomicU64,
+    /// When this generation's first frame came; 0 before that.
+    flowing_since: AtomicU64,
+    /// Since when it has been muted; 0 where it is not.
+    muted_since: AtomicU64,
+}
+
+struct State<T: Captured> {
+    device: Box<dyn Device<T>>,
+    /// Open, and on the reactor unless it is between two rungs.
+    running: Option<Running>,
+    ladder: Ladder,
+    alarm: Option<Token>,
+    /// What began it.
+    end: SourceEnd,
+}
+
+impl<T: Captured> Supervisor<T> {
+    pub(in crate::capture) fn new(
+        engine: &Arc<Engine>,
+        device: Box<dyn Device<T>>,
+        counters: Arc<T::Counters>,
+        outlet: Arc<dyn Outlet<T>>,
+        policy: RecoveryPolicy,
+    ) -> Arc<Self> {
+        let state =
+            State { device, running: None, ladder: Ladder::new(policy), alarm: None, end: SourceEnd::Unplugged };
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            engine: Arc::downgrade(engine),
+            outlet,
+            counters,
+            policy,
+            state: Mutex::new(state),
+            format: Mutex::new(None),
+            stopped: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
+            flowing_since: AtomicU64::new(0),
+            muted_since: AtomicU64::new(0),
+        })
+    }
+
+    /// Opens the device for the first time, and gives what the driver agreed to. On the control thread.
+    pub(in crate::capture) fn start(&self, engine: &Arc<Engine>) -> Result<T::Format> {
+        let mut state = self.state();
+        self.open(&mut state, engine)
+    }
+
+    /// What the driver agreed to, last; `None` before the first start.
+    pub(in crate::capture) fn format(&self) -> Option<T::Format> {
+        self.format.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// No rung is begun from here on; the one that is under way ends by itself. From any thread.
+    pub(in crate::capture) fn give_up(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Closes the device. On the control thread.
+    pub(in crate::capture) fn stop(&self, engine: &Arc<Engine>) {
+        self.give_up();
+        let mut state = self.state();
+        self.close(&mut state, engine);
+        self.still(&mut state, engine);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    fn tell(&self, engine: &Engine, step: RecoveryStep) {
+        engine.tell(&*self.outlet, step);
+    }
+
+    fn mute(&self, reason: MuteReason, now: u64) {
+        // Never 0: that is what says "not muted".
+        if self.muted_since.compare_exchange(0, now.max(1), Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            if reason == MuteReason::Stalled {
+                T::note(&self.counters, Incident::Stall);
+            }
+        }
+        self.outlet.event(&RecoveryEvent::new(now, RecoveryStep::Muted(reason)));
+    }
+
+    /// The first frame of a start. On the reactor.
+    fn flows(&self, now: u64) {
+        self.flowing_since.store(now.max(1), Ordering::SeqCst);
+        let since = self.muted_since.swap(0, Ordering::SeqCst);
+        if since != 0 {
+            T::note(&self.counters, Incident::Recovery);
+            let after = Duration::from_nanos(now.saturating_sub(since));
+            self.outlet.event(&RecoveryEvent::new(now, RecoveryStep::Resumed { after }));
+        }
+    }
+
+    /// A reader has left. On the reactor.
+    fn trouble(&self, generation: u64, end: SourceEnd) {
+        let current = (generation, generation + 1);
+        if self.generation.compare_exchange(current.0, current.1, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return;
+        }
+        let engine = self.engine.upgrade().filter(|_| self.policy.recovers());
+        let Some(engine) = engine else { return self.outlet.ended(end) };
+        if self.is_stopped() {
+            return;
+        }
+        self.mute(end.mute_reason(), engine.kernel.now());
+        self.post(&engine, move |this, engine| this.rescue(engine, end));
+    }
+
+    /// Has something done on the control thread.
+    fn post(&self, engine: &Arc<Engine>, job: impl FnOnce(&Self, &Arc<Engine>) + Send + 'static) {
+        let (me, weak) = (self.me.clone(), Arc::downgrade(engine));
+        engine.control.post(move || {
+            if let (Some(this), Some(engine)) = (me.upgrade(), weak.upgrade())
+                && !this.is_stopped()
+            {
+                job(&this, &engine);
+            }
+        });
+    }
+
+    fn rescue(&self, engine: &Arc<Engine>, end: SourceEnd) {
+        let mut state = self.state();
+        if let Some(running) = &mut state.running {
+            running.leave(engine);
+        }
+        if end == SourceEnd::Unplugged {
+            // Its node's name is free for the next device once nobody has it open.
+            self.close(&mut state, engine);
+        }
+        let flowing_since = Some(self.flowing_since.swap(0, Ordering::SeqCst)).filter(|&since| since != 0);
+        state.end = end;
+        let verdict = state.ladder.trouble(end, flowing_since, engine.kernel.now());
+        let over = self.follow(&mut state, engine, verdict);
+        self.finish(state, over);
+    }
+
+    /// The pause is over, or the devices have changed.
+    fn look_again(&self, engine: &Arc<Engine>) {
+        let mut state = self.state();
+        if state.alarm.is_none() {
+            // An attempt has succeeded meanwhile.
+            return;
+        }
+        let verdict = state.ladder.look_again(engine.kernel.now());
+        let over = self.follow(&mut state, engine, verdict);
+        self.finish(state, over);
+    }
+
+    /// Says that it is over, if it is: with the state free, because whoever hears it stops the source.
+    fn finish(&self, state: MutexGuard<'_, State<T>>, over: Option<SourceEnd>) {
+        drop(state);
+        if let Some(end) = over {
+            self.outlet.ended(end);
+        }
+    }
+
+    /// Climbs until an attempt succeeds or a pause begins. How it ended, if it did.
+    fn follow(&self, state: &mut State<T>, engine: &Arc<Engine>, mut verdict: Verdict) -> Option<SourceEnd> {
+        self.still(state, engine);
+        while !self.is_stopped() {
+            match verdict {
+                Verdict::Climb(rung) => match self.attempt(state, engine, rung) {
+                    Ok(()) => return None,
+                    Err(failure) => verdict = state.ladder.failed(failure, engine.kernel.now()),
+                },
+                Verdict::Wait { until } => return self.wait(state, engine, until),
+                Verdict::GiveUp => {
+                    self.close(state, engine);
+                    return Some(state.end);
+                }
+            }
+        }
+        None
+    }
+
+    fn attempt(&self, state: &mut State<T>, engine: &Arc<Engine>, rung: Rung) -> std::result::Result<(), Failure> {
+        let done = match rung {
+            Rung::Restart => {
+                let Some(running) = &mut state.running else { return Err(Failure::Refused) };
+                if !state.device.can_restart() {
+                    return Err(Failure::Refused);
+                }
+                let post = self.next_post();
+                self.tell(engine, RecoveryStep::Restarting);
+                T::note(&self.counters, Incident::Restart);
+                state.device.restart(running, engine, post)
+            }
+            Rung::Reopen => {
+                self.tell(engine, RecoveryStep::Reopening);
+                T::note(&self.counters, Incident::Reopening);
+                self.close(state, engine);
+                self.open(state, engine).map(drop)
+            }
+            Rung::Search => {
+                self.close(state, engine);
+                if !state.device.locate() {
+                    return Err(Failure::Absent { told: engine.hears_of_devices() });
+                }
+                self.tell(engine, RecoveryStep::Searching);
+                T::note(&self.counters, Incident::Reopening);
+                self.open(state, engine).map(drop)
+            }
+        };
+        done.map_err(|error| {
+            let gone = [Errno::ENODEV, Errno::ENOENT, Errno::ENXIO].map(|errno| Some(errno as i32));
+            let failure = if gone.contains(&error.errno()) {
+                Failure::Absent { told: engine.hears_of_devices() }
+            } else {
+                Failure::Refused
+            };
+            self.tell(engine, RecoveryStep::Failed(state.device.explain(error)));
+            failure
+        })
+    }
+
+    fn open(&self, state: &mut State<T>, engine: &Arc<Engine>) -> Result<T::Format> {
+        let post = self.next_post();
+        let (running, format) = state.device.open(engine, post)?;
+        state.running = Some(running);
+        *self.format.lock().unwrap_or_else(PoisonError::into_inner) = Some(format.clone());
+        self.outlet.formatted(&format);
+        Ok(format)
+    }
+
+    /// A post for the next start; the one before is heard no more.
+    fn next_post(&self) -> Arc<dyn Outlet<T>> {
+        let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
+        Arc::new(Post {
+            supervisor: self.me.clone(),
+            outlet: self.outlet.clone(),
+            generation,
+            fresh: AtomicBool::new(true),
+        })
+    }
+
+    fn close(&self, state: &mut State<T>, engine: &Arc<Engine>) {
+        if let Some(running) = state.running.take() {
+            engine.stop(running, state.device.path());
+        }
+    }
+
+    fn wait(&self, state: &mut State<T>, engine: &Arc<Engine>, until: u64) -> Option<SourceEnd> {
+        let (me, weak) = (self.me.clone(), Arc::downgrade(engine));
+        let alarm = Alarm::new(until, move || {
+            if let (Some(this), Some(engine)) = (me.upgrade(), weak.upgrade()) {
+                this.post(&engine, |this, engine| this.look_again(engine));
+            }
+        });
+        match engine.reactor.add(Box::new(alarm)) {
+            Ok(token) => {
+                state.alarm = Some(token);
+                None
+            }
+            // Without a reactor there is nothing left to wait for.
+            Err(_) => Some(state.end),
+        }
+    }
+
+    /// Puts the alarm away.
+    fn still(&self, state: &mut State<T>, engine: &Arc<Engine>) {
+        if let Some(token) = state.alarm.take() {
+            drop(engine.reactor.remove(token));
+        }
+    }
+}
+
+/// What a reader gives to.
+struct Post<T: Captured> {
+    supervisor: Weak<Supervisor<T>>,
+    outlet: Arc<dyn Outlet<T>>,
+    generation: u64,
+    /// Nothing has come yet.
+    fresh: AtomicBool,
+}
+
+impl<T: Captured> Outlet<T> for Post<T> {
+    fn give(&self, captured: &T, now: u64) {
+        if self.fresh.load(Ordering::Relaxed) {
+            self.fresh.store(false, Ordering::Relaxed);
+            if let Some(supervisor) = self.supervisor.upgrade() {
+                supervisor.flows(now);
+            }
+        }
+        self.outlet.give(captured, now);
+    }
+
+    fn ended(&self, end: SourceEnd) {
+        if let Some(supervisor) = self.supervisor.upgrade() {
+            supervisor.trouble(self.generation, end);
+        }
+    }
+
+    fn event(&self, event: &RecoveryEvent) {
+        self.outlet.event(event);
+    }
+}

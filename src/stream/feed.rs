@@ -1,0 +1,173 @@
+//! From a source to its tracks: the first half of the reactor's way out.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use nix::errno::Errno;
+
+use super::medium::{Format, Medium};
+use super::outlet::{Shared, TrackOutlet};
+use crate::capture::{MuteReason, Outlet, RecoveryEvent, RecoveryStep, SourceEnd, Worker};
+use crate::error::{Error, ErrorName};
+
+/// How many events are kept.
+const EVENTS: usize = 64;
+
+/// All tracks of one source.
+pub(super) struct Feed<M: Medium> {
+    label: String,
+    /// Where callers' callbacks run; gone with the last device.
+    dispatcher: Weak<Worker>,
+    tracks: Shared<Arc<TrackOutlet<M>>>,
+    /// Why the source ended, once it has.
+    ended: Mutex<Option<Error>>,
+    past: Mutex<Past>,
+}
+
+/// What happened to the source.
+#[derive(Default)]
+struct Past {
+    muted: Option<MuteReason>,
+    /// The last few, the oldest first.
+    events: VecDeque<RecoveryEvent>,
+    /// Why the last attempt of this muting failed.
+    error: Option<Error>,
+}
+
+impl<M: Medium> Feed<M> {
+    pub(super) fn new(label: &str, dispatcher: &Arc<Worker>) -> Self {
+        Self {
+            label: label.to_owned(),
+            dispatcher: Arc::downgrade(dispatcher),
+            tracks: Shared::new(),
+            ended: Mutex::new(None),
+            past: Mutex::default(),
+        }
+    }
+
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the source gives nothing for now, if it does not.
+    pub(super) fn muted(&self) -> Option<MuteReason> {
+        self.past().muted
+    }
+
+    /// The last few things that happened to it, the oldest first.
+    pub(super) fn events(&self) -> Vec<RecoveryEvent> {
+        self.past().events.iter().cloned().collect()
+    }
+
+    fn end_state(&self) -> MutexGuard<'_, Option<Error>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Attaches a track; one that comes after the end ends with it.
+    pub(super) fn attach(&self, track: Arc<TrackOutlet<M>>) {
+        // Under the lock, so that an end that comes meanwhile finds the track in the list.
+        let ended = self.end_state();
+        match ended.clone() {
+            None => self.tracks.push(track),
+            Some(error) => {
+                drop(ended);
+                track.end(Some(error));
+            }
+        }
+    }
+
+    /// Whether the source ended by itself.
+    pub(super) fn is_ended(&self) -> bool {
+        self.end_state().is_some()
+    }
+
+    pub(super) fn detach(&self, track: &Arc<TrackOutlet<M>>) {
+        self.tracks.retain(|other| !Arc::ptr_eq(other, track));
+    }
+}
+
+impl<M: Medium> Outlet<M::Captured> for Feed<M> {
+    fn give(&self, captured: &M::Captured, now: u64) {
+        for track in self.tracks.get().iter() {
+            track.give(captured, now);
+        }
+    }
+
+    fn event(&self, event: &RecoveryEvent) {
+        self.past().note(event);
+        let listening: Vec<_> = self.tracks.get().iter().filter(|track| track.is_listened_to()).cloned().collect();
+        if let (false, Some(dispatcher)) = (listening.is_empty(), self.dispatcher.upgrade()) {
+            let event = event.clone();
+            dispatcher.post(move || listening.iter().for_each(|track| track.tell(&event)));
+        }
+    }
+
+    fn formatted(&self, format: &Format<M>) {
+        self.tracks.get().iter().for_each(|track| track.reformat(format));
+    }
+
+    fn ended(&self, end: SourceEnd) {
+        let last = {
+            let mut past = self.past();
+            past.muted = None;
+            past.error.take()
+        };
+        let error = end_error(&self.label, end, last);
+        let tracks = {
+            let mut ended = self.end_state();
+            *ended = Some(error.clone());
+            let tracks = self.tracks.get();
+            self.tracks.clear();
+            tracks
+        };
+        for track in tracks.iter() {
+            track.end(Some(error.clone()));
+        }
+    }
+}
+
+impl Past {
+    fn note(&mut self, event: &RecoveryEvent) {
+        match &event.step {
+            RecoveryStep::Muted(reason) => {
+                self.muted = Some(*reason);
+                self.error = None;
+            }
+            RecoveryStep::Resumed { .. } => self.muted = None,
+            RecoveryStep::Failed(error) => self.error = Some(error.clone()),
+            _ => {}
+        }
+        if self.events.len() == EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event.clone());
+    }
+}
+
+/// What a track says whose device did not come back: why it went, and why the last attempt to have it back failed.
+fn end_error(label: &str, end: SourceEnd, last: Option<Error>) -> Error {
+    let (message, errno, remedy) = match end {
+        SourceEnd::Unplugged => {
+            (format!("{label} was unplugged"), Errno::ENODEV, "plug it in again and ask for it anew")
+        }
+        SourceEnd::Stalled => (
+            format!("{label} gives no more frames"),
+            Errno::ETIMEDOUT,
+            "unplug it and plug it in again; a camera that waits for a trigger wants StallLimit::Never",
+        ),
+        SourceEnd::FormatChanged => {
+            (format!("{label} changed its format"), Errno::EPIPE, "ask for it anew, in the format it has now")
+        }
+        SourceEnd::Failed(errno) => (
+            format!("{label} stopped with an error: {}", errno.desc()),
+            errno,
+            "ask for it anew; if that fails too, unplug it and plug it in again",
+        ),
+    };
+    let Some(last) = last else {
+        return Error::new(ErrorName::NotReadableError, message).with_errno(errno as i32).with_remedy(remedy);
+    };
+    let message = format!("{message}, and could not be had back: {}", last.message());
+    let remedy = last.remedy().unwrap_or(remedy).to_owned();
+    last.replace_message(message, remedy)
+}
