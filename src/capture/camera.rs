@@ -6,8 +6,8 @@ use nix::errno::Errno;
 
 use super::engine::{Accept, Engine, Keep, no_wait};
 use super::format::VideoFormat;
-use super::reactor::EventSource;
-use super::recovery::Device;
+use super::reactor::{EventSource, Token};
+use super::recovery::{Asked, Device, RecoveryStep};
 use super::source::{CameraRequest, CapturedFrame, Outlet, Running};
 use super::statistics::SourceCounters;
 use super::synthetic::SyntheticCamera;
@@ -71,7 +71,7 @@ impl CameraDevice {
     }
 
     /// Puts a reader on the reactor.
-    fn join(&self, engine: &Engine, reader: Box<dyn EventSource>) -> Result<super::reactor::Token> {
+    fn join(&self, engine: &Engine, reader: Box<dyn EventSource>) -> Result<Token> {
         engine.reactor.add(reader).map_err(|errno| no_wait(&self.request.path, errno))
     }
 }
@@ -93,8 +93,12 @@ impl Device<CapturedFrame> for CameraDevice {
             };
             let Some(smaller) = (self.keep.smaller)(&self.request) else { return Err(refused) };
             self.request = smaller;
-            engine.tell(&*post, super::recovery::RecoveryStep::SteppedDown(refused));
+            engine.tell(&*post, RecoveryStep::SteppedDown(refused));
         }
+    }
+
+    fn has_no_signal(&self, running: &Running) -> bool {
+        matches!(running, Running::Camera { camera, .. } if camera.has_no_signal())
     }
 
     fn can_restart(&self) -> bool {
@@ -113,6 +117,11 @@ impl Device<CapturedFrame> for CameraDevice {
             *token = Some(self.join(engine, Box::new(reader))?);
         }
         Ok(())
+    }
+
+    fn exchange(&mut self, asked: &mut Asked<CapturedFrame>) {
+        std::mem::swap(&mut self.request, &mut asked.request);
+        std::mem::swap(&mut self.accept, &mut asked.accept);
     }
 
     fn locate(&mut self) -> bool {

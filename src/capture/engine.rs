@@ -42,6 +42,7 @@ pub(crate) struct Keep<R> {
     pub(crate) smaller: Box<dyn Fn(&R) -> Option<R> + Send>,
 }
 
+#[cfg(all(test, not(loom)))]
 impl<R> Keep<R> {
     /// Not at all.
     pub(crate) fn not() -> Self {
@@ -117,7 +118,7 @@ impl Engine {
     }
 
     /// Has a source opened on the control thread, and waits for it.
-    fn on_control<T: Send + 'static>(
+    pub(super) fn on_control<T: Send + 'static>(
         self: &Arc<Self>,
         open: impl FnOnce(&Arc<Self>) -> Result<T> + Send + 'static,
     ) -> Result<T> {

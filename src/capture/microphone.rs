@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::alsa::{AlsaMicrophone, Progress, Reading};
 use super::engine::{Accept, Engine, Keep, no_wait};
 use super::reactor::EventSource;
-use super::recovery::Device;
+use super::recovery::{Asked, Device};
 use super::sound::{AudioCounters, AudioFormat, CapturedAudio, MicrophoneRequest};
 use super::source::{Outlet, Running};
 use super::synthetic::SyntheticMicrophone;
@@ -56,6 +56,11 @@ impl Device<CapturedAudio> for MicrophoneDevice {
         let token = engine.reactor.add(reader).map_err(|errno| no_wait(&self.request.path, errno))?;
         // A PCM is closed with its reader, which the reactor gives back.
         Ok((Running::Reader { token: Some(token) }, format))
+    }
+
+    fn exchange(&mut self, asked: &mut Asked<CapturedAudio>) {
+        std::mem::swap(&mut self.request, &mut asked.request);
+        std::mem::swap(&mut self.accept, &mut asked.accept);
     }
 
     fn locate(&mut self) -> bool {

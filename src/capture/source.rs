@@ -8,15 +8,16 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::buffer::{Lease, LeaseMut};
-use super::engine::Engine;
+use super::engine::{Accept, Engine};
 use super::format::VideoFormat;
 use super::inspect::Payload;
 use super::reactor::Token;
-use super::recovery::{RecoveryEvent, Supervisor};
-use super::sound::{AudioCounters, AudioFormat, AudioStatistics, CapturedAudio};
+use super::recovery::{Asked, RecoveryEvent, Supervisor};
+use super::sound::{AudioCounters, AudioFormat, AudioStatistics, CapturedAudio, MicrophoneRequest};
 use super::statistics::{Incident, SourceCounters, SourceStatistics};
 use super::timeline::{Placed, TimestampSource};
 use super::v4l2::V4l2Camera;
+use crate::error::Result;
 use crate::format::{Fourcc, FrameRate};
 use crate::seam::MAX_PLANES;
 
@@ -25,7 +26,7 @@ const STOP_WAIT: Duration = Duration::from_millis(100);
 
 /// What is asked of a camera.
 #[derive(Debug, Clone)]
-pub(crate) struct CameraRequest {
+pub struct CameraRequest {
     /// The node; empty for the built-in camera.
     pub(crate) path: String,
     /// The pixel format to ask for; `None` leaves the driver's.
@@ -129,6 +130,8 @@ impl Running {
 
 /// What a source captures: frames of a camera, or blocks of a microphone.
 pub trait Captured: Clone + Send + 'static {
+    /// What is asked of a device.
+    type Request: Clone + Send + 'static;
     /// What the driver agreed to.
     type Format: Clone + fmt::Debug + Send + Sync;
     /// What is counted at the source, as the reactor writes it.
@@ -152,6 +155,7 @@ pub trait Captured: Clone + Send + 'static {
 }
 
 impl Captured for CapturedFrame {
+    type Request = CameraRequest;
     type Format = Arc<VideoFormat>;
     type Counters = SourceCounters;
     type Statistics = SourceStatistics;
@@ -201,6 +205,7 @@ impl Captured for CapturedFrame {
 }
 
 impl Captured for CapturedAudio {
+    type Request = MicrophoneRequest;
     type Format = AudioFormat;
     type Counters = AudioCounters;
     type Statistics = AudioStatistics;
@@ -300,6 +305,12 @@ impl<T: Captured> Source<T> {
     /// How far the closing is, for whoever wants to know later.
     pub(crate) fn closing(&self) -> Closing {
         self.closing.clone()
+    }
+
+    /// Has the device started in another mode, muted meanwhile: see [`Supervisor::reconfigure`]. Waits for it.
+    pub(crate) fn reconfigure(&self, request: T::Request, accept: Accept<T::Format>) -> Result<T::Format> {
+        let supervisor = self.supervisor.clone();
+        self.engine.on_control(move |engine| supervisor.reconfigure(engine, Asked { request, accept }))
     }
 
     /// Stops and closes the device, held frames or not. Waits at most 100 ms for that, and not at all on the

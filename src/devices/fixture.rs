@@ -18,7 +18,8 @@ use super::Machine;
 use crate::format::Fourcc;
 use crate::seam::{
     BufferMemory, BufferType, Capability, CapabilityFlags, CapturePcm, Dequeued, Fraction, FrameInterval, FrameSize,
-    Interval, Kernel, LinuxWorld, Pcm, PcmDirectory, PcmRanges, PcmSystem, PixelFormat, RequestedBuffers, SoundCard,
+    InputStatus, Interval, Kernel, LinuxWorld, Pcm, PcmDirectory, PcmRanges, PcmSystem, PixelFormat, RequestedBuffers,
+    SoundCard,
 };
 
 /// A temporary tree that looks like a system's `/`. Paths are relative to it.
@@ -316,6 +317,18 @@ impl Kernel for FakeKernel {
     }
 
     fn get_control(&self, _: BorrowedFd<'_>, _: u32) -> Result<i32, Errno> {
+        Err(Errno::ENOTTY)
+    }
+
+    fn subscribe_source_change(&self, _: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.change()
+    }
+
+    fn dequeue_event(&self, _: BorrowedFd<'_>) -> Result<bool, Errno> {
+        self.change()
+    }
+
+    fn input_status(&self, _: BorrowedFd<'_>) -> Result<InputStatus, Errno> {
         Err(Errno::ENOTTY)
     }
 

@@ -33,6 +33,7 @@ mod layout {
         assert!(size_of::<v4l2_requestbuffers>() == 20);
         assert!(size_of::<v4l2_streamparm>() == 204);
         assert!(size_of::<v4l2_control>() == 8);
+        assert!(size_of::<v4l2_event_subscription>() == 32);
         assert!(size_of::<v4l2_pix_format>() == 48);
         assert!(size_of::<v4l2_plane_pix_format>() == 20);
         assert!(size_of::<v4l2_pix_format_mplane>() == 192);
@@ -48,6 +49,7 @@ mod layout {
         assert!(VIDIOC_G_PARM as u32 == 0xc0cc_5615);
         assert!(VIDIOC_S_PARM as u32 == 0xc0cc_5616);
         assert!(VIDIOC_G_CTRL as u32 == 0xc008_561b);
+        assert!(VIDIOC_G_INPUT as u32 == 0x8004_5626);
         assert!(VIDIOC_ENUM_FRAMESIZES as u32 == 0xc02c_564a);
         assert!(VIDIOC_ENUM_FRAMEINTERVALS as u32 == 0xc034_564b);
     };
@@ -58,6 +60,8 @@ mod layout {
         assert!(offset_of!(v4l2_format, fmt) == 8);
         assert!(size_of::<v4l2_plane>() == 64);
         assert!(size_of::<v4l2_buffer>() == 88);
+        assert!(size_of::<v4l2_event>() == 136);
+        assert!(size_of::<v4l2_input>() == 80);
         assert!(offset_of!(v4l2_buffer, timestamp) == 24);
         assert!(offset_of!(v4l2_buffer, sequence) == 56);
         assert!(offset_of!(v4l2_buffer, m) == 64);

@@ -65,6 +65,16 @@ bitflags! {
     }
 }
 
+bitflags! {
+    /// `V4L2_IN_ST_*`, of VIDIOC_ENUMINPUT. Unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct InputStatus: u32 {
+        const NO_POWER = 0x0000_0001;
+        const NO_SIGNAL = 0x0000_0002;
+        const NO_SYNC = 0x0001_0000;
+    }
+}
+
 /// `V4L2_BUF_TYPE_*`: which of the two capture queues a node has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BufferType {
@@ -247,6 +257,12 @@ pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     fn dequeue_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<Dequeued, Errno>;
     /// VIDIOC_STREAMON.
     fn stream_on(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno>;
+    /// VIDIOC_SUBSCRIBE_EVENT for V4L2_EVENT_SOURCE_CHANGE.
+    fn subscribe_source_change(&self, fd: BorrowedFd<'_>) -> Result<(), Errno>;
+    /// VIDIOC_DQEVENT: whether it was V4L2_EVENT_SOURCE_CHANGE; ENOENT where none waits.
+    fn dequeue_event(&self, fd: BorrowedFd<'_>) -> Result<bool, Errno>;
+    /// VIDIOC_G_INPUT and VIDIOC_ENUMINPUT: the status of the current input.
+    fn input_status(&self, fd: BorrowedFd<'_>) -> Result<InputStatus, Errno>;
     /// VIDIOC_STREAMOFF.
     fn stream_off(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno>;
     /// `epoll_wait`; `timeout` in nanoseconds, rounded up to what the system can wait; `None` is for ever.

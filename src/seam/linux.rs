@@ -11,14 +11,15 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 use nix::sys::stat::Mode;
 use nix::time::{ClockId, clock_gettime};
 use v4l::v4l_sys::{
-    v4l2_buffer, v4l2_capability, v4l2_control, v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum, v4l2_frmsizeenum,
+    V4L2_EVENT_SOURCE_CHANGE, v4l2_buffer, v4l2_capability, v4l2_control, v4l2_event, v4l2_event_subscription,
+    v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_input,
     v4l2_memory_V4L2_MEMORY_MMAP as MEMORY_MMAP, v4l2_plane, v4l2_requestbuffers, v4l2_streamparm,
 };
 
 use super::abi;
 use super::kernel::{
-    BufferMemory, BufferType, Capability, Dequeued, Fraction, FrameInterval, FrameSize, Interval, Kernel, MAX_PLANES,
-    PixelFormat, PoolFlags, RequestedBuffers,
+    BufferMemory, BufferType, Capability, Dequeued, Fraction, FrameInterval, FrameSize, InputStatus, Interval, Kernel,
+    MAX_PLANES, PixelFormat, PoolFlags, RequestedBuffers,
 };
 use crate::format::Fourcc;
 
@@ -52,10 +53,16 @@ mod vidioc {
         streamoff = ioctl_write_ptr, request_code_write, 19, c_int, VIDIOC_STREAMOFF;
         g_parm = ioctl_readwrite, request_code_readwrite, 21, v4l2_streamparm, VIDIOC_G_PARM;
         s_parm = ioctl_readwrite, request_code_readwrite, 22, v4l2_streamparm, VIDIOC_S_PARM;
+        enuminput = ioctl_readwrite, request_code_readwrite, 26, v4l2_input, VIDIOC_ENUMINPUT;
         g_ctrl = ioctl_readwrite, request_code_readwrite, 27, v4l2_control, VIDIOC_G_CTRL;
+        g_input = ioctl_read, request_code_read, 38, c_int, VIDIOC_G_INPUT;
         enum_framesizes = ioctl_readwrite, request_code_readwrite, 74, v4l2_frmsizeenum, VIDIOC_ENUM_FRAMESIZES;
         enum_frameintervals = ioctl_readwrite, request_code_readwrite, 75, v4l2_frmivalenum, VIDIOC_ENUM_FRAMEINTERVALS;
     }
+
+    // Not among `v4l`'s numbers. An event ends in a time, whose size the kernel tells by the number as with a buffer's.
+    nix::ioctl_read!(dqevent, b'V', 89, v4l2_event);
+    nix::ioctl_write_ptr!(subscribe_event, b'V', 90, v4l2_event_subscription);
 }
 
 /// A struct of zeroes for the kernel to fill.
@@ -231,6 +238,27 @@ impl Kernel for LinuxKernel {
 
     fn stream_on(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno> {
         ioctl!(streamon, fd, &kind.raw().cast_signed())
+    }
+
+    fn subscribe_source_change(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        let mut raw = zeroed!(v4l2_event_subscription);
+        raw.type_ = V4L2_EVENT_SOURCE_CHANGE;
+        ioctl!(subscribe_event, fd, &raw)
+    }
+
+    fn dequeue_event(&self, fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+        let mut raw = zeroed!(v4l2_event);
+        ioctl!(dqevent, fd, &mut raw)?;
+        Ok(raw.type_ == V4L2_EVENT_SOURCE_CHANGE)
+    }
+
+    fn input_status(&self, fd: BorrowedFd<'_>) -> Result<InputStatus, Errno> {
+        let mut index = 0;
+        ioctl!(g_input, fd, &mut index)?;
+        let mut raw = zeroed!(v4l2_input);
+        raw.index = u32::try_from(index).map_err(|_| Errno::EINVAL)?;
+        ioctl!(enuminput, fd, &mut raw)?;
+        Ok(InputStatus::from_bits_retain(raw.status))
     }
 
     fn stream_off(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno> {

@@ -13,4 +13,4 @@ mod supervisor;
 
 pub use event::{MuteReason, RecoveryEvent, RecoveryStep};
 pub use policy::{RecoveryPolicy, StallLimit};
-pub(in crate::capture) use supervisor::{Device, Supervisor};
+pub(in crate::capture) use supervisor::{Asked, Device, Supervisor};

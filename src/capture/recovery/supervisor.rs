@@ -13,7 +13,7 @@ use super::alarm::Alarm;
 use super::event::{MuteReason, RecoveryEvent, RecoveryStep};
 use super::ladder::{Failure, Ladder, Rung, Verdict};
 use super::policy::RecoveryPolicy;
-use crate::capture::engine::Engine;
+use crate::capture::engine::{Accept, Engine};
 use crate::capture::reactor::Token;
 use crate::capture::source::{Captured, Outlet, Running, SourceEnd};
 use crate::capture::statistics::Incident;
@@ -24,6 +24,12 @@ pub(in crate::capture) trait Device<T: Captured>: Send {
     /// Opens it where it was last, starts it, and puts its reader on the reactor: it gives to `post`. Nothing stays open
     /// where that fails.
     fn open(&mut self, engine: &Arc<Engine>, post: Arc<dyn Outlet<T>>) -> Result<(Running, T::Format)>;
+    /// Has it asked for `asked` from the next opening on; `asked` becomes what it was asked for before.
+    fn exchange(&mut self, asked: &mut Asked<T>);
+    /// Whether what is open says that nothing is connected to it.
+    fn has_no_signal(&self, _running: &Running) -> bool {
+        false
+    }
     /// Whether [`Device::restart`] is of any use.
     fn can_restart(&self) -> bool {
         false
@@ -38,6 +44,12 @@ pub(in crate::capture) trait Device<T: Captured>: Send {
     fn explain(&self, error: Error) -> Error;
     /// Where it was last.
     fn path(&self) -> &str;
+}
+
+/// What a device is asked for, and who judges the answer.
+pub(in crate::capture) struct Asked<T: Captured> {
+    pub(in crate::capture) request: T::Request,
+    pub(in crate::capture) accept: Accept<T::Format>,
 }
 
 /// One source, as the control thread keeps it.
@@ -120,6 +132,32 @@ impl<T: Captured> Supervisor<T> {
         self.still(&mut state, engine);
     }
 
+    /// Starts it in another mode: muted until its first frame. Where that cannot be had it goes on in the mode it had, and
+    /// the error says why. On the control thread.
+    pub(in crate::capture) fn reconfigure(&self, engine: &Arc<Engine>, mut asked: Asked<T>) -> Result<T::Format> {
+        let mut state = self.state();
+        if self.is_stopped() {
+            return Err(Error::new(ErrorName::AbortError, "it was stopped"));
+        }
+        self.still(&mut state, engine);
+        self.mute(MuteReason::Reconfiguring, engine.kernel.now());
+        self.close(&mut state, engine);
+        state.device.exchange(&mut asked);
+        let opened = self.open(&mut state, engine);
+        let Err(refused) = opened else { return opened };
+        state.device.exchange(&mut asked);
+        if let Err(error) = self.open(&mut state, engine) {
+            // Neither the new mode nor the old one: a failure like any other.
+            self.tell(engine, RecoveryStep::Failed(state.device.explain(error)));
+            let end = SourceEnd::Failed(Errno::EIO);
+            state.end = end;
+            let verdict = state.ladder.trouble(end, None, engine.kernel.now());
+            let over = self.follow(&mut state, engine, verdict);
+            self.finish(state, over);
+        }
+        Err(refused)
+    }
+
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -184,6 +222,11 @@ impl<T: Captured> Supervisor<T> {
         let mut state = self.state();
         if let Some(running) = &mut state.running {
             running.leave(engine);
+        }
+        if let (SourceEnd::Stalled, Some(running)) = (end, &state.running)
+            && state.device.has_no_signal(running)
+        {
+            self.tell(engine, RecoveryStep::Muted(MuteReason::NoSignal));
         }
         if end == SourceEnd::Unplugged {
             // Its node's name is free for the next device once nobody has it open.

@@ -43,7 +43,7 @@ impl AudioFormat {
 
 /// What is asked of a microphone.
 #[derive(Debug, Clone)]
-pub(crate) struct MicrophoneRequest {
+pub struct MicrophoneRequest {
     /// The PCM (`hw:1,0`, `default`); of no meaning for the built-in microphone.
     pub(crate) path: String,
     pub(crate) sample_format: SampleFormat,

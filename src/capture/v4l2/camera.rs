@@ -19,7 +19,9 @@ use crate::capture::source::CameraRequest;
 use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
-use crate::seam::{BufferType, CapabilityFlags, Fraction, Kernel, MAX_PLANES, PixelFormat, PoolFlags, retry};
+use crate::seam::{
+    BufferType, CapabilityFlags, Fraction, InputStatus, Kernel, MAX_PLANES, PixelFormat, PoolFlags, retry,
+};
 
 /// How many buffers the driver must always have, where it does not say.
 const LOW_MARK: u32 = 2;
@@ -44,6 +46,7 @@ pub(in crate::capture) struct V4l2Camera {
     /// For frames that are copied because the driver is short of buffers, or because they are not ours to keep.
     copies: Vec<Arc<Buffer>>,
     low_mark: usize,
+    told_of_source: bool,
 }
 
 impl V4l2Camera {
@@ -53,8 +56,18 @@ impl V4l2Camera {
         let fd = retry(|| kernel.open(path.as_ref())).map_err(|errno| failure(Step::Open, errno, &path, false))?;
         let fd = Arc::new(Descriptor::new(kernel.clone(), fd));
         let (kind, loopback, format) = Self::configure(&*kernel, fd.as_fd(), request)?;
-        let (buffers, copies) = (Vec::new(), Vec::new());
-        Ok(Self { kernel, fd, path, kind, loopback, format: Arc::new(format), buffers, copies, low_mark: 0 })
+        Ok(Self {
+            kernel,
+            fd,
+            path,
+            kind,
+            loopback,
+            format: Arc::new(format),
+            buffers: Vec::new(),
+            copies: Vec::new(),
+            low_mark: 0,
+            told_of_source: false,
+        })
     }
 
     fn configure(
@@ -124,6 +137,9 @@ impl V4l2Camera {
             &self.memory_sizes(),
             self.format.clone(),
         );
+        // Only where somebody will start it anew. A driver without events says so, and that is fine.
+        self.told_of_source =
+            reading.policy.recovers() && retry(|| self.kernel.subscribe_source_change(self.fd.as_fd())).is_ok();
         self.low_mark = if self.loopback { usize::MAX } else { low_mark as usize };
         self.stream_on()?;
         Ok(self.reader(reading))
@@ -146,7 +162,14 @@ impl V4l2Camera {
 
     fn reader(&self, reading: Reading) -> Reader {
         let buffers = (self.buffers.clone(), self.copies.clone());
-        Reader::new(self.kernel.clone(), self.fd.clone(), self.kind, buffers, self.low_mark, reading)
+        let told = self.told_of_source;
+        Reader::new(self.kernel.clone(), self.fd.clone(), self.kind, buffers, self.low_mark, told, reading)
+    }
+
+    /// Whether the driver says that its input has no signal, or no power.
+    pub(in crate::capture) fn has_no_signal(&self) -> bool {
+        let without = InputStatus::NO_POWER | InputStatus::NO_SIGNAL | InputStatus::NO_SYNC;
+        retry(|| self.kernel.input_status(self.fd.as_fd())).is_ok_and(|status| status.intersects(without))
     }
 
     fn fail(&self, step: Step) -> impl Fn(Errno) -> Error + '_ {

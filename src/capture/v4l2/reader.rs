@@ -18,6 +18,10 @@ use crate::seam::{BufferType, Dequeued, Kernel, MAX_PLANES, retry};
 
 /// Errors of DQBUF in a row after which the camera is given up: one may be a lost signal.
 const PATIENCE: u32 = 8;
+/// Frames in a row that are too short for their format after which the format must be another one.
+const SHORT_FRAMES: u32 = 8;
+/// Damaged frames in a row after which the camera is in trouble: uvcvideo gives all buffers back at once, again and again.
+const DAMAGED_FRAMES: u32 = 64;
 
 /// A streaming camera, as the reactor serves it.
 pub(in crate::capture) struct Reader {
@@ -36,6 +40,11 @@ pub(in crate::capture) struct Reader {
     counters: Arc<SourceCounters>,
     outlet: Arc<dyn Outlet<CapturedFrame>>,
     failures: u32,
+    /// Whether somebody sees to a camera in trouble; and the frames in a row that were none.
+    recovers: bool,
+    rejected: u32,
+    /// Whether the driver tells when its source changes.
+    told_of_source: bool,
     /// How long the camera may be silent, and until when it may be now.
     patience: Option<u64>,
     silent_until: Option<u64>,
@@ -56,6 +65,7 @@ impl Reader {
         kind: BufferType,
         (buffers, copies): (Vec<Arc<Buffer>>, Vec<Arc<Buffer>>),
         low_mark: usize,
+        told_of_source: bool,
         reading: Reading,
     ) -> Self {
         let format = buffers.first().map(|buffer| buffer.pool().format.clone());
@@ -79,6 +89,9 @@ impl Reader {
             counters,
             outlet,
             failures: 0,
+            recovers: policy.recovers(),
+            rejected: 0,
+            told_of_source,
         }
     }
 
@@ -91,39 +104,46 @@ impl Reader {
         Next::Leave
     }
 
-    fn take(&mut self, dequeued: &Dequeued, now: u64) {
+    /// Counts a dequeued buffer and hands it on; whether it was a frame, and if not, why not.
+    fn take(&mut self, dequeued: &Dequeued, now: u64) -> Result<(), Reject> {
         add(&self.counters.captured, 1);
         let buffer = usize::try_from(dequeued.index).ok().and_then(|index| self.buffers.get(index));
         // From here on the buffer goes back to the driver whichever way this ends: its lease sees to that.
         let Some(lease) = buffer.and_then(Lease::begin) else {
             add(&self.counters.error, 1);
-            return;
+            return Err(Reject::Error);
         };
         let inspected = inspect(dequeued, self.memory_count, |memory| self.memory_len(memory), &self.required);
         // A frame lost on the bus comes back without a stamp: it says nothing about time.
         let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
-        if inspected.is_err() && !timeline.is_sane(dequeued.timestamp, now) {
-            drop(timeline);
-            return self.reject(inspected.err());
+        if let Err(reject) = inspected
+            && !timeline.is_sane(dequeued.timestamp, now)
+        {
+            return Err(self.reject(reject));
         }
         let placed = timeline.place(dequeued.sequence, dequeued.timestamp, now);
         drop(timeline);
         self.counters.place(&placed);
         let payloads = match inspected {
-            Ok(_) if placed.duplicate => return add(&self.counters.duplicate, 1),
+            Ok(_) if placed.duplicate => {
+                add(&self.counters.duplicate, 1);
+                return Ok(());
+            }
             Ok(payloads) => payloads,
-            reject => return self.reject(reject.err()),
+            Err(reject) => return Err(self.reject(reject)),
         };
         let payload = payloads[0];
         if self.jpeg && !lease.bytes(0, payload.offset as usize, payload.length as usize).is_some_and(is_whole_jpeg) {
-            return self.reject(Some(Reject::BadJpeg));
+            return Err(self.reject(Reject::BadJpeg));
         }
         let info = FrameInfo::new(&placed, payloads);
         let Some(frame) = self.keep_the_driver_fed(CapturedFrame { lease, info }) else {
-            return add(&self.counters.starved, 1);
+            add(&self.counters.starved, 1);
+            return Ok(());
         };
         self.counters.accept(payloads[..self.memory_count].iter().map(|payload| u64::from(payload.length)).sum());
         self.outlet.give(&frame, now);
+        Ok(())
     }
 
     /// The frame itself while the driver has buffers enough, else a copy, so that the buffer can go back at once.
@@ -155,15 +175,32 @@ impl Reader {
         }
     }
 
-    fn reject(&self, reject: Option<Reject>) {
+    fn reject(&self, reject: Reject) -> Reject {
         add(
             match reject {
-                Some(Reject::Short) => &self.counters.short,
-                Some(Reject::BadJpeg) => &self.counters.bad_jpeg,
-                Some(Reject::Error) | None => &self.counters.error,
+                Reject::Short => &self.counters.short,
+                Reject::BadJpeg => &self.counters.bad_jpeg,
+                Reject::Error => &self.counters.error,
             },
             1,
         );
+        reject
+    }
+
+    /// What so many buffers in a row that were no frames say about the camera, if anything.
+    fn judge(&mut self, taken: Result<(), Reject>, now: u64) -> Option<SourceEnd> {
+        let Err(reject) = taken else {
+            self.rejected = 0;
+            self.silent_until = self.patience.map(|patience| now.saturating_add(patience));
+            return None;
+        };
+        self.rejected += 1;
+        match reject {
+            _ if !self.recovers => None,
+            Reject::Short if self.rejected == SHORT_FRAMES => Some(SourceEnd::FormatChanged),
+            _ if self.rejected == DAMAGED_FRAMES => Some(SourceEnd::Failed(Errno::EIO)),
+            _ => None,
+        }
     }
 
     fn memory_len(&self, memory: usize) -> usize {
@@ -173,7 +210,8 @@ impl Reader {
 
 impl EventSource for Reader {
     fn descriptors(&self) -> Vec<(BorrowedFd<'_>, EpollFlags)> {
-        vec![(self.fd.as_fd(), EpollFlags::EPOLLIN)]
+        let events = if self.told_of_source { EpollFlags::EPOLLPRI } else { EpollFlags::empty() };
+        vec![(self.fd.as_fd(), EpollFlags::EPOLLIN | events)]
     }
 
     fn ready(&mut self, _descriptor: usize, flags: EpollFlags, now: u64) -> Next {
@@ -183,13 +221,22 @@ impl EventSource for Reader {
         match answer {
             Ok(dequeued) => {
                 self.failures = 0;
-                self.silent_until = self.patience.map(|patience| now.saturating_add(patience));
-                self.take(&dequeued, now);
+                let taken = self.take(&dequeued, now);
                 if over {
                     return self.end(Errno::ENODEV);
                 }
+                if let Some(end) = self.judge(taken, now) {
+                    return self.leave(end);
+                }
             }
-            Err(Errno::EAGAIN) if !over => {}
+            Err(Errno::EAGAIN) if !over => {
+                // Nothing to dequeue, and yet it was ready: an event.
+                if self.told_of_source && retry(|| self.kernel.dequeue_event(self.fd.as_fd())) == Ok(true) {
+                    return self.leave(SourceEnd::FormatChanged);
+                }
+            }
+            // The last buffer of a format has been dequeued.
+            Err(Errno::EPIPE) if self.recovers => return self.leave(SourceEnd::FormatChanged),
             Err(Errno::ENODEV | Errno::ENXIO | Errno::EAGAIN) => return self.end(Errno::ENODEV),
             Err(errno) => {
                 self.failures += 1;

@@ -19,7 +19,7 @@ calls! {
     Open,
     Close,
     QueryCapability,
-    /// ENUM_FMT, ENUM_FRAMESIZES, ENUM_FRAMEINTERVALS and the input's status.
+    /// ENUM_FMT, ENUM_FRAMESIZES, ENUM_FRAMEINTERVALS.
     Enumerate,
     GetFormat,
     SetFormat,
@@ -35,6 +35,9 @@ calls! {
     DequeueBuffer,
     StreamOn,
     StreamOff,
+    SubscribeEvent,
+    DequeueEvent,
+    InputStatus,
     /// `snd_pcm_hw_params` and what comes before and after it.
     PcmConfigure,
     PcmRevents,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::format::Fourcc;
 use crate::format::layout::layout;
-use crate::seam::{CapabilityFlags, Fraction, MAX_PLANES, PixelFormat, PlaneFormat};
+use crate::seam::{CapabilityFlags, Fraction, InputStatus, MAX_PLANES, PixelFormat, PlaneFormat};
 
 /// A camera and how its driver answers. Change what a test is about; everything else is a well-behaved webcam.
 #[derive(Debug, Clone)]
@@ -27,6 +27,10 @@ pub(crate) struct ScriptedCamera {
     pub min_buffers: Option<i32>,
     /// V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS.
     pub orphans: bool,
+    /// Whether it has V4L2_EVENT_SOURCE_CHANGE.
+    pub tells_of_source: bool,
+    /// What VIDIOC_ENUMINPUT says of its input; `None` where it has no inputs.
+    pub input: Option<InputStatus>,
 }
 
 impl ScriptedCamera {
@@ -43,6 +47,8 @@ impl ScriptedCamera {
             granted: None,
             min_buffers: None,
             orphans: true,
+            tells_of_source: false,
+            input: None,
         }
     }
 

@@ -13,8 +13,8 @@ use super::{Call, Rest, ScriptedKernel};
 use crate::format::Fourcc;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
 use crate::seam::kernel::{
-    BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize, Interval,
-    Kernel, PixelFormat, RequestedBuffers,
+    BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize, InputStatus,
+    Interval, Kernel, PixelFormat, RequestedBuffers,
 };
 
 impl Kernel for ScriptedKernel {
@@ -137,6 +137,22 @@ impl Kernel for ScriptedKernel {
 
     fn stream_off(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<(), Errno> {
         self.call(fd, Call::StreamOff, |node, fd| node.stream_off(fd))
+    }
+
+    fn subscribe_source_change(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.call(
+            fd,
+            Call::SubscribeEvent,
+            |node, _| if node.camera.tells_of_source { Ok(()) } else { Err(Errno::ENOTTY) },
+        )
+    }
+
+    fn dequeue_event(&self, fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+        self.call(fd, Call::DequeueEvent, |node, _| node.dequeue_event())
+    }
+
+    fn input_status(&self, fd: BorrowedFd<'_>) -> Result<InputStatus, Errno> {
+        self.call(fd, Call::InputStatus, |node, _| node.camera.input.ok_or(Errno::ENOTTY))
     }
 
     fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno> {

@@ -306,6 +306,16 @@ impl CameraScript {
         self.with(|node, _| node.unplug());
     }
 
+    /// Puts it back where it was.
+    pub(crate) fn replug(&self) {
+        self.with(|node, _| node.replug());
+    }
+
+    /// Its source changes: V4L2_EVENT_SOURCE_CHANGE.
+    pub(crate) fn change_source(&self) {
+        self.with(|node, _| node.change_source());
+    }
+
     /// How many of a call there were.
     pub(crate) fn calls(&self, call: Call) -> u64 {
         self.look(|node| node.calls.get(&call).copied().unwrap_or(0))

@@ -78,6 +78,8 @@ pub(super) struct Node {
     queue: Option<Queue>,
     sequence: u32,
     last: (u32, u64),
+    /// Source changes that nobody has dequeued.
+    events: u32,
 }
 
 impl Node {
@@ -97,7 +99,20 @@ impl Node {
             queue: None,
             sequence: 0,
             last: (0, 0),
+            events: 0,
         }
+    }
+
+    /// The source has changed: a descriptor that listens becomes ready. (Ready to read as well, which a real one is not: a pipe
+    /// has no exceptional condition.)
+    pub(super) fn change_source(&mut self) {
+        self.events += 1;
+        self.refresh();
+    }
+
+    pub(super) fn dequeue_event(&mut self) -> Result<bool, Errno> {
+        self.events = self.events.checked_sub(1).ok_or(Errno::ENOENT)?;
+        Ok(true)
     }
 
     pub(super) fn open(&mut self) -> OwnedFd {
@@ -274,6 +289,17 @@ impl Node {
         self.hang_up();
     }
 
+    /// Puts it back where it was. A kernel gives a node's name again only when nobody has the old one open.
+    pub(super) fn replug(&mut self) {
+        if self.open_count() > 0 {
+            self.misuse.push("the old node was still open when the device came back".to_owned());
+        }
+        self.gone = false;
+        self.faults.clear();
+        self.queue = None;
+        self.sequence = 0;
+    }
+
     /// Descriptors hang up.
     pub(super) fn hang_up(&mut self) {
         for handle in self.handles.values_mut() {
@@ -284,7 +310,9 @@ impl Node {
     /// Whether whoever waits for the device has something to do.
     pub(super) fn is_ready(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| {
-            !self.gone && queue.streaming && (!queue.done.is_empty() || self.faults.is_next(Call::DequeueBuffer))
+            !self.gone
+                && queue.streaming
+                && (!queue.done.is_empty() || self.events > 0 || self.faults.is_next(Call::DequeueBuffer))
         })
     }
 
