@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::capture::RecoveryPolicy;
 use crate::format::Fourcc;
 use crate::sink::Segments;
 
@@ -226,6 +227,9 @@ pub(super) struct CaptureArguments {
     /// Wait this long for a device that matches.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) wait: Option<Duration>,
+    /// Wait this long for a device that stalls, fails or is unplugged on the way, or for ever; 0 ends the capture at once.
+    #[arg(long, value_name = "DURATION|forever", default_value = "30s", value_parser = parse_patience)]
+    pub(super) patience: RecoveryPolicy,
     /// How many buffers to ask the driver for.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
     pub(super) buffers: Option<u32>,
@@ -287,6 +291,18 @@ fn parse_length(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// A duration, or `forever`.
+fn parse_patience(text: &str) -> Result<RecoveryPolicy, String> {
+    if matches!(text, "forever" | "ever") {
+        return Ok(RecoveryPolicy::new().patience(None));
+    }
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Ok(RecoveryPolicy::none()),
+        Ok(patience) => Ok(RecoveryPolicy::new().patience(patience)),
+        Err(wrong) => Err(format!("{wrong}, or forever")),
+    }
+}
+
 /// `20G`, `500MB`, `1.5GiB`, or bytes as a number.
 fn parse_size(text: &str) -> Result<u64, String> {
     let refused = || format!("{text:?} is no size: write 512MB, 20G or 1.5GiB");
@@ -335,6 +351,15 @@ mod tests {
         for wrong in ["10M", "0s", "0MB", "", "ten"] {
             assert!(parse_segments(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn patience_is_a_time_or_for_ever() {
+        let policy = RecoveryPolicy::new();
+        assert_eq!(parse_patience("30s"), Ok(policy));
+        assert_eq!(parse_patience("forever"), Ok(policy.patience(None)));
+        assert_eq!(parse_patience("0"), Ok(RecoveryPolicy::none()));
+        assert!(parse_patience("never").unwrap_err().contains("forever"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let recording_to_file = recorder.is_some() && !to_stdout;
     let devices = permission::guard(request::devices(&arguments.common), &arguments.permission)
         .with_buffers(arguments.buffers)
+        .with_recovery(arguments.patience)
         .with_resolve_options(request::options(&arguments.request, recording_to_file));
     let channel = (&events, &ends);
     let stream = request::stream(&devices, &arguments.request, arguments.wait, &arguments.permission, channel)?;
@@ -121,6 +122,7 @@ fn wait(arguments: &CaptureArguments, ends: &Receiver<Event>, started: Instant, 
                 print::error(&error);
                 print::note("The rest of the capture goes on.");
             }
+            Ok(Event::Recovery(label, event)) => print::note(&format!("{label}: {event}.")),
             Ok(event) => return event,
             Err(RecvTimeoutError::Disconnected) => return Event::Done,
             Err(RecvTimeoutError::Timeout) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {

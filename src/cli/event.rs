@@ -6,10 +6,11 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::{Failure, signals};
+use crate::capture::RecoveryEvent;
 use crate::error::{Error, ErrorName, Result};
 use crate::stream::{AudioData, Backlog, Flow, Sink, TrackMetadata, VideoFrame};
 
-/// What ends a capture.
+/// What ends a capture, or is told on the way.
 pub(super) enum Event {
     /// SIGINT, SIGTERM or SIGHUP.
     Signal(Signal),
@@ -17,6 +18,8 @@ pub(super) enum Event {
     Done,
     /// The camera ended by itself.
     TrackEnded(Option<Error>),
+    /// Something happened to the device with this name, which may yet be had back.
+    Recovery(String, RecoveryEvent),
     /// The time is up.
     Elapsed,
 }

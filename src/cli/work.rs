@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use super::event::{Announced, Event};
 use super::report::{AudioReport, Recording, Report, VideoReport, Written};
 use super::text;
-use crate::capture::SourceStatistics;
+use crate::capture::{RecoveryEvent, SourceStatistics};
 use crate::error::{Error, Result};
 use crate::sink::{Recorder, RecordingProgress, Snapshot};
 use crate::stream::{
@@ -68,7 +68,7 @@ impl Tracks {
         Self { video: stream.video_tracks().first().cloned(), audio: stream.audio_tracks().first().cloned() }
     }
 
-    /// Has `events` told of each end that comes by itself.
+    /// Has `events` told of each end that comes by itself, and of what happens to a device before it.
     pub(super) fn announce(&self, events: &Sender<Event>) {
         let tell = || {
             let ended = events.clone();
@@ -76,6 +76,12 @@ impl Tracks {
         };
         self.video.iter().for_each(|track| track.on_ended(tell()));
         self.audio.iter().for_each(|track| track.on_ended(tell()));
+        let happened = |label: &str| {
+            let (label, happened) = (label.to_owned(), events.clone());
+            move |event: &RecoveryEvent| drop(happened.send(Event::Recovery(label.clone(), event.clone())))
+        };
+        self.video.iter().for_each(|track| track.on_recovery_event(happened(track.label())));
+        self.audio.iter().for_each(|track| track.on_recovery_event(happened(track.label())));
     }
 
     /// How many have not ended.
@@ -180,7 +186,8 @@ impl Work {
             (Event::Signal(signal), error) => (signal.as_str(), error),
             (Event::TrackEnded(error), _) | (Event::Done, error @ Some(_)) => ("trackEnded", error),
             (Event::Done, None) => ("frames", None),
-            (Event::Elapsed, error) => ("duration", error),
+            // What is told on the way ends nothing.
+            (Event::Elapsed | Event::Recovery(..), error) => ("duration", error),
         };
         match self.main {
             Main::Count { video, audio } => {

@@ -5,6 +5,7 @@ mod faults;
 mod formats;
 mod leases;
 mod microphone;
+mod recovery;
 mod sound;
 mod sound_faults;
 mod sound_sums;
