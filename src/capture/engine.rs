@@ -7,6 +7,7 @@ use super::alsa::AlsaMicrophone;
 use super::buffer::Reaper;
 use super::format::VideoFormat;
 use super::held::HeldFrames;
+use super::hotplug::Hotplug;
 use super::reactor::Reactor;
 use super::sound::{AudioCounters, AudioFormat, CapturedAudio, MicrophoneRequest};
 use super::source::{CameraRequest, Captured, CapturedFrame, Closing, Outlet, Running, Source};
@@ -15,7 +16,7 @@ use super::synthetic::{SyntheticCamera, SyntheticMicrophone};
 use super::v4l2::V4l2Camera;
 use super::worker::{Grave, Worker};
 use crate::error::{Error, ErrorName, Result};
-use crate::seam::{Kernel, PcmSystem};
+use crate::seam::{Kernel, PcmSystem, World};
 
 /// The capture engine: one reactor thread and one control thread for any number of devices.
 pub(crate) struct Engine {
@@ -26,6 +27,7 @@ pub(crate) struct Engine {
     reaper: Arc<dyn Reaper>,
     grave: Arc<Grave>,
     held: HeldFrames,
+    hotplug: Arc<Hotplug>,
 }
 
 /// Judges what the driver made of a request, before buffers exist.
@@ -33,12 +35,34 @@ pub(crate) type Accept<F> = Box<dyn FnOnce(&F) -> Result<()> + Send>;
 
 impl Engine {
     /// Starts both threads. `held` are the frames that outlived the engines before.
-    pub(crate) fn start(kernel: Arc<dyn Kernel>, pcms: Arc<dyn PcmSystem>, held: HeldFrames) -> io::Result<Arc<Self>> {
+    pub(crate) fn start(
+        kernel: Arc<dyn Kernel>,
+        world: Arc<dyn World>,
+        pcms: Arc<dyn PcmSystem>,
+        held: HeldFrames,
+    ) -> io::Result<Arc<Self>> {
         let control = Worker::start("usermedia-control")?;
         let grave = Arc::new(Grave::default());
-        let reaper = Arc::new(control.reaper(&grave));
+        let reaper: Arc<dyn Reaper> = Arc::new(control.reaper(&grave));
         let reactor = Reactor::start(kernel.clone())?;
-        Ok(Arc::new(Self { reactor, kernel, pcms, control, reaper, grave, held }))
+        let hotplug = Hotplug::new(world, reaper.clone())?;
+        reactor.add(hotplug.source())?;
+        Ok(Arc::new(Self { reactor, kernel, pcms, control, reaper, grave, held, hotplug }))
+    }
+
+    /// Who tells of devices that come and go.
+    pub(crate) fn hotplug(&self) -> &Arc<Hotplug> {
+        &self.hotplug
+    }
+
+    /// The time on the clock of this engine's deadlines, in nanoseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.kernel.now()
+    }
+
+    /// Has `job` done on the control thread, without waiting for it.
+    pub(crate) fn post(&self, job: impl FnOnce() + Send + 'static) {
+        self.control.post(job);
     }
 
     /// Whether the caller is on the capture thread, where nothing may wait for a device.

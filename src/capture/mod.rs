@@ -13,6 +13,7 @@ mod buffer;
 mod engine;
 mod format;
 mod held;
+mod hotplug;
 mod inspect;
 mod lease;
 mod reactor;
@@ -31,6 +32,7 @@ pub(crate) use buffer::{Lease, LeaseMut};
 pub(crate) use engine::Engine;
 pub use format::VideoFormat;
 pub(crate) use held::HeldFrames;
+pub(crate) use hotplug::{Hotplug, Subscription};
 pub(crate) use inspect::Payload;
 #[cfg(all(test, not(loom)))]
 pub(crate) use sound::AudioInfo;

@@ -26,6 +26,7 @@ mod frame;
 mod kernel;
 mod node;
 mod pcm;
+mod world;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -43,6 +44,7 @@ pub(crate) use camera::{ScriptedCamera, pixels};
 pub(crate) use frame::{Frame, JPEG};
 pub(crate) use node::mark;
 pub(crate) use pcm::{PcmScript, ScriptedPcm, ScriptedPcms};
+pub(crate) use world::ScriptedWorld;
 
 use call::Fault;
 use node::Node;
