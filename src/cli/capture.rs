@@ -121,6 +121,8 @@ fn wait(arguments: &CaptureArguments, ends: &Receiver<Event>, started: Instant, 
                 print::error(&error);
                 print::note("The rest of the capture goes on.");
             }
+            // A late notice of what was waited for before the stream was there.
+            Ok(Event::Devices) => {}
             Ok(event) => return event,
             Err(RecvTimeoutError::Disconnected) => return Event::Done,
             Err(RecvTimeoutError::Timeout) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {

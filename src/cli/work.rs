@@ -178,8 +178,8 @@ impl Work {
         // A recorder may say that it is done because the camera ended, before the camera says so.
         let (mut ended_by, mut error) = match (event, tracks.error()) {
             (Event::Signal(signal), error) => (signal.as_str(), error),
-            (Event::TrackEnded(error), _) | (Event::Done, error @ Some(_)) => ("trackEnded", error),
-            (Event::Done, None) => ("frames", None),
+            (Event::TrackEnded(error), _) | (Event::Done | Event::Devices, error @ Some(_)) => ("trackEnded", error),
+            (Event::Done | Event::Devices, None) => ("frames", None),
             (Event::Elapsed, error) => ("duration", error),
         };
         match self.main {
