@@ -157,7 +157,7 @@ pub use sink::Snapshot;
 #[cfg(feature = "record")]
 pub use sink::{RecordedFile, Recorder, RecordingProgress, Segments};
 pub use stream::{
-    Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, Flow, FrameCallback, LocalMediaStream,
+    Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, Flow, FrameCallback, LocalMediaStream,
     MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState, Medium, Navigator,
     NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, TrackMetadata, TrackSettings, VideoFrame,
     VideoTrack, get_user_media, navigator,

@@ -7,6 +7,7 @@ use super::buffer::Reaper;
 use super::camera::CameraDevice;
 use super::format::VideoFormat;
 use super::held::HeldFrames;
+use super::hotplug::Hotplug;
 use super::microphone::MicrophoneDevice;
 use super::reactor::Reactor;
 use super::recovery::{Device, RecoveryEvent, RecoveryPolicy, RecoveryStep, Supervisor};
@@ -15,7 +16,7 @@ use super::source::{CameraRequest, Captured, CapturedFrame, Closing, Outlet, Run
 use super::statistics::SourceCounters;
 use super::worker::{Grave, Worker};
 use crate::error::{Error, ErrorName, Result};
-use crate::seam::{Kernel, PcmSystem};
+use crate::seam::{Kernel, PcmSystem, World};
 
 /// The capture engine: one reactor thread and one control thread for any number of devices.
 pub(crate) struct Engine {
@@ -26,6 +27,7 @@ pub(crate) struct Engine {
     pub(super) reaper: Arc<dyn Reaper>,
     grave: Arc<Grave>,
     pub(super) held: HeldFrames,
+    hotplug: Arc<Hotplug>,
 }
 
 /// Judges what the driver made of a request, before buffers exist.
@@ -57,12 +59,34 @@ impl<R> Keep<R> {
 
 impl Engine {
     /// Starts both threads. `held` are the frames that outlived the engines before.
-    pub(crate) fn start(kernel: Arc<dyn Kernel>, pcms: Arc<dyn PcmSystem>, held: HeldFrames) -> io::Result<Arc<Self>> {
+    pub(crate) fn start(
+        kernel: Arc<dyn Kernel>,
+        world: Arc<dyn World>,
+        pcms: Arc<dyn PcmSystem>,
+        held: HeldFrames,
+    ) -> io::Result<Arc<Self>> {
         let control = Worker::start("usermedia-control")?;
         let grave = Arc::new(Grave::default());
-        let reaper = Arc::new(control.reaper(&grave));
+        let reaper: Arc<dyn Reaper> = Arc::new(control.reaper(&grave));
         let reactor = Reactor::start(kernel.clone())?;
-        Ok(Arc::new(Self { reactor, kernel, pcms, control, reaper, grave, held }))
+        let hotplug = Hotplug::new(world, reaper.clone())?;
+        reactor.add(hotplug.source())?;
+        Ok(Arc::new(Self { reactor, kernel, pcms, control, reaper, grave, held, hotplug }))
+    }
+
+    /// Who tells of devices that come and go.
+    pub(crate) fn hotplug(&self) -> &Arc<Hotplug> {
+        &self.hotplug
+    }
+
+    /// The time on the clock of this engine's deadlines, in nanoseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.kernel.now()
+    }
+
+    /// Has `job` done on the control thread, without waiting for it.
+    pub(crate) fn post(&self, job: impl FnOnce() + Send + 'static) {
+        self.control.post(job);
     }
 
     /// Whether the caller is on the capture thread, where nothing may wait for a device.
@@ -131,11 +155,6 @@ impl Engine {
         self.control
             .run(move || open(&engine))
             .unwrap_or_else(|| Err(Error::new(ErrorName::AbortError, "the capture engine was shut down")))
-    }
-
-    /// Whether the coming of a device is told, so that looking for it is for safety only.
-    pub(super) fn hears_of_devices(&self) -> bool {
-        false
     }
 
     /// Tells of a step of a recovery.

@@ -16,6 +16,7 @@ mod camera;
 mod engine;
 mod format;
 mod held;
+mod hotplug;
 mod inspect;
 mod lease;
 mod microphone;
@@ -36,6 +37,7 @@ pub(crate) use buffer::{Lease, LeaseMut};
 pub(crate) use engine::{Engine, Keep};
 pub use format::VideoFormat;
 pub(crate) use held::HeldFrames;
+pub(crate) use hotplug::{Hotplug, Subscription};
 pub(crate) use inspect::Payload;
 #[cfg(all(test, not(loom)))]
 pub(crate) use sound::AudioInfo;

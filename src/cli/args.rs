@@ -24,6 +24,7 @@ Examples:
   usermedia capture --duration 5s -o capture.mkv         record five seconds
   usermedia resolve --width 1280 --fps 30                which mode that would get, and why
   usermedia snapshot -o photo.jpg                        one picture
+  usermedia watch                                        what is plugged in and out
   usermedia capture --synthetic --frames 60              try it without a camera
 
 Exit status: 0 done, 1 a media error, 2 wrong usage, 128 + N ended by signal N (SIGINT, SIGTERM, SIGHUP)."
@@ -45,12 +46,14 @@ pub(super) enum Command {
     Snapshot(SnapshotArguments),
     /// Say what works on this machine, what does not, and what to do about it.
     Check(CheckArguments),
+    /// Say which cameras and microphones there are, and go on saying which come, go, or may be opened now.
+    Watch(WatchArguments),
 }
 
 /// What every subcommand takes.
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// Print one JSON document on stdout, and nothing else there.
+    /// Print one JSON document on stdout (watch: one a line), and nothing else there.
     #[arg(long)]
     pub(super) json: bool,
     /// Use the built-in camera and microphone; with =auto only if this machine has no device at all.
@@ -264,6 +267,15 @@ pub(super) struct SnapshotArguments {
 pub(super) struct CheckArguments {
     #[command(flatten)]
     pub(super) permission: PermissionArguments,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WatchArguments {
+    /// Stop after this long, such as 30s or 10m. Without it SIGINT (Ctrl-C) ends the watching.
+    #[arg(long, value_parser = parse_duration)]
+    pub(super) duration: Option<Duration>,
     #[command(flatten)]
     pub(super) common: Common,
 }

@@ -123,6 +123,8 @@ fn wait(arguments: &CaptureArguments, ends: &Receiver<Event>, started: Instant, 
                 print::note("The rest of the capture goes on.");
             }
             Ok(Event::Recovery(label, event)) => print::note(&format!("{label}: {event}.")),
+            // A late notice of what was waited for before the stream was there.
+            Ok(Event::Devices) => {}
             Ok(event) => return event,
             Err(RecvTimeoutError::Disconnected) => return Event::Done,
             Err(RecvTimeoutError::Timeout) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {

@@ -22,6 +22,8 @@ pub(super) enum Event {
     Recovery(String, RecoveryEvent),
     /// The time is up.
     Elapsed,
+    /// A device may have come or changed, for which a request waits: no end of anything.
+    Devices,
 }
 
 /// The channel, with the signals coming in on it. To be called before any other thread is started.
@@ -33,12 +35,19 @@ pub(super) fn channel() -> Result<(Sender<Event>, Receiver<Event>), Failure> {
     Ok((events, ends))
 }
 
-/// Pauses before a stream is there; a signal is then the end of it all.
-pub(super) fn pause(ends: &Receiver<Event>, limit: Duration) -> Result<(), Failure> {
+/// Waits before a stream is there, at most so long, until a device may have come. Whether one may have; a signal is the
+/// end of it all.
+pub(super) fn device_within(ends: &Receiver<Event>, limit: Duration) -> Result<bool, Failure> {
     match ends.recv_timeout(limit) {
         Ok(Event::Signal(signal)) => Err(Failure::Interrupted(signal)),
-        Ok(_) | Err(_) => Ok(()),
+        Ok(Event::Devices) => Ok(true),
+        Ok(_) | Err(_) => Ok(false),
     }
+}
+
+/// The next event that is not about devices. `None` where none can come any more.
+pub(super) fn next(ends: &Receiver<Event>) -> Option<Event> {
+    ends.iter().find(|event| !matches!(event, Event::Devices))
 }
 
 /// A sink that says when it has ended, whichever way it did.

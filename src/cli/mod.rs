@@ -15,6 +15,7 @@ mod resolve;
 mod signals;
 mod snapshot;
 mod text;
+mod watch;
 mod work;
 
 use std::io;
@@ -66,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Capture(arguments) => (arguments.common.json, capture::run(&arguments)),
         Command::Snapshot(arguments) => (arguments.common.json, snapshot::run(&arguments)),
         Command::Check(arguments) => (arguments.common.json, check::run(&arguments)),
+        Command::Watch(arguments) => (arguments.common.json, watch::run(&arguments)),
     };
     outcome.or_else(|failure| report(failure, json)).unwrap_or_else(|error| {
         print::note(&format!("error: cannot write to standard output: {error}"));

@@ -1,6 +1,8 @@
 //! From flags to a request: which devices, under which constraints.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,10 +16,13 @@ use crate::constraints::{
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::{Profile, ResolveOptions};
-use crate::stream::{LocalMediaStream, MediaDevices};
+use crate::stream::{DeviceNotices, LocalMediaStream, MediaDevices};
 
-/// How often a waiting command looks for devices.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long a command waits for what nobody tells it of before it looks again: at first, and at most.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
+
+/// How long the notices of one device are gathered.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// The devices that the flags name: the machine's, or the built-in ones.
 pub(super) fn devices(common: &Common) -> MediaDevices {
@@ -25,7 +30,7 @@ pub(super) fn devices(common: &Common) -> MediaDevices {
         Some(Synthetic::Always) => MediaDevices::synthetic(),
         Some(Synthetic::Auto) => {
             let machine = MediaDevices::new();
-            if !machine.enumerate_all_devices().iter().any(takes_pictures_or_sound) {
+            if !machine.enumerate_all_devices().iter().any(MediaDeviceInfo::is_source) {
                 print::note("This machine has no camera and no microphone: using the built-in synthetic ones.");
                 MediaDevices::synthetic()
             } else {
@@ -34,21 +39,6 @@ pub(super) fn devices(common: &Common) -> MediaDevices {
         }
         Some(Synthetic::Never) | None => MediaDevices::new(),
     }
-}
-
-/// Whether it is a camera or a microphone, one that can be used or not: a codec or a radio leaves a machine without.
-fn takes_pictures_or_sound(device: &MediaDeviceInfo) -> bool {
-    device.unusable.as_ref().is_none_or(|unusable| {
-        !matches!(
-            unusable.reason,
-            UnusableReason::Metadata
-                | UnusableReason::MemoryToMemory
-                | UnusableReason::OutputOnly
-                | UnusableReason::Touch
-                | UnusableReason::Radio
-                | UnusableReason::Vbi
-        )
-    })
 }
 
 /// How modes are chosen.
@@ -153,7 +143,7 @@ fn named_device(devices: &[MediaDeviceInfo], kind: MediaDeviceKind, name: &str) 
         .map(|device| device.device_id.clone())
         .collect();
     // A name may fit a camera's other nodes too: what a person can mend comes first.
-    match (usable.is_empty(), found.iter().min_by_key(|device| !takes_pictures_or_sound(device))) {
+    match (usable.is_empty(), found.iter().min_by_key(|device| !device.is_source())) {
         (false, _) => Ok(usable.into_iter().fold(ConstrainDomString::new(), ConstrainDomString::exact)),
         (true, Some(device)) => Err(refused(device)),
         // No such device: left to the resolver, which knows whether there is any.
@@ -201,6 +191,8 @@ pub(super) fn stream(
     (events, ends): (&Sender<Event>, &Receiver<Event>),
 ) -> Result<LocalMediaStream, Failure> {
     let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
+    // Before the first attempt: what comes between it and the waiting is not missed.
+    let mut waiting = wait.map(|_| Waiting::begin(devices, events)).transpose()?;
     let mut told = false;
     loop {
         let attempt = match constraints(request, || devices.enumerate_all_devices()) {
@@ -215,7 +207,7 @@ pub(super) fn stream(
         let may_come = !matches!(error.name(), ErrorName::TypeError | ErrorName::NotSupportedError)
             && !permission::is_final(&error, permission);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let Some(left) = left.filter(|left| may_come && !left.is_zero()) else {
+        let (Some(left), Some(waiting)) = (left.filter(|left| may_come && !left.is_zero()), &mut waiting) else {
             return Err(with_hint(error).into());
         };
         if let (false, Some(wait)) = (told, wait) {
@@ -223,7 +215,59 @@ pub(super) fn stream(
             let why = format!("Waiting up to {} for a device: {}.", text::duration(wait), error.message());
             print::note(&text::sentence("", &why, text::width()));
         }
-        event::pause(ends, left.min(LOOK_AGAIN))?;
+        waiting.pause(&error, left, ends)?;
+    }
+}
+
+/// What wakes a command that waits for a device.
+struct Waiting<'a> {
+    devices: &'a MediaDevices,
+    /// `None` for the built-in devices.
+    notices: Option<DeviceNotices>,
+    noticed: Arc<AtomicBool>,
+    pause: Duration,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(devices: &'a MediaDevices, events: &Sender<Event>) -> Result<Self> {
+        let (events, noticed) = (events.clone(), Arc::new(AtomicBool::new(false)));
+        let flag = noticed.clone();
+        let notices = devices.device_notices(move || {
+            // One event for any number of notices that nobody has taken yet.
+            if !flag.swap(true, Ordering::SeqCst) {
+                let _ = events.send(Event::Devices);
+            }
+        })?;
+        Ok(Self { devices, notices, noticed, pause: LOOK_AGAIN.0 })
+    }
+
+    /// Until another attempt may go better than the one that ended in `error`, but not longer than `left`.
+    fn pause(&mut self, error: &Error, left: Duration, ends: &Receiver<Event>) -> Result<(), Failure> {
+        let limit = if self.is_told(error) { left } else { left.min(self.pause) };
+        self.pause = (self.pause * 2).min(LOOK_AGAIN.1);
+        // A notice that came during the attempt has been taken from the channel by it, or is there still.
+        if self.noticed.load(Ordering::SeqCst) || event::device_within(ends, limit)? {
+            self.pause = LOOK_AGAIN.0;
+            let begin = Instant::now();
+            // A device makes many notices at once, and its permissions come a moment later.
+            while let Some(rest) = left.min(GATHER).checked_sub(begin.elapsed()).filter(|rest| !rest.is_zero()) {
+                event::device_within(ends, rest)?;
+            }
+            self.noticed.store(false, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    /// Whether somebody will tell when it is over. That a device is let go of by another program, or gets a writer, nobody
+    /// tells.
+    fn is_told(&self, error: &Error) -> bool {
+        let silent = |device: &MediaDeviceInfo| {
+            let reason = device.unusable.as_ref().map(|unusable| unusable.reason);
+            matches!(reason, Some(UnusableReason::Busy | UnusableReason::NoWriter | UnusableReason::NoFormat))
+        };
+        self.notices.as_ref().is_some_and(|notices| !notices.is_deaf())
+            && error.name() != ErrorName::NotReadableError
+            && !self.devices.enumerate_all_devices().iter().any(silent)
     }
 }
 
@@ -243,8 +287,8 @@ fn ask(
     let request =
         request.map_err(|error| Error::new(ErrorName::AbortError, format!("no thread for the request: {error}")))?;
     // Before there is a stream nothing else can come than its end and a signal.
-    match ends.recv() {
-        Ok(Event::Signal(signal)) => Err(Failure::Interrupted(signal)),
+    match event::next(ends) {
+        Some(Event::Signal(signal)) => Err(Failure::Interrupted(signal)),
         _ => Ok(request.join().unwrap_or_else(|_| Err(Error::new(ErrorName::AbortError, "the request broke off")))),
     }
 }

@@ -28,8 +28,8 @@ pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     let meter = Meter::default();
     let attachment = stream.attach(Announced { sink: snapshot, events, meter: meter.clone() })?;
-    let signal = match ends.recv() {
-        Ok(Event::Signal(signal)) => Some(signal),
+    let signal = match event::next(&ends) {
+        Some(Event::Signal(signal)) => Some(signal),
         _ => None,
     };
     let outcome = attachment.finish();

@@ -187,7 +187,7 @@ impl Work {
             (Event::TrackEnded(error), _) | (Event::Done, error @ Some(_)) => ("trackEnded", error),
             (Event::Done, None) => ("frames", None),
             // What is told on the way ends nothing.
-            (Event::Elapsed | Event::Recovery(..), error) => ("duration", error),
+            (Event::Elapsed | Event::Recovery(..) | Event::Devices, error) => ("duration", error),
         };
         match self.main {
             Main::Count { video, audio } => {

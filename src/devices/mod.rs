@@ -7,6 +7,7 @@
 //! streaming from.
 
 mod audio;
+mod changes;
 #[cfg(feature = "json")]
 mod document;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod video;
 
 use std::sync::Arc;
 
+pub use changes::{DeviceChange, DeviceChangeKind};
 #[cfg(feature = "json")]
 pub use document::{read_devices, write_devices};
 pub use model::{
@@ -30,6 +32,7 @@ pub use model::{
     VideoMode,
 };
 
+pub(crate) use changes::DeviceTracker;
 pub(crate) use modes::RESOLUTION_TABLE;
 pub(crate) use refusal::explain_permission;
 

@@ -329,4 +329,19 @@ impl MediaDeviceInfo {
     pub fn is_capturable(&self) -> bool {
         self.unusable.as_ref().is_none_or(|unusable| unusable.reason == UnusableReason::Busy)
     }
+
+    /// Whether it is a camera or a microphone, one that can be used or not: a codec or a radio is neither.
+    pub(crate) fn is_source(&self) -> bool {
+        self.unusable.as_ref().is_none_or(|unusable| {
+            !matches!(
+                unusable.reason,
+                UnusableReason::Metadata
+                    | UnusableReason::MemoryToMemory
+                    | UnusableReason::OutputOnly
+                    | UnusableReason::Touch
+                    | UnusableReason::Radio
+                    | UnusableReason::Vbi
+            )
+        })
+    }
 }

@@ -10,6 +10,7 @@ mod linux;
 mod pcm;
 #[cfg(any(all(test, not(loom)), feature = "scripted"))]
 pub(crate) mod scripted;
+mod watch;
 mod world;
 
 pub(crate) use kernel::{
@@ -25,6 +26,7 @@ pub(crate) use pcm::{
     Accepted, CapturePcm, LinuxPcmDirectory, LinuxPcmSystem, ParameterRefused, Pcm, PcmDirectory, PcmParameter,
     PcmParameters, PcmRanges, PcmSetup, PcmState, PcmSystem,
 };
+pub(crate) use watch::Watch;
 pub(crate) use world::{LinuxWorld, Node, World};
 #[cfg(test)]
 pub(crate) use {kernel::Interval, pcm::SoundCard, world::Access};

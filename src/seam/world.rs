@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{self, AccessFlags, Gid, Group, Uid, User};
 
+use super::watch::{LinuxWatch, Watch};
 use crate::error::Holder;
 
 /// The longest attribute that is read: sysfs gives a page at most, the lists in `/proc/asound` a few.
@@ -61,6 +62,8 @@ pub(crate) trait World: Send + Sync + fmt::Debug {
     fn access(&self, node: &Path) -> Option<Access>;
     /// The first process that has the node open, of those whose descriptors this user may read.
     fn holder(&self, node: &Path) -> Option<Holder>;
+    /// Begins to listen for nodes that come, go or change their permissions.
+    fn watch(&self) -> Box<dyn Watch>;
 }
 
 /// The system this process runs on, or a tree of files that looks like one.
@@ -105,6 +108,11 @@ fn node_rank(name: &str) -> Option<(usize, u32)> {
         }
         Some((kind, number.parse().ok()?))
     })
+}
+
+/// Whether it is the name of a node that [`World::v4l_nodes`] lists.
+pub(super) fn is_node_name(name: &str) -> bool {
+    node_rank(name).is_some()
 }
 
 impl World for LinuxWorld {
@@ -182,6 +190,10 @@ impl World for LinuxWorld {
             // A process that ended since has let go.
             holds.then(|| self.read(&process.join("comm"))).flatten().map(|process| Holder { process, pid })
         })
+    }
+
+    fn watch(&self) -> Box<dyn Watch> {
+        Box::new(LinuxWatch::open(&self.at(Path::new("/dev")), self.root == Path::new("/")))
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "cli")]
+use super::device_watch::DeviceNotices;
+use super::device_watch::DeviceWatch;
 use super::media_stream::LocalMediaStream;
 use super::opening::Opening;
 use super::session::{Session, SessionPlace};
 use super::{camera, microphone};
 use crate::capture::RecoveryPolicy;
 use crate::constraints::MediaStreamConstraints;
-use crate::devices::{self, Machine, MediaDeviceInfo, MediaDeviceKind};
+use crate::devices::{self, DeviceChange, Machine, MediaDeviceInfo, MediaDeviceKind};
 use crate::error::Result;
 use crate::permission::{self, PermissionPolicy, Permit};
 use crate::resolve::{Resolution, ResolveOptions, resolve};
@@ -119,6 +122,47 @@ impl MediaDevices {
     /// Every node, the unusable ones with the reason. See [`devices::enumerate_all_devices`].
     pub fn enumerate_all_devices(&self) -> Vec<MediaDeviceInfo> {
         if self.synthetic { devices::synthetic_devices() } else { self.machine.enumerate_all() }
+    }
+
+    /// Has `callback` called when cameras or microphones come, go, or may be opened now that could not be before, or the
+    /// other way round: `ondevicechange`. Until the handle is dropped, which also has
+    /// [what was there at first](DeviceWatch::devices).
+    ///
+    /// An arrival is told as soon as the device can be opened, or after a second if it still cannot; a removal after 2.5
+    /// seconds, because some devices are away for a moment when another program lets go of them. The callback runs on the
+    /// dispatcher's thread, where it delays other callbacks and nothing else. Nothing is listed while nothing happens: the
+    /// kernel and inotify say when to look, and only where neither can ([`DeviceWatch::is_polling`]) is there a look
+    /// every few seconds. The built-in devices never change.
+    ///
+    /// ```
+    /// # use usermedia::MediaDevices;
+    /// let devices = MediaDevices::synthetic();
+    /// let watch = devices.on_device_change(|changes| {
+    ///     for change in changes {
+    ///         println!("{}: {}", change.kind.as_str(), change.device.label);
+    ///     }
+    /// })?;
+    /// assert_eq!(watch.devices().len(), 2);
+    /// # Ok::<(), usermedia::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `AbortError` where the engine cannot start, or in `on_frame` or `on_data`.
+    pub fn on_device_change(&self, callback: impl FnMut(&[DeviceChange]) + Send + 'static) -> Result<DeviceWatch> {
+        if self.synthetic {
+            return Ok(DeviceWatch::of(devices::synthetic_devices()));
+        }
+        DeviceWatch::start(&self.machine, &self.place, Box::new(callback))
+    }
+
+    /// Has `notice` called on the capture thread, where it must not block, at anything that may let a request succeed
+    /// which failed for want of a device. `None` for the built-in devices.
+    #[cfg(feature = "cli")]
+    pub(crate) fn device_notices(&self, notice: impl Fn() + Send + Sync + 'static) -> Result<Option<DeviceNotices>> {
+        if self.synthetic {
+            return Ok(None);
+        }
+        DeviceNotices::start(&self.machine, &self.place, notice).map(Some)
     }
 
     /// Which device and mode a request would get now, and why. Opens no device for streaming.

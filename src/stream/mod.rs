@@ -12,6 +12,7 @@ mod black;
 mod camera;
 mod consumer;
 mod decimator;
+mod device_watch;
 mod feed;
 mod frame;
 mod gate;
@@ -38,6 +39,9 @@ use id::random_id;
 
 pub use audio_data::AudioData;
 pub use consumer::ConsumerStatistics;
+#[cfg(feature = "cli")]
+pub(crate) use device_watch::DeviceNotices;
+pub use device_watch::DeviceWatch;
 pub use frame::{Plane, VideoFrame};
 pub use inline::FrameCallback;
 pub use media_devices::{MediaDevices, get_user_media};

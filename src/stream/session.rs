@@ -81,7 +81,8 @@ impl SessionPlace {
         let engine = match place.engine.upgrade() {
             Some(engine) => engine,
             None => {
-                Engine::start(machine.kernel.clone(), machine.pcms.clone(), self.0.held.clone()).map_err(refused)?
+                let Machine { kernel, world, pcms, .. } = machine.clone();
+                Engine::start(kernel, world, pcms, self.0.held.clone()).map_err(refused)?
             }
         };
         place.engine = Arc::downgrade(&engine);

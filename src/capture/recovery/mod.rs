@@ -5,7 +5,6 @@
 //! growing pauses, until frames flow again or the [`RecoveryPolicy`]'s patience is over. The order and the pauses are one
 //! pure state machine ([`Ladder`]); every rung is a [`RecoveryEvent`].
 
-mod alarm;
 mod event;
 mod ladder;
 mod policy;

@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::alarm::Alarm;
 use super::event::{MuteReason, RecoveryEvent, RecoveryStep};
 use super::ladder::{Failure, Ladder, Rung, Verdict};
 use super::policy::RecoveryPolicy;
 use crate::capture::engine::{Accept, Engine};
-use crate::capture::reactor::Token;
+use crate::capture::hotplug::Subscription;
 use crate::capture::source::{Captured, Outlet, Running, SourceEnd};
 use crate::capture::statistics::Incident;
 use crate::error::{Error, ErrorName, Result};
@@ -69,6 +68,8 @@ pub(in crate::capture) struct Supervisor<T: Captured> {
     generation: AtomicU64,
     /// When this generation's first frame came; 0 before that.
     flowing_since: AtomicU64,
+    /// A job that looks for the device again is on its way.
+    looking: AtomicBool,
     /// Since when it has been muted; 0 where it is not.
     muted_since: AtomicU64,
 }
@@ -78,7 +79,8 @@ struct State<T: Captured> {
     /// Open, and on the reactor unless it is between two rungs.
     running: Option<Running>,
     ladder: Ladder,
-    alarm: Option<Token>,
+    /// What ends a pause: a moment, or a device that comes. Only while it is looked for.
+    watch: Option<Subscription>,
     /// What began it.
     end: SourceEnd,
 }
@@ -92,7 +94,7 @@ impl<T: Captured> Supervisor<T> {
         policy: RecoveryPolicy,
     ) -> Arc<Self> {
         let state =
-            State { device, running: None, ladder: Ladder::new(policy), alarm: None, end: SourceEnd::Unplugged };
+            State { device, running: None, ladder: Ladder::new(policy), watch: None, end: SourceEnd::Unplugged };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             engine: Arc::downgrade(engine),
@@ -104,6 +106,7 @@ impl<T: Captured> Supervisor<T> {
             stopped: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             flowing_since: AtomicU64::new(0),
+            looking: AtomicBool::new(false),
             muted_since: AtomicU64::new(0),
         })
     }
@@ -129,7 +132,7 @@ impl<T: Captured> Supervisor<T> {
         self.give_up();
         let mut state = self.state();
         self.close(&mut state, engine);
-        self.still(&mut state, engine);
+        state.watch = None;
     }
 
     /// Starts it in another mode: muted until its first frame. Where that cannot be had it goes on in the mode it had, and
@@ -139,7 +142,7 @@ impl<T: Captured> Supervisor<T> {
         if self.is_stopped() {
             return Err(Error::new(ErrorName::AbortError, "it was stopped"));
         }
-        self.still(&mut state, engine);
+        state.watch = None;
         self.mute(MuteReason::Reconfiguring, engine.kernel.now());
         self.close(&mut state, engine);
         state.device.exchange(&mut asked);
@@ -241,8 +244,9 @@ impl<T: Captured> Supervisor<T> {
 
     /// The pause is over, or the devices have changed.
     fn look_again(&self, engine: &Arc<Engine>) {
+        self.looking.store(false, Ordering::SeqCst);
         let mut state = self.state();
-        if state.alarm.is_none() {
+        if state.watch.is_none() {
             // An attempt has succeeded meanwhile.
             return;
         }
@@ -261,14 +265,20 @@ impl<T: Captured> Supervisor<T> {
 
     /// Climbs until an attempt succeeds or a pause begins. How it ended, if it did.
     fn follow(&self, state: &mut State<T>, engine: &Arc<Engine>, mut verdict: Verdict) -> Option<SourceEnd> {
-        self.still(state, engine);
         while !self.is_stopped() {
             match verdict {
                 Verdict::Climb(rung) => match self.attempt(state, engine, rung) {
-                    Ok(()) => return None,
+                    Ok(()) => {
+                        state.watch = None;
+                        return None;
+                    }
                     Err(failure) => verdict = state.ladder.failed(failure, engine.kernel.now()),
                 },
-                Verdict::Wait { until } => return self.wait(state, engine, until),
+                Verdict::Wait { until } => {
+                    let watch = state.watch.get_or_insert_with(|| self.watch(engine));
+                    watch.wake_at(Some(until));
+                    return None;
+                }
                 Verdict::GiveUp => {
                     self.close(state, engine);
                     return Some(state.end);
@@ -298,8 +308,10 @@ impl<T: Captured> Supervisor<T> {
             }
             Rung::Search => {
                 self.close(state, engine);
+                // First: what comes between a look and a subscription would be missed.
+                state.watch.get_or_insert_with(|| self.watch(engine));
                 if !state.device.locate() {
-                    return Err(Failure::Absent { told: engine.hears_of_devices() });
+                    return Err(Failure::Absent { told: !engine.hotplug().is_deaf() });
                 }
                 self.tell(engine, RecoveryStep::Searching);
                 T::note(&self.counters, Incident::Reopening);
@@ -309,7 +321,7 @@ impl<T: Captured> Supervisor<T> {
         done.map_err(|error| {
             let gone = [Errno::ENODEV, Errno::ENOENT, Errno::ENXIO].map(|errno| Some(errno as i32));
             let failure = if gone.contains(&error.errno()) {
-                Failure::Absent { told: engine.hears_of_devices() }
+                Failure::Absent { told: !engine.hotplug().is_deaf() }
             } else {
                 Failure::Refused
             };
@@ -344,28 +356,16 @@ impl<T: Captured> Supervisor<T> {
         }
     }
 
-    fn wait(&self, state: &mut State<T>, engine: &Arc<Engine>, until: u64) -> Option<SourceEnd> {
+    /// Has it looked for again when devices have come or gone, or when the subscription's alarm goes off.
+    fn watch(&self, engine: &Arc<Engine>) -> Subscription {
         let (me, weak) = (self.me.clone(), Arc::downgrade(engine));
-        let alarm = Alarm::new(until, move || {
-            if let (Some(this), Some(engine)) = (me.upgrade(), weak.upgrade()) {
+        engine.hotplug().subscribe(Arc::new(move || {
+            if let (Some(this), Some(engine)) = (me.upgrade(), weak.upgrade())
+                && !this.looking.swap(true, Ordering::SeqCst)
+            {
                 this.post(&engine, |this, engine| this.look_again(engine));
             }
-        });
-        match engine.reactor.add(Box::new(alarm)) {
-            Ok(token) => {
-                state.alarm = Some(token);
-                None
-            }
-            // Without a reactor there is nothing left to wait for.
-            Err(_) => Some(state.end),
-        }
-    }
-
-    /// Puts the alarm away.
-    fn still(&self, state: &mut State<T>, engine: &Arc<Engine>) {
-        if let Some(token) = state.alarm.take() {
-            drop(engine.reactor.remove(token));
-        }
+        }))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::capture::{
 };
 use crate::error::{Error, Result};
 use crate::format::{Fourcc, FrameRate};
-use crate::seam::scripted::{CameraScript, ScriptedCamera, ScriptedKernel, ScriptedPcms};
+use crate::seam::scripted::{CameraScript, ScriptedCamera, ScriptedKernel, ScriptedPcms, ScriptedWorld};
 
 pub(super) const NODE: &str = "/dev/video0";
 
@@ -75,7 +75,13 @@ impl Bench {
     pub(super) fn keeping(keep: usize, camera: ScriptedCamera) -> Self {
         let kernel = ScriptedKernel::new();
         let camera = kernel.plug(NODE, camera);
-        let engine = Engine::start(kernel.clone(), ScriptedPcms::new(&kernel), HeldFrames::default()).unwrap();
+        let engine = Engine::start(
+            kernel.clone(),
+            ScriptedWorld::new(&kernel),
+            ScriptedPcms::new(&kernel),
+            HeldFrames::default(),
+        )
+        .unwrap();
         Self { kernel, camera, engine, keeper: Keeper::keeping(keep) }
     }
 

@@ -7,7 +7,7 @@ use crate::capture::{
 };
 use crate::error::Result;
 use crate::format::SampleFormat;
-use crate::seam::scripted::{PcmScript, ScriptedKernel, ScriptedPcm, ScriptedPcms};
+use crate::seam::scripted::{PcmScript, ScriptedKernel, ScriptedPcm, ScriptedPcms, ScriptedWorld};
 
 pub(super) const PCM: &str = "hw:0,0";
 /// The same card through a plugin: its ring stops when it runs over.
@@ -87,7 +87,7 @@ impl SoundBench {
         let kernel = ScriptedKernel::new();
         let pcms = ScriptedPcms::new(&kernel);
         let card = pcms.plug(name, pcm);
-        let engine = Engine::start(kernel.clone(), pcms, HeldFrames::default()).unwrap();
+        let engine = Engine::start(kernel.clone(), ScriptedWorld::new(&kernel), pcms, HeldFrames::default()).unwrap();
         let listener = Arc::new(Listener { keep, ..Listener::default() });
         Self { kernel, card, engine, listener, name }
     }

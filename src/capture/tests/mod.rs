@@ -3,6 +3,7 @@
 mod bench;
 mod faults;
 mod formats;
+mod hotplug;
 mod leases;
 mod microphone;
 mod recovery;

@@ -11,7 +11,9 @@ use crate::capture::{
     RecoveryStep, Source, SourceEnd,
 };
 use crate::seam::InputStatus;
-use crate::seam::scripted::{Call, CameraScript, FOREVER, Frame, ScriptedCamera, ScriptedKernel, ScriptedPcms};
+use crate::seam::scripted::{
+    Call, CameraScript, FOREVER, Frame, ScriptedCamera, ScriptedKernel, ScriptedPcms, ScriptedWorld,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -73,6 +75,7 @@ impl Outlet<CapturedFrame> for Diary {
 struct Bench {
     kernel: Arc<ScriptedKernel>,
     camera: CameraScript,
+    world: Arc<ScriptedWorld>,
     engine: Arc<Engine>,
     diary: Arc<Diary>,
     /// Where the camera is said to be.
@@ -83,9 +86,10 @@ impl Bench {
     fn new(camera: ScriptedCamera) -> Self {
         let kernel = ScriptedKernel::new();
         let camera = kernel.plug("/dev/video0", camera);
-        let engine = Engine::start(kernel.clone(), ScriptedPcms::new(&kernel), HeldFrames::default()).unwrap();
+        let (world, pcms) = (ScriptedWorld::new(&kernel), ScriptedPcms::new(&kernel));
+        let engine = Engine::start(kernel.clone(), world.clone(), pcms, HeldFrames::default()).unwrap();
         let place = Arc::new(Mutex::new(Some("/dev/video0".to_owned())));
-        Self { kernel, camera, engine, diary: Arc::default(), place }
+        Self { kernel, camera, world, engine, diary: Arc::default(), place }
     }
 
     fn keep(&self, policy: RecoveryPolicy) -> Keep<CameraRequest> {
@@ -181,8 +185,8 @@ fn an_unplugged_camera_goes_on_under_another_name() {
     assert!(bench.diary.pages().ends.is_empty());
     let again = bench.kernel.plug("/dev/video7", yuyv());
     bench.be_at(Some("/dev/video7"));
-    let waited = bench.pass_until(|| again.queued() > 0);
-    assert!(waited <= SECOND, "nobody tells here, and still: {waited:?}");
+    bench.world.tell("/dev/video7");
+    eventually(|| again.queued() > 0);
     again.run(5);
     assert_eq!(bench.diary.steps(), ["unplugged", "searching", "resumed"]);
     assert_eq!(bench.diary.pages().sequences, (0..10).collect::<Vec<_>>());
@@ -191,7 +195,48 @@ fn an_unplugged_camera_goes_on_under_another_name() {
     assert_eq!((statistics.lost_in_driver, statistics.reopenings, statistics.recoveries), (0, 1, 1));
     source.stop();
     bench.assert_closed();
-    assert_eq!(again.open_count(), 0);
+    assert_eq!((again.open_count(), bench.world.watches().0), (0, 0));
+}
+
+#[test]
+fn where_nobody_tells_of_devices_a_camera_is_back_within_a_second() {
+    let bench = Bench::new(yuyv());
+    bench.world.deafen();
+    let source = bench.open();
+    bench.camera.run(5);
+    bench.be_at(None);
+    bench.camera.unplug();
+    eventually(|| bench.camera.open_count() == 0);
+    bench.pass_until(|| bench.kernel.waits() > 60);
+    let again = bench.kernel.plug("/dev/video7", yuyv());
+    bench.be_at(Some("/dev/video7"));
+    let waited = bench.pass_until(|| again.queued() > 0);
+    assert!(waited <= SECOND, "{waited:?}");
+    source.stop();
+    bench.assert_closed();
+}
+
+#[test]
+fn a_camera_whose_permissions_come_later_goes_on_when_they_do() {
+    let bench = Bench::new(yuyv());
+    let source = bench.open();
+    bench.camera.run(5);
+    bench.be_at(None);
+    bench.camera.unplug();
+    eventually(|| bench.camera.open_count() == 0);
+    let again = bench.kernel.plug("/dev/video1", yuyv());
+    again.fail(Call::Open, Errno::EACCES, FOREVER);
+    bench.be_at(Some("/dev/video1"));
+    bench.world.tell("/dev/video1");
+    bench.pass_until(|| bench.diary.has("failed"));
+    again.mend();
+    bench.kernel.advance(Duration::from_millis(100));
+    bench.world.tell("/dev/video1");
+    eventually(|| again.queued() > 0);
+    again.run(1);
+    assert_eq!(bench.diary.steps().last().unwrap(), "resumed");
+    source.stop();
+    bench.assert_closed();
 }
 
 #[test]

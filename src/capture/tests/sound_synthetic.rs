@@ -12,13 +12,15 @@ use crate::capture::{
 use crate::error::ErrorName;
 use crate::format::SampleFormat;
 use crate::seam::Kernel;
-use crate::seam::scripted::{ScriptedKernel, ScriptedPcms};
+use crate::seam::scripted::{ScriptedKernel, ScriptedPcms, ScriptedWorld};
 
 const SECOND: u64 = 1_000_000_000;
 
 fn engine() -> (Arc<ScriptedKernel>, Arc<Engine>) {
     let kernel = ScriptedKernel::new();
-    let engine = Engine::start(kernel.clone(), ScriptedPcms::new(&kernel), HeldFrames::default()).unwrap();
+    let engine =
+        Engine::start(kernel.clone(), ScriptedWorld::new(&kernel), ScriptedPcms::new(&kernel), HeldFrames::default())
+            .unwrap();
     (kernel, engine)
 }
 

@@ -9,7 +9,7 @@ use v4l::v4l_sys::v4l2_capability;
 use crate::devices::fixture::{FakeKernel, FakeNode, Sizes, Tree, discrete, machine};
 use crate::devices::{MediaDeviceInfo, UnusableReason};
 use crate::error::{Error, ErrorName, Holder};
-use crate::seam::{Access, Capability, CapabilityFlags as Flags, FrameSize, LinuxWorld, Node, World};
+use crate::seam::{Access, Capability, CapabilityFlags as Flags, FrameSize, LinuxWorld, Node, Watch, World};
 
 fn vga() -> Vec<(&'static [u8; 4], Sizes)> {
     vec![(b"YUYV", vec![discrete(640, 480, &[30])])]
@@ -225,6 +225,9 @@ impl World for Guarded {
     }
     fn holder(&self, _: &Path) -> Option<Holder> {
         self.2.clone()
+    }
+    fn watch(&self) -> Box<dyn Watch> {
+        self.0.watch()
     }
 }
 

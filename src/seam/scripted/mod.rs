@@ -26,6 +26,7 @@ mod frame;
 mod kernel;
 mod node;
 mod pcm;
+mod world;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -43,6 +44,7 @@ pub(crate) use camera::{ScriptedCamera, pixels};
 pub(crate) use frame::{Frame, JPEG};
 pub(crate) use node::mark;
 pub(crate) use pcm::{PcmScript, ScriptedPcm, ScriptedPcms};
+pub(crate) use world::ScriptedWorld;
 
 use call::Fault;
 use node::Node;
@@ -304,11 +306,6 @@ impl CameraScript {
     /// Pulls the plug.
     pub(crate) fn unplug(&self) {
         self.with(|node, _| node.unplug());
-    }
-
-    /// Puts it back where it was.
-    pub(crate) fn replug(&self) {
-        self.with(|node, _| node.replug());
     }
 
     /// Its source changes: V4L2_EVENT_SOURCE_CHANGE.

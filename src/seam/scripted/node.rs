@@ -289,17 +289,6 @@ impl Node {
         self.hang_up();
     }
 
-    /// Puts it back where it was. A kernel gives a node's name again only when nobody has the old one open.
-    pub(super) fn replug(&mut self) {
-        if self.open_count() > 0 {
-            self.misuse.push("the old node was still open when the device came back".to_owned());
-        }
-        self.gone = false;
-        self.faults.clear();
-        self.queue = None;
-        self.sequence = 0;
-    }
-
     /// Descriptors hang up.
     pub(super) fn hang_up(&mut self) {
         for handle in self.handles.values_mut() {
