@@ -12,6 +12,7 @@
 //! - count every frame that was expected, under its reason if it was lost: [`SourceStatistics`],
 //!   [`ConsumerStatistics`];
 //! - ask for [`permission`], by rules or at the terminal, before a device is opened;
+//! - tell when devices come, go, or may be opened now: [`MediaDevices::on_device_change`];
 //! - record to Matroska, Y4M, MJPEG and raw files, and take pictures as JPEG and PNG.
 //!
 //! It does not

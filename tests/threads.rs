@@ -48,4 +48,9 @@ fn a_process_has_three_threads_while_something_runs_and_none_after() {
         }
         all_gone();
     }
+    // Whoever watches devices has the same three.
+    let watch = MediaDevices::new().on_device_change(|_| {}).unwrap();
+    assert_eq!(library_threads(), THREADS);
+    drop(watch);
+    all_gone();
 }

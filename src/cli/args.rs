@@ -272,6 +272,14 @@ pub(super) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+With --json each line is a document: {\"event\": ..., \"time\": seconds since 1970, \"device\": as `usermedia devices --json`
+has it}. The events are
+  present   it was there when the watching began
+  arrived   it can be opened, or still cannot after a second; device.unusable says why
+  removed   it has been away for 2.5 seconds
+  changed   it may be opened now or no longer may, or has another id or node; `previous` is the device before
+  ended     the last line, with `endedBy`: duration, or the signal's name")]
 pub(super) struct WatchArguments {
     /// Stop after this long, such as 30s or 10m. Without it SIGINT (Ctrl-C) ends the watching.
     #[arg(long, value_parser = parse_duration)]

@@ -192,7 +192,8 @@ pub(super) fn stream(
 ) -> Result<LocalMediaStream, Failure> {
     let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
     // Before the first attempt: what comes between it and the waiting is not missed.
-    let mut waiting = wait.map(|_| Waiting::begin(devices, events)).transpose()?;
+    let named = request.device.is_some() || request.microphone.is_some();
+    let mut waiting = wait.map(|_| Waiting::begin(devices, named, events)).transpose()?;
     let mut told = false;
     loop {
         let attempt = match constraints(request, || devices.enumerate_all_devices()) {
@@ -222,6 +223,8 @@ pub(super) fn stream(
 /// What wakes a command that waits for a device.
 struct Waiting<'a> {
     devices: &'a MediaDevices,
+    /// Whether the request names its devices: what the others do is of no concern then.
+    named: bool,
     /// `None` for the built-in devices.
     notices: Option<DeviceNotices>,
     noticed: Arc<AtomicBool>,
@@ -229,7 +232,7 @@ struct Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    fn begin(devices: &'a MediaDevices, events: &Sender<Event>) -> Result<Self> {
+    fn begin(devices: &'a MediaDevices, named: bool, events: &Sender<Event>) -> Result<Self> {
         let (events, noticed) = (events.clone(), Arc::new(AtomicBool::new(false)));
         let flag = noticed.clone();
         let notices = devices.device_notices(move || {
@@ -238,7 +241,7 @@ impl<'a> Waiting<'a> {
                 let _ = events.send(Event::Devices);
             }
         })?;
-        Ok(Self { devices, notices, noticed, pause: LOOK_AGAIN.0 })
+        Ok(Self { devices, named, notices, noticed, pause: LOOK_AGAIN.0 })
     }
 
     /// Until another attempt may go better than the one that ended in `error`, but not longer than `left`.
@@ -267,7 +270,7 @@ impl<'a> Waiting<'a> {
         };
         self.notices.as_ref().is_some_and(|notices| !notices.is_deaf())
             && error.name() != ErrorName::NotReadableError
-            && !self.devices.enumerate_all_devices().iter().any(silent)
+            && (self.named || !self.devices.enumerate_all_devices().iter().any(silent))
     }
 }
 

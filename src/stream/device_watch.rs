@@ -85,6 +85,18 @@ impl DeviceWatch {
     pub fn is_polling(&self) -> bool {
         self.watching.as_ref().is_some_and(|watching| watching.session.engine().hotplug().is_deaf())
     }
+
+    /// Waits until the looks and the calls that were asked for by now are done.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn flush(&self) {
+        let Some(watching) = &self.watching else { return };
+        let (done, looked) = mpsc::sync_channel(2);
+        let told = done.clone();
+        watching.session.engine().post(move || done.send(()).unwrap());
+        looked.recv().unwrap();
+        watching.observer.dispatcher.post(move || told.send(()).unwrap());
+        looked.recv().unwrap();
+    }
 }
 
 impl Drop for DeviceWatch {

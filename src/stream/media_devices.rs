@@ -132,7 +132,8 @@ impl MediaDevices {
     /// seconds, because some devices are away for a moment when another program lets go of them. The callback runs on the
     /// dispatcher's thread, where it delays other callbacks and nothing else. Nothing is listed while nothing happens: the
     /// kernel and inotify say when to look, and only where neither can ([`DeviceWatch::is_polling`]) is there a look
-    /// every few seconds. The built-in devices never change.
+    /// every few seconds. That a device is busy or free again, or that a v4l2loopback gets a writer, nobody tells. The
+    /// built-in devices never change.
     ///
     /// ```
     /// # use usermedia::MediaDevices;

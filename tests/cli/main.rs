@@ -10,3 +10,4 @@ mod sound;
 mod support;
 mod sync;
 mod terminal;
+mod watch;

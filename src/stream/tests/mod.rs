@@ -3,6 +3,7 @@
 mod bench;
 mod callbacks;
 mod consumers;
+mod devices;
 mod ends;
 mod permission;
 mod requests;

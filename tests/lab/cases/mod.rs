@@ -5,6 +5,7 @@ mod capture;
 mod discovery;
 mod drivers;
 mod files;
+mod hotplug;
 mod loopback;
 mod misbehaving;
 mod permission;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<LabTest> {
         discovery::TESTS,
         capture::TESTS,
         files::TESTS,
+        hotplug::TESTS,
         webcam::TESTS,
         loopback::TESTS,
         sound::TESTS,

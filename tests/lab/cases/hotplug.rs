@@ -1,0 +1,467 @@
+//! Devices that come and go, on real drivers: what `usermedia watch` and `--wait` hear, from either source alone, after an
+//! overflow, and where there is nothing to hear.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use usermedia::MediaDevices;
+use usermedia::devices::{DeviceChange, DeviceChangeKind};
+
+use crate::devices::{eventually, in_guest, loopback_open, node, succeed, usermedia, vivid_webcam};
+use crate::harness::{LabTest, lab_test};
+use crate::layout;
+use crate::usb::models::webcam;
+
+pub const TESTS: &[LabTest] = &[
+    lab_test!(a_camera_plugged_in_and_pulled_out_is_told).timeout_secs(60),
+    lab_test!(a_camera_that_is_back_in_time_never_left).timeout_secs(60),
+    lab_test!(a_driver_unbound_and_bound_is_told).timeout_secs(60),
+    lab_test!(permissions_given_and_taken_are_told).timeout_secs(60),
+    lab_test!(a_node_that_is_renamed_is_the_same_device).timeout_secs(60),
+    lab_test!(in_a_user_namespace_inotify_tells).timeout_secs(60),
+    lab_test!(without_inotify_the_kernel_tells).timeout_secs(60),
+    lab_test!(where_neither_tells_there_is_a_look_now_and_then).timeout_secs(60),
+    lab_test!(uevents_that_were_lost_are_made_up_for).timeout_secs(60),
+    lab_test!(notices_of_inotify_that_were_lost_are_made_up_for).timeout_secs(60),
+    lab_test!(nothing_wakes_while_nothing_changes).timeout_secs(60),
+    lab_test!(a_capture_waits_for_its_camera_without_looking_for_it).timeout_secs(60),
+    lab_test!(a_program_is_told_of_its_own_cameras).timeout_secs(60),
+];
+
+/// How long a watcher may take for what it tells at once: the lab's machine is slow.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A `usermedia watch --json` that has said what is there.
+struct Watcher {
+    child: Child,
+    lines: Receiver<Value>,
+    present: Vec<Value>,
+    complaints: &'static str,
+}
+
+impl Watcher {
+    /// As the user who runs the tests.
+    #[track_caller]
+    fn start() -> Watcher {
+        Watcher::with(&mut usermedia())
+    }
+
+    /// What runs `usermedia` in the place of the last arguments, with these before them.
+    #[track_caller]
+    fn with(command: &mut Command) -> Watcher {
+        let complaints = "/tmp/watch.stderr";
+        command.args(["watch", "--json"]).stdout(Stdio::piped()).stderr(File::create(complaints).unwrap());
+        let mut child = command.spawn().expect("the watcher starts");
+        let (sender, lines) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = sender.send(serde_json::from_str(&line).expect("one document a line"));
+            }
+        });
+        let mut watcher = Watcher { child, lines, present: Vec::new(), complaints };
+        // All that is there is listed before anything is printed: then a moment's silence is the end of it.
+        watcher.present.push(watcher.next());
+        while let Ok(line) = watcher.lines.recv_timeout(Duration::from_millis(300)) {
+            watcher.present.push(line);
+        }
+        assert!(watcher.present.iter().all(|line| line["event"] == "present"), "{:?}", watcher.present);
+        watcher
+    }
+
+    #[track_caller]
+    fn next(&self) -> Value {
+        self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            panic!("nothing more is told; stderr: {}", fs::read_to_string(self.complaints).unwrap_or_default())
+        })
+    }
+
+    /// The next event about the device with this path. Others may come first, about other devices.
+    #[track_caller]
+    fn next_of(&self, path: impl AsRef<OsStr>) -> Value {
+        loop {
+            let line = self.next();
+            if line["device"]["path"].as_str().map(OsStr::new) == Some(path.as_ref()) {
+                return line;
+            }
+        }
+    }
+
+    /// What is told in this time.
+    fn told_in(&self, time: Duration) -> Vec<Value> {
+        let end = Instant::now() + time;
+        let next = || self.lines.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
+        std::iter::from_fn(next).collect()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().unwrap())
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.complaints).unwrap()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn assert_event(line: &Value, event: &str) {
+    assert_eq!(line["event"], event, "{line}");
+}
+
+/// A command as the user `nobody`, which has no groups.
+fn as_nobody() -> Command {
+    let copy = "/tmp/usermedia-for-nobody";
+    fs::copy(env!("CARGO_BIN_EXE_usermedia"), copy).unwrap();
+    fs::set_permissions(copy, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(copy);
+    command.uid(65_534).gid(65_534).current_dir("/");
+    command
+}
+
+fn set_mode(node: &Path, mode: u32) {
+    fs::set_permissions(node, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn a_camera_plugged_in_and_pulled_out_is_told() {
+    let watcher = Watcher::start();
+    let device = webcam();
+    for _ in 0..2 {
+        let plugged = device.plug(0);
+        let (camera, microphone) = (plugged.camera(), plugged.microphone());
+        let arrivals = [watcher.next(), watcher.next()];
+        for (path, kind) in [(camera.as_os_str(), "videoinput"), (microphone.as_ref(), "audioinput")] {
+            let arrived = arrivals.iter().find(|line| line["device"]["path"].as_str().map(OsStr::new) == Some(path));
+            let arrived = arrived.unwrap_or_else(|| panic!("no {kind} at {path:?}: {arrivals:?}"));
+            assert_event(arrived, "arrived");
+            assert_eq!(arrived["device"]["kind"], kind);
+            assert_eq!(arrived["device"]["groupId"], "usb-1d6b_0102_LAB0001");
+            assert_eq!(arrived["device"]["unusable"], Value::Null, "told when it can be opened: {arrived}");
+        }
+        let begin = Instant::now();
+        drop(plugged);
+        let removals = [watcher.next(), watcher.next()];
+        removals.iter().for_each(|line| assert_event(line, "removed"));
+        assert!(begin.elapsed() >= Duration::from_millis(2400), "a removal is not told before it has lasted");
+        let ids: Vec<_> = removals.iter().map(|line| &line["device"]["deviceId"]).collect();
+        assert!(arrivals.iter().all(|line| ids.contains(&&line["device"]["deviceId"])), "{ids:?}");
+    }
+    watcher.signal(Signal::SIGTERM);
+    assert_eq!(watcher.next()["endedBy"], "SIGTERM");
+}
+
+fn a_camera_that_is_back_in_time_never_left() {
+    let device = webcam();
+    let mut plugged = device.plug(0);
+    let watcher = Watcher::start();
+    let id = format!("{}-0", "usb-1d6b_0102_LAB0001");
+    assert!(watcher.present.iter().any(|line| line["device"]["deviceId"] == id.as_str()));
+    // The kernel takes about half a second to find it again, an emulated one longer.
+    let begin = Instant::now();
+    plugged.unplug();
+    plugged = device.plug(0);
+    let away = begin.elapsed();
+    let told = watcher.told_in(Duration::from_secs(4));
+    println!("away for {away:?}, and told: {told:?}");
+    if away < Duration::from_millis(2000) {
+        // Its node may have another number now.
+        assert!(told.iter().all(|line| line["event"] == "changed"), "{told:?}");
+    }
+    drop(plugged);
+}
+
+fn a_driver_unbound_and_bound_is_told() {
+    if !in_guest() {
+        return;
+    }
+    let driver = Path::new("/sys/bus/platform/drivers/vivid");
+    let cameras = [layout::WEBCAM, layout::WEBCAM_MULTI_PLANAR, layout::HDMI_INPUT, layout::EVERY_KIND].map(node);
+    let watcher = Watcher::start();
+    fs::write(driver.join("unbind"), "vivid.0").unwrap();
+    let removed: Vec<_> = (0..4).map(|_| watcher.next()).collect();
+    removed.iter().for_each(|line| assert_event(line, "removed"));
+    let paths: Vec<_> = removed.iter().map(|line| PathBuf::from(line["device"]["path"].as_str().unwrap())).collect();
+    assert!(cameras.iter().all(|camera| paths.contains(camera)), "{paths:?}");
+    fs::write(driver.join("bind"), "vivid.0").unwrap();
+    let arrived: Vec<_> = (0..4).map(|_| watcher.next()).collect();
+    arrived.iter().for_each(|line| assert_event(line, "arrived"));
+    // The sixteen other nodes of the driver are no cameras, and no news.
+    assert_eq!(watcher.told_in(Duration::from_secs(1)), [Value::Null; 0]);
+    let ids = |lines: &[Value]| {
+        let mut ids: Vec<_> = lines.iter().map(|line| line["device"]["deviceId"].to_string()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&removed), ids(&arrived));
+    crate::agent::as_udev_would();
+}
+
+fn permissions_given_and_taken_are_told() {
+    if !in_guest() {
+        return;
+    }
+    let camera = vivid_webcam();
+    set_mode(&camera, 0o660);
+    let watcher = Watcher::with(&mut as_nobody());
+    let before = watcher.present.iter().find(|line| Path::new(line["device"]["path"].as_str().unwrap()) == camera);
+    assert_eq!(before.expect("it is there")["device"]["unusable"]["reason"], "no-permission");
+
+    set_mode(&camera, 0o666);
+    let given = watcher.next();
+    assert_event(&given, "changed");
+    assert_eq!((&given["device"]["path"], &given["device"]["unusable"]), (&camera.to_str().into(), &Value::Null));
+    assert!(!given["device"]["modes"].as_array().unwrap().is_empty());
+    assert_eq!(given["previous"]["unusable"]["reason"], "no-permission");
+
+    // Taken for a moment is not taken.
+    set_mode(&camera, 0o600);
+    set_mode(&camera, 0o666);
+    assert_eq!(watcher.told_in(Duration::from_millis(1500)), [Value::Null; 0]);
+    set_mode(&camera, 0o600);
+    let taken = watcher.next();
+    assert_event(&taken, "changed");
+    assert_eq!(taken["device"]["unusable"]["reason"], "no-permission");
+
+    // By its owner as well.
+    nix::unistd::chown(&camera, Some(65_534.into()), None).unwrap();
+    assert_eq!(watcher.next()["device"]["unusable"], Value::Null);
+    nix::unistd::chown(&camera, Some(0.into()), None).unwrap();
+    set_mode(&camera, 0o660);
+}
+
+fn a_node_that_is_renamed_is_the_same_device() {
+    if !in_guest() {
+        return;
+    }
+    let (before, after) = (loopback_open(), Path::new("/dev/video77"));
+    let watcher = Watcher::start();
+    fs::rename(&before, after).unwrap();
+    let moved = watcher.next_of(after);
+    fs::rename(after, &before).unwrap();
+    let back = watcher.next_of(&before);
+    for line in [&moved, &back] {
+        assert_event(line, "changed");
+        assert_eq!(line["device"]["deviceId"], "virtual-Open_loopback");
+    }
+    assert_eq!(moved["previous"]["path"], before.to_str().unwrap());
+}
+
+/// Starts the watcher by a shell's script, in which `exec $WATCH` stands for it.
+#[track_caller]
+fn by_script(before: &[&str], script: &str) -> Watcher {
+    let mut command = Command::new(before[0]);
+    // `sh -c script name arguments…`: the watcher's arguments are the script's.
+    let script = script.replace("$WATCH", &format!("{} \"$@\"", env!("CARGO_BIN_EXE_usermedia")));
+    Watcher::with(command.args(&before[1..]).args(["sh", "-c", &script, "sh"]))
+}
+
+/// How many inotify instances a user may have; put back at the end.
+struct InotifyInstances(String);
+
+impl InotifyInstances {
+    const LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
+
+    fn none() -> InotifyInstances {
+        let before = fs::read_to_string(Self::LIMIT).unwrap();
+        fs::write(Self::LIMIT, "0").unwrap();
+        InotifyInstances(before)
+    }
+}
+
+impl Drop for InotifyInstances {
+    fn drop(&mut self) {
+        fs::write(Self::LIMIT, &self.0).unwrap();
+    }
+}
+
+fn in_a_user_namespace_inotify_tells() {
+    let watcher = by_script(&["unshare", "--user", "--map-root-user", "--net"], "exec $WATCH");
+    assert_eq!(watcher.said(), "", "it hears");
+    let plugged = webcam().plug(0);
+    let arrived = watcher.next_of(plugged.camera());
+    assert_event(&arrived, "arrived");
+    let camera = plugged.camera();
+    drop(plugged);
+    assert_event(&watcher.next_of(camera), "removed");
+}
+
+fn without_inotify_the_kernel_tells() {
+    if !in_guest() {
+        return;
+    }
+    let _none = InotifyInstances::none();
+    let watcher = Watcher::start();
+    assert_eq!(watcher.said(), "", "it hears");
+    let plugged = webcam().plug(0);
+    assert_event(&watcher.next_of(plugged.camera()), "arrived");
+}
+
+fn where_neither_tells_there_is_a_look_now_and_then() {
+    if !in_guest() {
+        return;
+    }
+    let _none = InotifyInstances::none();
+    let watcher = by_script(&["unshare", "--user", "--map-root-user", "--net"], "exec $WATCH");
+    assert!(watcher.said().contains("Neither the kernel nor inotify tells"), "{}", watcher.said());
+    let plugged = webcam().plug(0);
+    assert_event(&watcher.next_of(plugged.camera()), "arrived");
+}
+
+/// How many messages the kernel could not give to this process's uevent socket.
+fn lost_uevents(pid: Pid) -> u64 {
+    let sockets = fs::read_to_string("/proc/net/netlink").unwrap();
+    // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode; uevents are protocol 15.
+    let of_this = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let drops = of_this.filter(|fields| fields.get(1) == Some(&"15") && fields.get(2) == Some(&&*pid.to_string()));
+    drops.filter_map(|fields| fields.get(8)?.parse::<u64>().ok()).sum()
+}
+
+fn uevents_that_were_lost_are_made_up_for() {
+    if !in_guest() {
+        return;
+    }
+    let _none = InotifyInstances::none();
+    let watcher = Watcher::start();
+    watcher.signal(Signal::SIGSTOP);
+    let noise = "/sys/class/sound/card0/uevent";
+    eventually("the socket's buffer full", || {
+        (0..100).for_each(|_| fs::write(noise, "change").unwrap());
+        (lost_uevents(watcher.pid()) > 0).then_some(())
+    });
+    let plugged = webcam().plug(0);
+    watcher.signal(Signal::SIGCONT);
+    assert_event(&watcher.next_of(plugged.camera()), "arrived");
+    println!("{} uevents were lost", lost_uevents(watcher.pid()));
+}
+
+fn notices_of_inotify_that_were_lost_are_made_up_for() {
+    if !in_guest() {
+        return;
+    }
+    let limit = "/proc/sys/fs/inotify/max_queued_events";
+    let before = fs::read_to_string(limit).unwrap();
+    fs::write(limit, "4").unwrap();
+    let watcher = by_script(&["unshare", "--user", "--map-root-user", "--net"], "exec $WATCH");
+    fs::write(limit, before).unwrap();
+    watcher.signal(Signal::SIGSTOP);
+    // Two in turn, because a notice like the one before it is not queued again.
+    for _ in 0..10 {
+        set_mode(&vivid_webcam(), 0o660);
+        set_mode(&loopback_open(), 0o660);
+    }
+    let plugged = webcam().plug(0);
+    watcher.signal(Signal::SIGCONT);
+    let arrived = [watcher.next(), watcher.next()];
+    let camera = plugged.camera();
+    assert!(arrived.iter().any(|line| line["device"]["path"] == camera.to_str().unwrap()), "{arrived:?}");
+    // And it hears on.
+    drop(plugged);
+    assert_event(&watcher.next(), "removed");
+}
+
+/// How often threads of this process have slept and been woken.
+fn wake_ups(pid: Pid) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let statuses = tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok());
+    let switches = |status: String| {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:").map(str::to_owned));
+        line.and_then(|count| count.trim().parse::<u64>().ok())
+    };
+    statuses.filter_map(switches).sum()
+}
+
+fn nothing_wakes_while_nothing_changes() {
+    let watcher = Watcher::start();
+    thread::sleep(Duration::from_secs(1));
+    let before = wake_ups(watcher.pid());
+    thread::sleep(Duration::from_secs(6));
+    assert_eq!(wake_ups(watcher.pid()), before, "in six seconds");
+    // Nor does the listing that a notice leads to make another one: it opens every node.
+    let mut count = before;
+    for _ in 0..2 {
+        set_mode(&vivid_webcam(), 0o660);
+        thread::sleep(Duration::from_secs(3));
+        let after = wake_ups(watcher.pid());
+        assert!(after > count, "the notice woke it");
+        count = after;
+        thread::sleep(Duration::from_secs(3));
+        assert_eq!(wake_ups(watcher.pid()), count, "after the notice's listing");
+    }
+    assert_eq!(watcher.told_in(Duration::ZERO), [Value::Null; 0]);
+}
+
+fn a_capture_waits_for_its_camera_without_looking_for_it() {
+    let mut command = usermedia();
+    command.args(["capture", "--json", "--wait", "40s", "--frames", "5", "--device", "usb-1d6b_0102_LAB0001-0"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    // Until it has looked, and waits.
+    let waits = |threads: usize| fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() >= threads);
+    eventually("a capture that has begun", || waits(3).then_some(()));
+    let mut last = 0;
+    eventually("a capture that waits", || {
+        thread::sleep(Duration::from_secs(1));
+        let now = wake_ups(pid);
+        (std::mem::replace(&mut last, now) == now).then_some(())
+    });
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(wake_ups(pid), last, "in three seconds of waiting");
+    let plugged = webcam().plug(0);
+    let output = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &document["ok"]), (Some(0), &true.into()), "{document}");
+    assert_eq!(
+        document["video"]["settings"]["path"].as_str().map_or(plugged.camera(), PathBuf::from),
+        plugged.camera()
+    );
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("Waiting up to 40 s for a device"), "{told}");
+    succeed(usermedia().args(["capture", "--frames", "1", "--device", "usb-1d6b_0102_LAB0001-0"]));
+}
+
+fn a_program_is_told_of_its_own_cameras() {
+    let (changes, told) = mpsc::channel::<DeviceChange>();
+    let watch = MediaDevices::new().on_device_change(move |all| {
+        all.iter().for_each(|change| drop(changes.send(change.clone())));
+    });
+    let watch = watch.unwrap();
+    assert!(!watch.is_polling());
+    assert!(watch.devices().iter().any(|device| Path::new(&device.path) == vivid_webcam()));
+    let plugged = webcam().plug(0);
+    let camera = plugged.camera();
+    let next = |kind: DeviceChangeKind| loop {
+        let change = told.recv_timeout(PATIENCE).expect("a change");
+        assert_eq!(change.kind, kind, "{change:?}");
+        if Path::new(&change.device.path) == camera {
+            return change;
+        }
+    };
+    let arrived = next(DeviceChangeKind::Arrived);
+    drop(plugged);
+    let removed = next(DeviceChangeKind::Removed);
+    assert_eq!(removed.device.device_id, arrived.device.device_id);
+    assert!(!removed.device.modes.is_empty(), "as it was");
+    drop(watch);
+    assert!(told.recv_timeout(PATIENCE).is_err(), "the callback is gone");
+}
