@@ -7,6 +7,7 @@
 //! streaming from.
 
 mod audio;
+pub(crate) mod control;
 #[cfg(feature = "json")]
 mod document;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "json")]
 pub use document::{read_devices, write_devices};
+pub use control::{CameraControl, ControlName, ControlRange, ControlSettings, ControlValue, MeteringMode};
 pub use model::{
     AudioModes, FacingMode, FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Unusable, UnusableReason, Values,
     VideoMode,

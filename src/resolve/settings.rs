@@ -1,6 +1,7 @@
 //! What a request gets: `MediaTrackSettings` of a camera and of a microphone.
 
-use crate::devices::{FacingMode, MediaDeviceInfo};
+use crate::devices::control::ControlGoal;
+use crate::devices::{ControlSettings, FacingMode, MediaDeviceInfo};
 use crate::format::{Fourcc, FrameRate};
 
 /// Whether a picture is the camera's own: `VideoResizeModeEnum`.
@@ -49,6 +50,11 @@ pub struct VideoSettings {
     pub facing_mode: Option<FacingMode>,
     /// Whether the picture is the camera's own.
     pub resize_mode: ResizeMode,
+    /// Of a resolution, what the controls asked for will be set to; of a track, what all of the camera's controls are set
+    /// to, as read from the driver.
+    pub controls: ControlSettings,
+    /// What is asked of the controls.
+    pub(crate) control_goals: Vec<ControlGoal>,
     /// The W3C fitness distance; 0 in the 2012 dialect, which has none.
     pub fitness: f64,
     /// Whether the camera is built in here, not a device of the machine.
@@ -75,6 +81,8 @@ impl VideoSettings {
             native_frame_rate: frame_rate,
             facing_mode: device.facing_mode,
             resize_mode: ResizeMode::None,
+            controls: ControlSettings::default(),
+            control_goals: Vec::new(),
             fitness: 0.0,
             synthetic: device.synthetic,
         }

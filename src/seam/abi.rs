@@ -18,6 +18,13 @@ use crate::format::Fourcc;
 /// `V4L2_CID_MIN_BUFFERS_FOR_CAPTURE`: how many buffers the driver itself needs.
 pub(crate) const CID_MIN_BUFFERS_FOR_CAPTURE: u32 = v4l::v4l_sys::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE;
 
+/// `V4L2_CID_*` of a camera's controls, by the kernel's names.
+pub(crate) mod cid {
+    pub(crate) use v4l::v4l_sys::{
+        V4L2_CID_AUTO_EXPOSURE_BIAS, V4L2_CID_AUTO_WHITE_BALANCE, V4L2_CID_BRIGHTNESS, V4L2_CID_CONTRAST, V4L2_CID_EXPOSURE_ABSOLUTE, V4L2_CID_EXPOSURE_AUTO, V4L2_CID_EXPOSURE_AUTO_PRIORITY, V4L2_CID_FLASH_LED_MODE, V4L2_CID_FOCUS_ABSOLUTE, V4L2_CID_FOCUS_AUTO, V4L2_CID_PAN_ABSOLUTE, V4L2_CID_SATURATION, V4L2_CID_SHARPNESS, V4L2_CID_TILT_ABSOLUTE, V4L2_CID_WHITE_BALANCE_TEMPERATURE, V4L2_CID_ZOOM_ABSOLUTE,
+    };
+}
+
 /// Compared with the numbers of `v4l`, to which linux.rs ties the ones that are called.
 mod layout {
     use std::mem::{offset_of, size_of};
