@@ -24,9 +24,9 @@ mod video;
 
 use std::sync::Arc;
 
+pub use control::{CameraControl, ControlName, ControlRange, ControlSettings, ControlValue, MeteringMode};
 #[cfg(feature = "json")]
 pub use document::{read_devices, write_devices};
-pub use control::{CameraControl, ControlName, ControlRange, ControlSettings, ControlValue, MeteringMode};
 pub use model::{
     AudioModes, FacingMode, FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Unusable, UnusableReason, Values,
     VideoMode,

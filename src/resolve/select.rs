@@ -67,8 +67,7 @@ impl<'a> Set<'a> {
             facing_mode: text(ConstraintName::FacingMode),
             pixel_format: text(ConstraintName::PixelFormat),
             resize_mode: text(ConstraintName::ResizeMode),
-            controls: Some(set)
-                .filter(|set| set.iter().any(|(name, _)| matches!(name, ConstraintName::Control(_)))),
+            controls: Some(set).filter(|set| set.iter().any(|(name, _)| matches!(name, ConstraintName::Control(_)))),
         }
     }
 

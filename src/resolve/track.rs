@@ -175,9 +175,9 @@ fn w3c_audio(
     }
     let relaxed = MediaTrackConstraints::from(why::relaxed(&track.basic));
     let nearest = audio::Selection::new(devices.candidates.clone(), ids, &relaxed).solve();
-    let nearest = nearest
-        .first()
-        .map(|settings| format!("the nearest is {} of {} ({})", why::audio(settings), settings.label, settings.device_id));
+    let nearest = nearest.first().map(|settings| {
+        format!("the nearest is {} of {} ({})", why::audio(settings), settings.label, settings.device_id)
+    });
     let unmet = selection.unmet(&track.basic);
     Err(devices.error(AUDIO, Some(overconstrained(track, AUDIO, unmet, nearest))))
 }

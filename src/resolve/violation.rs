@@ -7,11 +7,11 @@ use super::pixels::in_list;
 use super::rate::exactly;
 use super::settings::{AudioSettings, VideoSettings, round_ratio};
 use super::table::whole_fps;
-use crate::devices::ControlValue;
 use crate::constraints::{
     BooleanOrString, Constraint, ConstraintName, LegacyConstraint, MediaStreamConstraints, MediaTrackConstraintSet,
     MediaTrackRequest,
 };
+use crate::devices::ControlValue;
 
 impl MediaStreamConstraints {
     /// The required constraint that a camera's negotiated mode violates, if any. Drivers may answer with another mode than
@@ -70,9 +70,7 @@ fn w3c_video(set: &MediaTrackConstraintSet, settings: &VideoSettings) -> Option<
         Name::DeviceId => text_holds(set, name, |text| is_called(&settings.device_id, text)),
         Name::GroupId => text_holds(set, name, |text| text == settings.group_id),
         // A value that the driver does not tell cannot be judged.
-        Name::Control(control) => {
-            settings.controls.get(control).is_none_or(|value| control_holds(set, name, value))
-        }
+        Name::Control(control) => settings.controls.get(control).is_none_or(|value| control_holds(set, name, value)),
         _ => true,
     };
     ConstraintName::ALL.into_iter().find(|name| !holds(*name))

@@ -77,9 +77,9 @@ impl CameraControls {
         for goal in goals {
             let Some(control) = self.find(goal.name) else {
                 if goal.is_required() {
-                    return Err(self.error(goal, format!("{} has no control for {}", self.path, goal.name)).with_remedy(
-                        format!("give {} as ideal, or choose another camera", goal.name),
-                    ));
+                    return Err(self
+                        .error(goal, format!("{} has no control for {}", self.path, goal.name))
+                        .with_remedy(format!("give {} as ideal, or choose another camera", goal.name)));
                 }
                 continue;
             };

@@ -45,7 +45,9 @@ impl Choices {
     pub(crate) fn of(range: &ControlRange) -> Self {
         match range {
             ControlRange::Switch => Self::ANY,
-            ControlRange::Modes(modes) => modes.iter().fold(Self::NONE, |all, mode| all.with(ControlValue::Mode(*mode))),
+            ControlRange::Modes(modes) => {
+                modes.iter().fold(Self::NONE, |all, mode| all.with(ControlValue::Mode(*mode)))
+            }
             ControlRange::Numbers { .. } | ControlRange::List(_) => Self::NONE,
         }
     }

@@ -3,8 +3,6 @@
 //! docs/controls.md has the table: name, V4L2 control, unit.
 
 mod goal;
-#[cfg(test)]
-mod tests;
 mod v4l2;
 
 pub(crate) use goal::{Choices, ControlGoal, Goal};

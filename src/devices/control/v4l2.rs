@@ -140,7 +140,8 @@ impl NativeControl {
 
     /// What the driver's number means.
     pub(crate) fn value(&self, raw: i32) -> Option<ControlValue> {
-        let mode = |automatic| ControlValue::Mode(if automatic { MeteringMode::Continuous } else { MeteringMode::Manual });
+        let mode =
+            |automatic| ControlValue::Mode(if automatic { MeteringMode::Continuous } else { MeteringMode::Manual });
         match self.form {
             Form::Number => Some(ControlValue::Number(raw.into())),
             Form::Thousandths => {
