@@ -1,8 +1,10 @@
 //! What a request gets: `MediaTrackSettings` of a camera and of a microphone.
 
 use crate::devices::control::ControlGoal;
-use crate::devices::{ControlSettings, FacingMode, MediaDeviceInfo};
+use crate::devices::{ControlName, ControlSettings, ControlValue, FacingMode, MediaDeviceInfo, MeteringMode};
 use crate::format::{Fourcc, FrameRate};
+
+const MANUAL: ControlValue = ControlValue::Mode(MeteringMode::Manual);
 
 /// Whether a picture is the camera's own: `VideoResizeModeEnum`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -91,6 +93,35 @@ impl VideoSettings {
     /// Width over height, rounded to 10 decimals.
     pub fn aspect_ratio(&self) -> f64 {
         aspect_ratio(self.width, self.height)
+    }
+
+    /// What is the likely reason, and what helps, where the camera gives `measured` frames per second and that is less than
+    /// three quarters of what was negotiated with its driver; `None` where it gives enough, or nothing can be said.
+    ///
+    /// Webcams expose longer than a frame lasts when there is little light, and tell nobody: the rate halves, or worse.
+    pub fn slow_rate_hint(&self, measured: f64) -> Option<&'static str> {
+        let negotiated = self.native_frame_rate?.as_f64();
+        if measured >= negotiated * 0.75 {
+            return None;
+        }
+        match (self.controls.get(ControlName::ExposureTime), self.controls.get(ControlName::ExposureMode)) {
+            (Some(ControlValue::Number(time)), Some(MANUAL)) if time * negotiated > 10_000.0 => {
+                return Some(
+                    "its exposure time is longer than a frame lasts: a shorter exposureTime gives the full rate",
+                );
+            }
+            (_, Some(MANUAL)) => return None,
+            _ => {}
+        }
+        match self.controls.get(ControlName::ConstantFrameRate) {
+            Some(ControlValue::Switch(false)) => {
+                Some("in low light this camera lowers its rate to expose longer: constantFrameRate true keeps the rate")
+            }
+            Some(_) => None,
+            None => Some(
+                "many cameras lower their rate in low light: more light, or exposureMode manual with an exposureTime, helps",
+            ),
+        }
     }
 
     /// Whether frames are left out to lower the camera's rate.

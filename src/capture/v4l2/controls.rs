@@ -7,6 +7,7 @@ use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 
+use super::failure::{Step, failure};
 use crate::devices::ControlSettings;
 use crate::devices::control::{ControlGoal, Goal, NativeControl, list};
 use crate::devices::{ControlName, ControlValue};
@@ -89,9 +90,10 @@ impl CameraControls {
             let Some(raw) = control.raw(target).filter(|raw| Some(*raw) != before) else { continue };
             match retry(|| kernel.set_control(fd, control.id, raw)) {
                 Ok(()) => written.extend(before.map(|before| (control.id, before))),
-                Err(errno) if goal.is_required() || errno == Errno::ENODEV => {
-                    return Err(self.refused(goal, control, target, errno));
+                Err(errno @ (Errno::ENODEV | Errno::ENXIO)) => {
+                    return Err(failure(Step::SetControl, errno, &self.path, false));
                 }
+                Err(errno) if goal.is_required() => return Err(self.refused(goal, control, target, errno)),
                 Err(_) => {}
             }
         }
@@ -115,7 +117,6 @@ impl CameraControls {
             Errno::EBUSY => "it cannot be changed at the moment".to_owned(),
             Errno::EACCES => "it is not active".to_owned(),
             Errno::EIO | Errno::EPIPE | Errno::EPROTO | Errno::ETIMEDOUT => "the camera did not answer".to_owned(),
-            Errno::ENODEV => "the camera has gone".to_owned(),
             errno => errno.desc().to_owned(),
         };
         let message = format!("{path} refused {name} {target}{title}, range {}: {why}", control.range);

@@ -2,6 +2,7 @@
 
 mod audio;
 mod capture;
+mod controls;
 mod discovery;
 mod drivers;
 mod files;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<LabTest> {
         drivers::TESTS,
         discovery::TESTS,
         capture::TESTS,
+        controls::TESTS,
         files::TESTS,
         webcam::TESTS,
         loopback::TESTS,
