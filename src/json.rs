@@ -310,6 +310,20 @@ pub(crate) fn to_string(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// A number as ECMAScript writes it: without decimals where it is whole.
+pub(crate) struct Number(pub(crate) f64);
+
+impl serde::Serialize for Number {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        // Whole and far below 2^53: nothing is lost.
+        if self.0.fract() == 0.0 && self.0.abs() < 9e15 {
+            serializer.serialize_i64(self.0 as i64)
+        } else {
+            serializer.serialize_f64(self.0)
+        }
+    }
+}
+
 /// Adds to a list whose length is in a stranger's hand: grows by half, so that the peak while it moves stays low.
 pub(crate) fn push<T>(list: &mut Vec<T>, value: T) {
     if list.len() == list.capacity() {

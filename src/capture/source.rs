@@ -17,6 +17,7 @@ use super::sound::{AudioCounters, AudioFormat, AudioStatistics, CapturedAudio, M
 use super::statistics::{Incident, SourceCounters, SourceStatistics};
 use super::timeline::{Placed, TimestampSource};
 use super::v4l2::V4l2Camera;
+use crate::devices::control::ControlGoal;
 use crate::error::Result;
 use crate::format::{Fourcc, FrameRate};
 use crate::seam::MAX_PLANES;
@@ -37,6 +38,8 @@ pub struct CameraRequest {
     pub(crate) frame_rate: Option<FrameRate>,
     /// How many buffers to ask for; `None` leaves it to the engine.
     pub(crate) buffers: Option<u32>,
+    /// What is asked of its controls.
+    pub(crate) controls: Vec<ControlGoal>,
     /// The built-in camera.
     pub(crate) synthetic: bool,
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::capture::RecoveryPolicy;
+use crate::devices::control::ControlKind;
+use crate::devices::{ControlName, ControlValue, MeteringMode};
 use crate::format::Fourcc;
 use crate::sink::Segments;
 
@@ -151,7 +153,7 @@ pub(super) struct Request {
     /// Media stream constraints as JSON, in either dialect, such as '{"video": {"width": {"min": 1280}}}'.
     #[arg(long, value_name = "JSON", conflicts_with_all = [
         "video", "audio", "width", "height", "max_width", "max_height", "min_width", "min_height", "fps", "fourcc",
-        "device", "microphone",
+        "device", "microphone", "set",
     ])]
     pub(super) constraints: Option<String>,
     /// Choose the mode as libjingle did (libjingle) or by SelectSettings (w3c), whatever the dialect.
@@ -190,6 +192,10 @@ pub(super) struct Request {
     /// This camera: its id, its node, or part of its name.
     #[arg(long, value_name = "CAMERA")]
     pub(super) device: Option<String>,
+    /// Set a control of the camera, such as brightness=128, exposureMode=manual or constantFrameRate=true; again for more.
+    /// `usermedia devices` lists them with their ranges.
+    #[arg(long, value_name = "CONTROL=VALUE", value_parser = parse_control)]
+    pub(super) set: Vec<(ControlName, ControlValue)>,
     /// This microphone: its id, its PCM, or part of its name.
     #[arg(long, value_name = "MICROPHONE")]
     pub(super) microphone: Option<String>,
@@ -337,6 +343,24 @@ fn parse_size(text: &str) -> Result<u64, String> {
     if bytes >= 1.0 && bytes <= u64::MAX as f64 { Ok(bytes as u64) } else { Err(refused()) }
 }
 
+/// `brightness=128`, `exposureMode=manual`, `torch=true`.
+fn parse_control(text: &str) -> Result<(ControlName, ControlValue), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no setting: write brightness=128"))?;
+    let name = ControlName::from_name(name.trim()).ok_or_else(|| {
+        let known: Vec<_> = ControlName::ALL.iter().map(|name| name.as_str()).collect();
+        format!("{name:?} is no control; there are {}", known.join(", "))
+    })?;
+    let value = value.trim();
+    let parsed = match name.kind() {
+        ControlKind::Number => {
+            f64::from_str(value).ok().filter(|number| number.is_finite()).map(ControlValue::Number).ok_or("a number")
+        }
+        ControlKind::Mode => MeteringMode::from_name(value).map(ControlValue::Mode).ok_or("manual or continuous"),
+        ControlKind::Switch => bool::from_str(value).ok().map(ControlValue::Switch).ok_or("true or false"),
+    };
+    parsed.map(|value| (name, value)).map_err(|expected| format!("{name} is {expected}, not {value:?}"))
+}
+
 /// A length, or a size that nobody can mistake for one: `10m` are minutes, and `10M` is neither.
 fn parse_segments(text: &str) -> Result<Segments, String> {
     if let Ok(length) = parse_length(text) {
@@ -380,6 +404,16 @@ mod tests {
         assert_eq!(parse_patience("forever"), Ok(policy.patience(None)));
         assert_eq!(parse_patience("0"), Ok(RecoveryPolicy::none()));
         assert!(parse_patience("never").unwrap_err().contains("forever"));
+    }
+
+    fn controls_read_by_their_w3c_names() {
+        assert_eq!(parse_control("brightness=-12.5"), Ok((ControlName::Brightness, ControlValue::Number(-12.5))));
+        let manual = ControlValue::Mode(MeteringMode::Manual);
+        assert_eq!(parse_control("exposureMode = manual"), Ok((ControlName::ExposureMode, manual)));
+        assert_eq!(parse_control("torch=false"), Ok((ControlName::Torch, ControlValue::Switch(false))));
+        for wrong in ["brightness", "brightness=", "brightness=NaN", "focus=1", "exposureMode=1", "torch=1", "=1"] {
+            assert!(parse_control(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use super::args::DevicesArguments;
 use super::{Failure, print, request, text};
-use crate::devices::{FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Values, VideoMode, write_devices};
+use crate::devices::{
+    CameraControl, ControlRange, FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Values, VideoMode, write_devices,
+};
 use crate::format::Fourcc;
 
 pub(super) fn run(arguments: &DevicesArguments) -> Result<ExitCode, Failure> {
@@ -74,7 +76,10 @@ fn describe(out: &mut String, device: &MediaDeviceInfo, width: usize) {
     }
     let _ = writeln!(out, "    {}", identity.join("  "));
     match device.kind {
-        MediaDeviceKind::VideoInput => describe_modes(out, &device.modes, width),
+        MediaDeviceKind::VideoInput => {
+            describe_modes(out, &device.modes, width);
+            describe_controls(out, &device.controls, width);
+        }
         MediaDeviceKind::AudioInput => describe_sound(out, device, width),
     }
 }
@@ -108,6 +113,25 @@ fn describe_modes(out: &mut String, modes: &[VideoMode], width: usize) {
             }
         };
         let _ = writeln!(out, "{}", text::fill(&head, sizes.iter().map(String::as_str), "  ", width));
+    }
+}
+
+fn describe_controls(out: &mut String, controls: &[CameraControl], width: usize) {
+    let range = |control: &CameraControl| match &control.range {
+        ControlRange::Numbers { min, max, .. } => format!("{}={min}..{max}", control.name),
+        ControlRange::List(list) => {
+            let list: Vec<_> = list.iter().map(f64::to_string).collect();
+            format!("{}={}", control.name, list.join("|"))
+        }
+        ControlRange::Modes(modes) => {
+            let modes: Vec<_> = modes.iter().map(|mode| mode.as_str()).collect();
+            format!("{}={}", control.name, modes.join("|"))
+        }
+        ControlRange::Switch => format!("{}=false|true", control.name),
+    };
+    if !controls.is_empty() {
+        let controls: Vec<_> = controls.iter().map(range).collect();
+        let _ = writeln!(out, "{}", text::fill("    set   ", controls.iter().map(String::as_str), "  ", width));
     }
 }
 

@@ -64,9 +64,26 @@ impl Serialize for VideoReport {
         object!(serializer, {
             "settings": self.settings,
             "delivered": Frames(self),
+            "frameRate": Rates(self),
             "source": Source(&self.source),
             "consumers": self.consumers.iter().map(Consumer).collect::<Vec<_>>(),
         })
+    }
+}
+
+/// The camera's rate: what its driver agreed to, and what came of it.
+struct Rates<'a>(&'a VideoReport);
+
+impl Serialize for Rates<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let report = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("negotiated", &report.settings.native_frame_rate.map(|rate| rate.to_string()))?;
+        map.serialize_entry("measured", &report.source.measured_frame_rate().map(thousandths))?;
+        if let Some(hint) = report.rate_hint() {
+            map.serialize_entry("hint", hint)?;
+        }
+        map.end()
     }
 }
 

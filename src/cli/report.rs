@@ -181,6 +181,7 @@ impl VideoReport {
             ("losses", self.losses()),
             ("measured rate", self.rate()),
         ];
+        rows.extend(self.slow().map(|hint| ("", hint)));
         rows.extend(self.consumers.first().and_then(ages).map(|age| ("frame age", age)));
         rows.extend(self.throughput().map(|throughput| ("throughput", format!("{throughput:.1} MB/s"))));
         rows
@@ -232,6 +233,21 @@ impl VideoReport {
             }
             _ => format!("{delivered:.2} fps"),
         }
+    }
+
+    /// A word on a camera that gives far fewer frames than its driver agreed to.
+    fn slow(&self) -> Option<String> {
+        let hint = self.rate_hint()?;
+        let negotiated = self.settings.native_frame_rate.map(text::rate)?;
+        Some(format!("far below the {negotiated} fps that its driver agreed to; {hint}"))
+    }
+
+    /// Why the rate is low, where it is.
+    pub(super) fn rate_hint(&self) -> Option<&'static str> {
+        if self.settings.synthetic {
+            return None;
+        }
+        self.settings.slow_rate_hint(self.source.measured_frame_rate()?)
     }
 
     /// Megabytes a second that came from the camera.

@@ -11,9 +11,10 @@ use super::args::{Common, PermissionArguments, ProfileArgument, Request, Synthet
 use super::event::{self, Event};
 use super::{Failure, permission, print, text};
 use crate::constraints::{
-    ConstrainDomString, ConstrainDouble, ConstrainULong, MediaStreamConstraints, MediaTrackConstraints,
+    ConstrainBoolean, ConstrainDomString, ConstrainDouble, ConstrainULong, Constraint, ConstraintName,
+    MediaStreamConstraints, MediaTrackConstraints,
 };
-use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
+use crate::devices::{ControlValue, MediaDeviceInfo, MediaDeviceKind, UnusableReason};
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::{Profile, ResolveOptions};
 use crate::stream::{DeviceNotices, LocalMediaStream, MediaDevices};
@@ -80,7 +81,11 @@ pub(super) fn constraints(
 fn video_flags(request: &Request) -> bool {
     let sizes =
         [request.width, request.height, request.max_width, request.max_height, request.min_width, request.min_height];
-    sizes.iter().any(Option::is_some) || request.fps.is_some() || request.fourcc.is_some() || request.device.is_some()
+    sizes.iter().any(Option::is_some)
+        || request.fps.is_some()
+        || request.fourcc.is_some()
+        || request.device.is_some()
+        || !request.set.is_empty()
 }
 
 fn video_constraints(request: &Request, devices: &[MediaDeviceInfo]) -> Result<MediaTrackConstraints> {
@@ -100,7 +105,19 @@ fn video_constraints(request: &Request, devices: &[MediaDeviceInfo]) -> Result<M
     if let Some(name) = &request.device {
         video = video.device_id(named_device(devices, MediaDeviceKind::VideoInput, name)?);
     }
+    for &(name, value) in &request.set {
+        video.basic.set(ConstraintName::Control(name), exactly(value));
+    }
     Ok(video)
+}
+
+/// A control's value and no other: who sets one by hand wants to hear of it where that cannot be.
+fn exactly(value: ControlValue) -> Constraint {
+    match value {
+        ControlValue::Number(number) => Constraint::Double(ConstrainDouble::new().exact(number)),
+        ControlValue::Mode(mode) => Constraint::String(ConstrainDomString::new().exact(mode.as_str())),
+        ControlValue::Switch(on) => Constraint::Boolean(ConstrainBoolean::new().exact(on)),
+    }
 }
 
 /// A width or a height; `None` where no flag speaks of it.

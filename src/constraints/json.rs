@@ -6,6 +6,7 @@ use super::value::{
 };
 use super::w3c::{Constraint, ConstraintName, MediaTrackConstraintSet, MediaTrackConstraints};
 use super::{MediaStreamConstraints, MediaTrackRequest};
+use crate::devices::control::ControlKind;
 use crate::error::{Error, ErrorName, Result};
 use crate::json::{Kind, Path, Value, document, excerpt, push};
 
@@ -171,6 +172,9 @@ fn member(set: &mut MediaTrackConstraintSet, name: &str, value: Value<'_>, path:
         (Name::AutoGainControl | Name::NoiseSuppression | Name::BackgroundBlur, _) => {
             Constraint::Boolean(boolean_constraint(value, path)?)
         }
+        (Name::Control(control), _) if control.kind() == ControlKind::Switch => {
+            Constraint::Boolean(boolean_constraint(value, path)?)
+        }
         (Name::EchoCancellation, _) => Constraint::BooleanOrString(boolean_or_string_constraint(value, path)?),
         (_, Kind::Boolean(exists)) => Constraint::Exists(exists),
         (Name::Width | Name::Height | Name::SampleRate | Name::SampleSize | Name::ChannelCount, _) => {
@@ -179,6 +183,10 @@ fn member(set: &mut MediaTrackConstraintSet, name: &str, value: Value<'_>, path:
         (Name::AspectRatio | Name::FrameRate | Name::Latency, _) => {
             Constraint::Double(number_constraint(value, path, double, "a number or {min, max, exact, ideal}")?)
         }
+        (Name::Control(control), _) if control.kind() == ControlKind::Number => {
+            Constraint::Double(number_constraint(value, path, double, "a number or {min, max, exact, ideal}")?)
+        }
+        (Name::Control(_), _) => Constraint::String(strings_constraint(value, path)?),
         (Name::FacingMode | Name::ResizeMode | Name::PixelFormat | Name::DeviceId | Name::GroupId, _) => {
             Constraint::String(strings_constraint(value, path)?)
         }

@@ -3,7 +3,7 @@
 use super::value::{
     ConstrainBoolean, ConstrainBooleanOrDomString, ConstrainDomString, ConstrainDouble, ConstrainULong,
 };
-use crate::devices::MediaDeviceKind;
+use crate::devices::{ControlName, MediaDeviceKind};
 
 /// The constrainable properties known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,11 +43,28 @@ pub enum ConstraintName {
     NoiseSuppression,
     /// Blurring of the background.
     BackgroundBlur,
+    /// A camera's control, of W3C Image Capture.
+    Control(ControlName),
 }
 
 impl ConstraintName {
     /// Every name, in the order in which an unsatisfied one is reported.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 17 + ControlName::COUNT] = {
+        let mut all = [Self::DeviceId; 17 + ControlName::COUNT];
+        let (mut index, mut control) = (0, 0);
+        while index < Self::OWN.len() {
+            all[index] = Self::OWN[index];
+            index += 1;
+        }
+        while control < ControlName::COUNT {
+            all[index + control] = Self::Control(ControlName::ALL[control]);
+            control += 1;
+        }
+        all
+    };
+
+    /// Those of Media Capture and Streams.
+    const OWN: [Self; 17] = [
         Self::DeviceId,
         Self::GroupId,
         Self::FacingMode,
@@ -87,6 +104,7 @@ impl ConstraintName {
             Self::AutoGainControl => "autoGainControl",
             Self::NoiseSuppression => "noiseSuppression",
             Self::BackgroundBlur => "backgroundBlur",
+            Self::Control(control) => control.as_str(),
         }
     }
 
@@ -106,7 +124,8 @@ impl ConstraintName {
             | Self::FacingMode
             | Self::ResizeMode
             | Self::PixelFormat
-            | Self::BackgroundBlur => matches!(kind, MediaDeviceKind::VideoInput),
+            | Self::BackgroundBlur
+            | Self::Control(_) => matches!(kind, MediaDeviceKind::VideoInput),
             Self::SampleRate
             | Self::SampleSize
             | Self::ChannelCount
@@ -117,7 +136,8 @@ impl ConstraintName {
         }
     }
 
-    /// Whether `getUserMedia` takes it as a required constraint: all but `backgroundBlur`.
+    /// Whether `getUserMedia` takes it as a required constraint: all but `backgroundBlur`. W3C Image Capture takes controls
+    /// as wishes only, lest a page learns from refusals which camera there is: no concern of a program on this machine.
     pub const fn may_be_required(self) -> bool {
         !matches!(self, Self::BackgroundBlur)
     }
@@ -178,7 +198,7 @@ impl Constraint {
 /// A set of constraints: `MediaTrackConstraintSet`. A property set twice keeps the last value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MediaTrackConstraintSet {
-    // A list, not 17 optional members: a hostile document can hold a hundred thousand sets of one constraint each.
+    // A list, not 33 optional members: a hostile document can hold a hundred thousand sets of one constraint each.
     members: Vec<(ConstraintName, Constraint)>,
 }
 
@@ -261,11 +281,11 @@ impl From<MediaTrackConstraintSet> for MediaTrackConstraints {
 
 /// Writes the same setters for a set and for a track's basic set.
 macro_rules! setters {
-    ($($(#[$doc:meta])* $method:ident, $name:ident, $kind:ident, $type:ty;)*) => {
+    ($($(#[$doc:meta])* $method:ident, $name:expr, $kind:ident, $type:ty;)*) => {
         impl MediaTrackConstraintSet {
             $($(#[$doc])* #[must_use]
             pub fn $method(mut self, value: impl Into<$type>) -> Self {
-                self.set(ConstraintName::$name, Constraint::$kind(value.into()));
+                self.set($name, Constraint::$kind(value.into()));
                 self
             })*
         }
@@ -273,7 +293,7 @@ macro_rules! setters {
         impl MediaTrackConstraints {
             $($(#[$doc])* #[must_use]
             pub fn $method(mut self, value: impl Into<$type>) -> Self {
-                self.basic.set(ConstraintName::$name, Constraint::$kind(value.into()));
+                self.basic.set($name, Constraint::$kind(value.into()));
                 self
             })*
         }
@@ -282,35 +302,67 @@ macro_rules! setters {
 
 setters! {
     /// Pixels per line.
-    width, Width, ULong, ConstrainULong;
+    width, ConstraintName::Width, ULong, ConstrainULong;
     /// Lines.
-    height, Height, ULong, ConstrainULong;
+    height, ConstraintName::Height, ULong, ConstrainULong;
     /// Width over height.
-    aspect_ratio, AspectRatio, Double, ConstrainDouble;
+    aspect_ratio, ConstraintName::AspectRatio, Double, ConstrainDouble;
     /// Frames per second.
-    frame_rate, FrameRate, Double, ConstrainDouble;
+    frame_rate, ConstraintName::FrameRate, Double, ConstrainDouble;
     /// Where the camera points: `user`, `environment`, `left` or `right`.
-    facing_mode, FacingMode, String, ConstrainDomString;
+    facing_mode, ConstraintName::FacingMode, String, ConstrainDomString;
     /// `none` or `crop-and-scale`.
-    resize_mode, ResizeMode, String, ConstrainDomString;
+    resize_mode, ConstraintName::ResizeMode, String, ConstrainDomString;
     /// A fourcc, or several to choose from: an extension of this library.
-    pixel_format, PixelFormat, String, ConstrainDomString;
+    pixel_format, ConstraintName::PixelFormat, String, ConstrainDomString;
     /// The device.
-    device_id, DeviceId, String, ConstrainDomString;
+    device_id, ConstraintName::DeviceId, String, ConstrainDomString;
     /// The physical device.
-    group_id, GroupId, String, ConstrainDomString;
+    group_id, ConstraintName::GroupId, String, ConstrainDomString;
     /// Hertz.
-    sample_rate, SampleRate, ULong, ConstrainULong;
+    sample_rate, ConstraintName::SampleRate, ULong, ConstrainULong;
     /// Bits of a linear sample.
-    sample_size, SampleSize, ULong, ConstrainULong;
+    sample_size, ConstraintName::SampleSize, ULong, ConstrainULong;
     /// Channels.
-    channel_count, ChannelCount, ULong, ConstrainULong;
+    channel_count, ConstraintName::ChannelCount, ULong, ConstrainULong;
     /// Seconds.
-    latency, Latency, Double, ConstrainDouble;
+    latency, ConstraintName::Latency, Double, ConstrainDouble;
     /// Removal of what the loudspeaker plays.
-    echo_cancellation, EchoCancellation, BooleanOrString, ConstrainBooleanOrDomString;
+    echo_cancellation, ConstraintName::EchoCancellation, BooleanOrString, ConstrainBooleanOrDomString;
     /// Automatic level.
-    auto_gain_control, AutoGainControl, Boolean, ConstrainBoolean;
+    auto_gain_control, ConstraintName::AutoGainControl, Boolean, ConstrainBoolean;
     /// Removal of background noise.
-    noise_suppression, NoiseSuppression, Boolean, ConstrainBoolean;
+    noise_suppression, ConstraintName::NoiseSuppression, Boolean, ConstrainBoolean;
+    /// Who sets the exposure: `continuous` is the camera, `manual` the program.
+    exposure_mode, ConstraintName::Control(ControlName::ExposureMode), String, ConstrainDomString;
+    /// Who sets the white balance.
+    white_balance_mode, ConstraintName::Control(ControlName::WhiteBalanceMode), String, ConstrainDomString;
+    /// Who sets the focus.
+    focus_mode, ConstraintName::Control(ControlName::FocusMode), String, ConstrainDomString;
+    /// Whether the automatic exposure keeps the rate when there is little light: an extension of this library.
+    constant_frame_rate, ConstraintName::Control(ControlName::ConstantFrameRate), Boolean, ConstrainBoolean;
+    /// The camera's own light.
+    torch, ConstraintName::Control(ControlName::Torch), Boolean, ConstrainBoolean;
+    /// Units of 100 microseconds. Has [`Self::exposure_mode`] set to `manual`, unless that is asked for as well.
+    exposure_time, ConstraintName::Control(ControlName::ExposureTime), Double, ConstrainDouble;
+    /// EV, by which the automatic exposure is to aim higher or lower.
+    exposure_compensation, ConstraintName::Control(ControlName::ExposureCompensation), Double, ConstrainDouble;
+    /// Kelvin. Has [`Self::white_balance_mode`] set to `manual`, unless that is asked for as well.
+    color_temperature, ConstraintName::Control(ControlName::ColorTemperature), Double, ConstrainDouble;
+    /// In the driver's own units. Has [`Self::focus_mode`] set to `manual`, unless that is asked for as well.
+    focus_distance, ConstraintName::Control(ControlName::FocusDistance), Double, ConstrainDouble;
+    /// In the driver's own units.
+    brightness, ConstraintName::Control(ControlName::Brightness), Double, ConstrainDouble;
+    /// In the driver's own units.
+    contrast, ConstraintName::Control(ControlName::Contrast), Double, ConstrainDouble;
+    /// In the driver's own units.
+    saturation, ConstraintName::Control(ControlName::Saturation), Double, ConstrainDouble;
+    /// In the driver's own units.
+    sharpness, ConstraintName::Control(ControlName::Sharpness), Double, ConstrainDouble;
+    /// Arc seconds, clockwise seen from above.
+    pan, ConstraintName::Control(ControlName::Pan), Double, ConstrainDouble;
+    /// Arc seconds, upwards.
+    tilt, ConstraintName::Control(ControlName::Tilt), Double, ConstrainDouble;
+    /// In the driver's own units.
+    zoom, ConstraintName::Control(ControlName::Zoom), Double, ConstrainDouble;
 }

@@ -1,5 +1,6 @@
 //! The devices document: what `usermedia devices --json` prints and `usermedia resolve --devices` reads.
 
+mod controls;
 mod write;
 
 use super::model::{
@@ -92,6 +93,7 @@ fn device(value: Value<'_>, path: &Path<'_>) -> Result<Option<MediaDeviceInfo>> 
                     Ok(())
                 })?;
             }
+            "controls" => device.controls = controls::read(value, &path)?,
             "sampleRate" => device.audio.sample_rate = Some(values(value, &path)?),
             "channelCount" => device.audio.channel_count = Some(values(value, &path)?),
             "sampleFormats" => {

@@ -17,9 +17,9 @@ use nix::sys::epoll::{Epoll, EpollEvent};
 use super::Machine;
 use crate::format::Fourcc;
 use crate::seam::{
-    BufferMemory, BufferType, Capability, CapabilityFlags, CapturePcm, Dequeued, Fraction, FrameInterval, FrameSize,
-    InputStatus, Interval, Kernel, LinuxWorld, Pcm, PcmDirectory, PcmRanges, PcmSystem, PixelFormat, RequestedBuffers,
-    SoundCard,
+    BufferMemory, BufferType, Capability, CapabilityFlags, CapturePcm, ControlDescription, Dequeued, Fraction,
+    FrameInterval, FrameSize, InputStatus, Interval, Kernel, LinuxWorld, Pcm, PcmDirectory, PcmRanges, PcmSystem,
+    PixelFormat, RequestedBuffers, SoundCard,
 };
 
 /// A temporary tree that looks like a system's `/`. Paths are relative to it.
@@ -146,6 +146,8 @@ pub(crate) struct FakeNode {
     pub current: Result<(u32, u32), Errno>,
     /// The current interval.
     pub time_per_frame: Result<Fraction, Errno>,
+    pub control: Ask<u32, ControlDescription>,
+    pub menu: Ask<(u32, u32), i64>,
 }
 
 impl FakeNode {
@@ -166,6 +168,8 @@ impl FakeNode {
             interval: Box::new(|_| Err(Errno::EINVAL)),
             current: Err(Errno::EINVAL),
             time_per_frame: Err(Errno::ENOTTY),
+            control: Box::new(|_| Err(Errno::ENOTTY)),
+            menu: Box::new(|_| Err(Errno::EINVAL)),
         }
     }
 
@@ -330,6 +334,18 @@ impl Kernel for FakeKernel {
 
     fn input_status(&self, _: BorrowedFd<'_>) -> Result<InputStatus, Errno> {
         Err(Errno::ENOTTY)
+    }
+
+    fn set_control(&self, _: BorrowedFd<'_>, _: u32, _: i32) -> Result<(), Errno> {
+        self.change()
+    }
+
+    fn query_control(&self, fd: BorrowedFd<'_>, id: u32) -> Result<ControlDescription, Errno> {
+        (self.node(fd).control)(id)
+    }
+
+    fn query_menu(&self, fd: BorrowedFd<'_>, id: u32, index: u32) -> Result<i64, Errno> {
+        (self.node(fd).menu)((id, index))
     }
 
     fn request_buffers(&self, _: BorrowedFd<'_>, _: BufferType, _: u32) -> Result<RequestedBuffers, Errno> {

@@ -8,6 +8,7 @@
 
 mod audio;
 mod changes;
+pub(crate) mod control;
 #[cfg(feature = "json")]
 mod document;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod video;
 use std::sync::Arc;
 
 pub use changes::{DeviceChange, DeviceChangeKind};
+pub use control::{CameraControl, ControlName, ControlRange, ControlSettings, ControlValue, MeteringMode};
 #[cfg(feature = "json")]
 pub use document::{read_devices, write_devices};
 pub use model::{

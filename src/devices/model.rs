@@ -1,5 +1,6 @@
 //! What a device is, once it has been read: plain data, made by the listing or by reading a saved document.
 
+use super::control::{CameraControl, ControlName};
 use crate::error::Holder;
 use crate::format::{Fourcc, FrameRate};
 
@@ -291,6 +292,8 @@ pub struct MediaDeviceInfo {
     pub facing_mode: Option<FacingMode>,
     /// What a camera offers, in the driver's order; empty where it enumerates nothing.
     pub modes: Vec<VideoMode>,
+    /// What can be set of a camera's picture and lens while it runs, each control once.
+    pub controls: Vec<CameraControl>,
     /// What a microphone offers.
     pub audio: AudioModes,
     /// Whether another process held it at the listing, so that some members could not be read.
@@ -316,12 +319,18 @@ impl MediaDeviceInfo {
             driver: String::new(),
             facing_mode: None,
             modes: Vec::new(),
+            controls: Vec::new(),
             audio: AudioModes::default(),
             busy: false,
             shared: false,
             synthetic: false,
             unusable: None,
         }
+    }
+
+    /// The control of that name, where the camera has it.
+    pub fn control(&self, name: ControlName) -> Option<&CameraControl> {
+        self.controls.iter().find(|control| control.name == name)
     }
 
     /// Whether it is listed without being asked for by `--all`: it can be captured from, or could but for the process

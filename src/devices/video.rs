@@ -5,6 +5,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::control::{self, NativeControl};
 use super::identity::{self, Identity};
 use super::model::{FrameRates, MediaDeviceInfo, MediaDeviceKind, Unusable, UnusableReason, VideoMode};
 use super::order::Rank;
@@ -91,6 +92,10 @@ fn open_and_read(machine: &Machine, node: &Node, found: &mut Found) -> Result<()
             Class::Camera(queue) => {
                 let listing = modes::list(kernel, fd.as_fd(), queue)?;
                 judge(machine, node, &capability, listing, found);
+                if found.info.unusable.is_none() {
+                    found.info.controls =
+                        control::list(kernel, fd.as_fd()).iter().map(NativeControl::capability).collect();
+                }
                 Ok(())
             }
         }

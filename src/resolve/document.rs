@@ -4,7 +4,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Resolution;
 use super::settings::{AudioSettings, VideoSettings};
+use crate::devices::ControlValue;
 use crate::error::{Error, Holder};
+use crate::json::Number;
 
 impl Resolution {
     /// The resolution document, on one line.
@@ -62,6 +64,13 @@ impl Serialize for VideoSettings {
         }
         map.serialize_entry("aspectRatio", &self.aspect_ratio())?;
         map.serialize_entry("resizeMode", self.resize_mode.as_str())?;
+        for (name, value) in self.controls.iter() {
+            match value {
+                ControlValue::Number(number) => map.serialize_entry(name.as_str(), &Number(number))?,
+                ControlValue::Mode(mode) => map.serialize_entry(name.as_str(), mode.as_str())?,
+                ControlValue::Switch(on) => map.serialize_entry(name.as_str(), &on)?,
+            }
+        }
         map.serialize_entry("fitness", &self.fitness)?;
         map.end()
     }

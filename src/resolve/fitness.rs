@@ -134,6 +134,6 @@ impl<'a> Text<'a> {
 
 /// A distance as a whole number, so that sums that differ by a rounding error are the same.
 pub(super) fn rank(cost: f64) -> u64 {
-    // At most 17 terms of at most 2 each: far below 2^53. A cast rounds down, and costs less than a call of `round`.
+    // At most 33 terms of at most 2 each: far below 2^53. A cast rounds down, and costs less than a call of `round`.
     (cost * 1e12 + 0.5) as u64
 }

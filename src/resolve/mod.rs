@@ -5,6 +5,7 @@
 
 mod audio;
 mod candidates;
+mod controls;
 #[cfg(feature = "json")]
 mod document;
 mod fitness;

@@ -6,6 +6,7 @@
 //!    640x480 in pixels, the distance from 30 frames per second, and the order of the formats.
 
 use super::candidates::Ids;
+use super::controls::ControlGoals;
 use super::fitness::{Bounds, Numeric, Text, rank};
 use super::pixels::{Class, Named, is_taken, usual_class};
 use super::range::{SizeGoal, any_size, best_size, pixel_distance};
@@ -44,6 +45,8 @@ pub(super) struct Set<'a> {
     facing_mode: Text<'a>,
     pixel_format: Text<'a>,
     resize_mode: Text<'a>,
+    /// The set itself, where it asks anything of a control.
+    controls: Option<&'a MediaTrackConstraintSet>,
 }
 
 impl<'a> Set<'a> {
@@ -64,6 +67,7 @@ impl<'a> Set<'a> {
             facing_mode: text(ConstraintName::FacingMode),
             pixel_format: text(ConstraintName::PixelFormat),
             resize_mode: text(ConstraintName::ResizeMode),
+            controls: Some(set).filter(|set| set.iter().any(|(name, _)| matches!(name, ConstraintName::Control(_)))),
         }
     }
 
@@ -111,9 +115,16 @@ struct Accepted<'a> {
     /// The basic set, its numeric bounds narrowed by the advanced ones.
     numbers: Set<'a>,
     sets: Vec<Set<'a>>,
+    controls: ControlGoals,
 }
 
 impl<'a> Accepted<'a> {
+    fn new(set: Set<'a>) -> Self {
+        let mut controls = ControlGoals::default();
+        controls.add(set.controls, set.advanced);
+        Self { numbers: set, sets: vec![set], controls }
+    }
+
     fn resize_modes(&self) -> impl Iterator<Item = ResizeMode> {
         [ResizeMode::None, ResizeMode::CropAndScale]
             .into_iter()
@@ -122,7 +133,9 @@ impl<'a> Accepted<'a> {
 
     /// What is asked of the camera itself, and of the picture whatever its mode.
     fn allows_device(&self, device: &MediaDeviceInfo, ids: &Ids<'_>) -> bool {
-        self.resize_modes().next().is_some() && self.sets.iter().all(|set| set.allows_device(device, ids))
+        self.resize_modes().next().is_some()
+            && self.controls.allow(device)
+            && self.sets.iter().all(|set| set.allows_device(device, ids))
     }
 
     /// What is asked of a mode beside its numbers.
@@ -220,15 +233,19 @@ impl<'a> Selection<'a> {
 
     /// The basic set and those advanced ones that some mode of these cameras meets with all before them.
     fn accept(&self, devices: &[&'a MediaDeviceInfo]) -> Accepted<'a> {
-        let mut accepted = Accepted { numbers: self.basic, sets: vec![self.basic] };
+        let mut accepted = Accepted::new(self.basic);
         for set in &self.advanced {
             accepted.sets.push(*set);
             let before = accepted.numbers;
             accepted.numbers = before.and(set);
+            // Most sets ask nothing of a control.
+            let controls = set.controls.map(|_| accepted.controls.clone());
+            accepted.controls.add(set.controls, true);
             let met = devices.iter().any(|device| self.any_mode(device, &accepted));
             if !met {
                 accepted.sets.pop();
                 accepted.numbers = before;
+                accepted.controls = controls.unwrap_or(accepted.controls);
             }
         }
         accepted
@@ -261,7 +278,8 @@ impl<'a> Selection<'a> {
         let facing = device.facing_mode;
         let device_cost = basic.device_id.cost(true, |id| self.ids.matches(id, &device.device_id))
             + basic.group_id.cost(true, |id| id == device.group_id)
-            + basic.facing_mode.cost(facing.is_some(), |name| facing.is_some_and(|mode| mode.as_str() == name));
+            + basic.facing_mode.cost(facing.is_some(), |name| facing.is_some_and(|mode| mode.as_str() == name))
+            + accepted.controls.cost(device);
         let (resize_cost, resize_mode) = accepted
             .resize_modes()
             .map(|mode| (basic.resize_mode.cost(true, |name| name == mode.as_str()), mode))
@@ -290,7 +308,13 @@ impl<'a> Selection<'a> {
             }
         }
         let Best { order, fitness, fourcc, size, rate } = best?;
-        let settings = VideoSettings { resize_mode, fitness, ..VideoSettings::new(device, fourcc, size, rate) };
+        let settings = VideoSettings {
+            resize_mode,
+            fitness,
+            controls: accepted.controls.settings(device),
+            control_goals: accepted.controls.goals(device),
+            ..VideoSettings::new(device, fourcc, size, rate)
+        };
         Some(Solution { device, settings, rank: order.0 })
     }
 
@@ -302,8 +326,7 @@ impl<'a> Selection<'a> {
             };
             let mut alone = MediaTrackConstraintSet::new();
             alone.set(name, constraint.clone());
-            let alone = Set::new(&alone, false);
-            let accepted = Accepted { numbers: alone, sets: vec![alone] };
+            let accepted = Accepted::new(Set::new(&alone, false));
             !self.devices.iter().any(|device| self.any_mode(device, &accepted))
         })
     }

@@ -1,7 +1,10 @@
 //! What a request gets: `MediaTrackSettings` of a camera and of a microphone.
 
-use crate::devices::{FacingMode, MediaDeviceInfo};
+use crate::devices::control::ControlGoal;
+use crate::devices::{ControlName, ControlSettings, ControlValue, FacingMode, MediaDeviceInfo, MeteringMode};
 use crate::format::{Fourcc, FrameRate};
+
+const MANUAL: ControlValue = ControlValue::Mode(MeteringMode::Manual);
 
 /// Whether a picture is the camera's own: `VideoResizeModeEnum`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -49,6 +52,11 @@ pub struct VideoSettings {
     pub facing_mode: Option<FacingMode>,
     /// Whether the picture is the camera's own.
     pub resize_mode: ResizeMode,
+    /// Of a resolution, what the controls asked for will be set to; of a track, what all of the camera's controls are set
+    /// to, as read from the driver.
+    pub controls: ControlSettings,
+    /// What is asked of the controls.
+    pub(crate) control_goals: Vec<ControlGoal>,
     /// The W3C fitness distance; 0 in the 2012 dialect, which has none.
     pub fitness: f64,
     /// Whether the camera is built in here, not a device of the machine.
@@ -75,6 +83,8 @@ impl VideoSettings {
             native_frame_rate: frame_rate,
             facing_mode: device.facing_mode,
             resize_mode: ResizeMode::None,
+            controls: ControlSettings::default(),
+            control_goals: Vec::new(),
             fitness: 0.0,
             synthetic: device.synthetic,
         }
@@ -83,6 +93,35 @@ impl VideoSettings {
     /// Width over height, rounded to 10 decimals.
     pub fn aspect_ratio(&self) -> f64 {
         aspect_ratio(self.width, self.height)
+    }
+
+    /// What is the likely reason, and what helps, where the camera gives `measured` frames per second and that is less than
+    /// three quarters of what was negotiated with its driver; `None` where it gives enough, or nothing can be said.
+    ///
+    /// Webcams expose longer than a frame lasts when there is little light, and tell nobody: the rate halves, or worse.
+    pub fn slow_rate_hint(&self, measured: f64) -> Option<&'static str> {
+        let negotiated = self.native_frame_rate?.as_f64();
+        if measured >= negotiated * 0.75 {
+            return None;
+        }
+        match (self.controls.get(ControlName::ExposureTime), self.controls.get(ControlName::ExposureMode)) {
+            (Some(ControlValue::Number(time)), Some(MANUAL)) if time * negotiated > 10_000.0 => {
+                return Some(
+                    "its exposure time is longer than a frame lasts: a shorter exposureTime gives the full rate",
+                );
+            }
+            (_, Some(MANUAL)) => return None,
+            _ => {}
+        }
+        match self.controls.get(ControlName::ConstantFrameRate) {
+            Some(ControlValue::Switch(false)) => {
+                Some("in low light this camera lowers its rate to expose longer: constantFrameRate true keeps the rate")
+            }
+            Some(_) => None,
+            None => Some(
+                "many cameras lower their rate in low light: more light, or exposureMode manual with an exposureTime, helps",
+            ),
+        }
     }
 
     /// Whether frames are left out to lower the camera's rate.

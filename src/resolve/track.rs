@@ -47,6 +47,9 @@ pub(super) fn video(
         if let (true, Some(native)) = (chosen.is_decimated(), chosen.native_frame_rate) {
             lines.add(format!("video: the camera runs at {native} fps and frames are left out"));
         }
+        if !chosen.controls.is_empty() {
+            lines.add(format!("video: its controls are set to {}", why::controls(&chosen.controls)));
+        }
         if settings.len() > 1 {
             lines.add(format!("video: {} more would do, should it be busy", settings.len() - 1));
         }
@@ -144,6 +147,10 @@ fn w3c_video(
         format!("{} of {} ({})", why::video(&solution.settings), solution.settings.label, solution.settings.device_id)
     });
     let unmet = selection.unmet(&track.basic);
+    let nearest = match unmet {
+        Some(ConstraintName::Control(name)) => Some(why::range(name, &devices.candidates)),
+        _ => nearest.map(|nearest| format!("the nearest is {nearest}")),
+    };
     Err(devices.error(VIDEO, Some(overconstrained(track, VIDEO, unmet, nearest))))
 }
 
@@ -168,9 +175,9 @@ fn w3c_audio(
     }
     let relaxed = MediaTrackConstraints::from(why::relaxed(&track.basic));
     let nearest = audio::Selection::new(devices.candidates.clone(), ids, &relaxed).solve();
-    let nearest = nearest
-        .first()
-        .map(|settings| format!("{} of {} ({})", why::audio(settings), settings.label, settings.device_id));
+    let nearest = nearest.first().map(|settings| {
+        format!("the nearest is {} of {} ({})", why::audio(settings), settings.label, settings.device_id)
+    });
     let unmet = selection.unmet(&track.basic);
     Err(devices.error(AUDIO, Some(overconstrained(track, AUDIO, unmet, nearest))))
 }
@@ -183,7 +190,7 @@ fn overconstrained(
     nearest: Option<String>,
 ) -> Error {
     let noun = noun(kind);
-    let nearest = nearest.map_or_else(String::new, |nearest| format!("; the nearest is {nearest}"));
+    let nearest = nearest.map_or_else(String::new, |nearest| format!("; {nearest}"));
     match unmet.and_then(|name| track.basic.get(name).map(|constraint| (name, constraint))) {
         Some((name, constraint)) => {
             let message = format!("no {noun} has {}{nearest}", why::required(name, constraint));

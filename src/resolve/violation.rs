@@ -11,6 +11,7 @@ use crate::constraints::{
     BooleanOrString, Constraint, ConstraintName, LegacyConstraint, MediaStreamConstraints, MediaTrackConstraintSet,
     MediaTrackRequest,
 };
+use crate::devices::ControlValue;
 
 impl MediaStreamConstraints {
     /// The required constraint that a camera's negotiated mode violates, if any. Drivers may answer with another mode than
@@ -68,9 +69,22 @@ fn w3c_video(set: &MediaTrackConstraintSet, settings: &VideoSettings) -> Option<
         Name::ResizeMode => text_holds(set, name, |text| text == settings.resize_mode.as_str()),
         Name::DeviceId => text_holds(set, name, |text| is_called(&settings.device_id, text)),
         Name::GroupId => text_holds(set, name, |text| text == settings.group_id),
+        // A value that the driver does not tell cannot be judged.
+        Name::Control(control) => settings.controls.get(control).is_none_or(|value| control_holds(set, name, value)),
         _ => true,
     };
     ConstraintName::ALL.into_iter().find(|name| !holds(*name))
+}
+
+fn control_holds(set: &MediaTrackConstraintSet, name: ConstraintName, value: ControlValue) -> bool {
+    match value {
+        ControlValue::Number(number) => number_holds(set, name, Some(number), std::convert::identity),
+        ControlValue::Mode(mode) => text_holds(set, name, |text| text == mode.as_str()),
+        ControlValue::Switch(on) => match set.get(name) {
+            Some(Constraint::Boolean(constraint)) => constraint.exact.is_none_or(|exact| exact == on),
+            _ => true,
+        },
+    }
 }
 
 fn w3c_audio(set: &MediaTrackConstraintSet, settings: &AudioSettings) -> Option<ConstraintName> {

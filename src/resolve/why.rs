@@ -1,7 +1,7 @@
 //! Sentences for people: why a mode was chosen, and why none could be.
 
 use crate::constraints::{Constraint, ConstraintName, MediaTrackConstraintSet};
-use crate::devices::MediaDeviceInfo;
+use crate::devices::{ControlName, ControlSettings, MediaDeviceInfo};
 
 use super::settings::{AudioSettings, VideoSettings};
 
@@ -39,6 +39,23 @@ pub(super) fn video(settings: &VideoSettings) -> String {
     let fourcc = settings.fourcc.map_or_else(|| "in the driver's format".to_owned(), |fourcc| fourcc.to_string());
     let rate = settings.frame_rate.map_or_else(|| "at an unknown rate".to_owned(), |rate| format!("at {rate} fps"));
     format!("{}x{} {fourcc} {rate}", settings.width, settings.height)
+}
+
+/// Controls in words: `brightness 128, exposureMode manual`.
+pub(super) fn controls(controls: &ControlSettings) -> String {
+    let words: Vec<_> = controls.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    words.join(", ")
+}
+
+/// What a control of these cameras can be set to, in words.
+pub(super) fn range(name: ControlName, devices: &[&MediaDeviceInfo]) -> String {
+    let there: Vec<_> = devices
+        .iter()
+        .filter_map(|device| Some((&device.label, device.control(name)?)))
+        .take(4)
+        .map(|(label, control)| format!("{} of {} can be {}", name, excerpt(label), control.range))
+        .collect();
+    if there.is_empty() { format!("none has a control for {name}") } else { there.join("; ") }
 }
 
 /// A microphone's parameters in words.

@@ -6,17 +6,27 @@
 
 use v4l::v4l_sys::{
     timeval, v4l2_buffer, v4l2_capability, v4l2_format, v4l2_fract, v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_plane,
-    v4l2_streamparm,
+    v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_streamparm,
 };
 
 use super::kernel::{
-    BufferFlags, BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize,
-    Interval, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse,
+    BufferFlags, BufferMemory, BufferType, Capability, CapabilityFlags, ControlDescription, ControlFlags, ControlType,
+    Dequeued, Fraction, FrameInterval, FrameSize, Interval, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse,
 };
 use crate::format::Fourcc;
 
 /// `V4L2_CID_MIN_BUFFERS_FOR_CAPTURE`: how many buffers the driver itself needs.
 pub(crate) const CID_MIN_BUFFERS_FOR_CAPTURE: u32 = v4l::v4l_sys::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE;
+
+/// `V4L2_CID_*` of a camera's controls, by the kernel's names.
+pub(crate) mod cid {
+    pub(crate) use v4l::v4l_sys::{
+        V4L2_CID_AUTO_EXPOSURE_BIAS, V4L2_CID_AUTO_WHITE_BALANCE, V4L2_CID_BRIGHTNESS, V4L2_CID_CONTRAST,
+        V4L2_CID_EXPOSURE_ABSOLUTE, V4L2_CID_EXPOSURE_AUTO, V4L2_CID_EXPOSURE_AUTO_PRIORITY, V4L2_CID_FLASH_LED_MODE,
+        V4L2_CID_FOCUS_ABSOLUTE, V4L2_CID_FOCUS_AUTO, V4L2_CID_PAN_ABSOLUTE, V4L2_CID_SATURATION, V4L2_CID_SHARPNESS,
+        V4L2_CID_TILT_ABSOLUTE, V4L2_CID_WHITE_BALANCE_TEMPERATURE, V4L2_CID_ZOOM_ABSOLUTE,
+    };
+}
 
 /// Compared with the numbers of `v4l`, to which linux.rs ties the ones that are called.
 mod layout {
@@ -34,6 +44,11 @@ mod layout {
         assert!(size_of::<v4l2_streamparm>() == 204);
         assert!(size_of::<v4l2_control>() == 8);
         assert!(size_of::<v4l2_event_subscription>() == 32);
+        assert!(size_of::<v4l2_query_ext_ctrl>() == 232);
+        assert!(offset_of!(v4l2_query_ext_ctrl, minimum) == 40);
+        assert!(offset_of!(v4l2_query_ext_ctrl, flags) == 72);
+        // Packed: the value is 64 bits wide and lies at 8 on every machine.
+        assert!(size_of::<v4l2_querymenu>() == 44);
         assert!(size_of::<v4l2_pix_format>() == 48);
         assert!(size_of::<v4l2_plane_pix_format>() == 20);
         assert!(size_of::<v4l2_pix_format_mplane>() == 192);
@@ -50,6 +65,9 @@ mod layout {
         assert!(VIDIOC_S_PARM as u32 == 0xc0cc_5616);
         assert!(VIDIOC_G_CTRL as u32 == 0xc008_561b);
         assert!(VIDIOC_G_INPUT as u32 == 0x8004_5626);
+        assert!(VIDIOC_S_CTRL as u32 == 0xc008_561c);
+        assert!(VIDIOC_QUERYMENU as u32 == 0xc02c_5625);
+        assert!(VIDIOC_QUERY_EXT_CTRL as u32 == 0xc0e8_5667);
         assert!(VIDIOC_ENUM_FRAMESIZES as u32 == 0xc02c_564a);
         assert!(VIDIOC_ENUM_FRAMEINTERVALS as u32 == 0xc034_564b);
     };
@@ -128,6 +146,34 @@ impl From<&v4l2_capability> for Capability {
             device_caps: CapabilityFlags::from_bits_retain(raw.device_caps),
         }
     }
+}
+
+impl From<&v4l2_query_ext_ctrl> for ControlDescription {
+    fn from(raw: &v4l2_query_ext_ctrl) -> Self {
+        Self {
+            kind: match raw.type_ {
+                1 => ControlType::Integer,
+                2 => ControlType::Boolean,
+                3 => ControlType::Menu,
+                9 => ControlType::IntegerMenu,
+                _ => ControlType::Other,
+            },
+            // C's char has a sign on some machines and none on others: one byte either way.
+            name: text(&raw.name.map(|character| character.to_ne_bytes()[0])),
+            minimum: raw.minimum,
+            maximum: raw.maximum,
+            step: raw.step,
+            default: raw.default_value,
+            flags: ControlFlags::from_bits_retain(raw.flags),
+        }
+    }
+}
+
+/// What QUERYMENU gave for an item of an integer menu.
+pub(crate) fn menu_value(raw: &v4l2_querymenu) -> i64 {
+    // SAFETY: both members of the union are plain integers, and the struct was zeroed before the call. It is packed: the
+    // member is read by value.
+    unsafe { raw.__bindgen_anon_1.value }
 }
 
 impl From<v4l2_fract> for Fraction {

@@ -179,6 +179,45 @@ pub(crate) struct Interval {
     pub time_per_frame: Fraction,
 }
 
+bitflags! {
+    /// `V4L2_CTRL_FLAG_*`, of VIDIOC_QUERY_EXT_CTRL. Unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct ControlFlags: u32 {
+        const DISABLED = 0x0000_0001;
+        const GRABBED = 0x0000_0002;
+        const READ_ONLY = 0x0000_0004;
+        const INACTIVE = 0x0000_0010;
+        const WRITE_ONLY = 0x0000_0040;
+        const VOLATILE = 0x0000_0080;
+    }
+}
+
+/// `V4L2_CTRL_TYPE_*`, as far as a camera's controls have a value in 32 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ControlType {
+    Integer,
+    Boolean,
+    /// Named items, of which any may be missing.
+    Menu,
+    /// Items that stand for numbers, of which any may be missing.
+    IntegerMenu,
+    /// Buttons, strings, arrays, classes and whatever comes.
+    Other,
+}
+
+/// VIDIOC_QUERY_EXT_CTRL, as the driver said it: unchecked numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ControlDescription {
+    pub kind: ControlType,
+    /// The driver's own name, made valid UTF-8.
+    pub name: String,
+    pub minimum: i64,
+    pub maximum: i64,
+    pub step: u64,
+    pub default: i64,
+    pub flags: ControlFlags,
+}
+
 /// VIDIOC_REQBUFS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestedBuffers {
@@ -245,6 +284,13 @@ pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     fn set_interval(&self, fd: BorrowedFd<'_>, kind: BufferType, interval: Fraction) -> Result<Interval, Errno>;
     /// VIDIOC_G_CTRL.
     fn get_control(&self, fd: BorrowedFd<'_>, id: u32) -> Result<i32, Errno>;
+    /// VIDIOC_S_CTRL. The driver may take another value than the one asked for: VIDIOC_G_CTRL is the one to believe.
+    fn set_control(&self, fd: BorrowedFd<'_>, id: u32, value: i32) -> Result<(), Errno>;
+    /// VIDIOC_QUERY_EXT_CTRL.
+    fn query_control(&self, fd: BorrowedFd<'_>, id: u32) -> Result<ControlDescription, Errno>;
+    /// VIDIOC_QUERYMENU: the number that an item of an integer menu stands for. Of a menu of names it says only that the
+    /// item is there.
+    fn query_menu(&self, fd: BorrowedFd<'_>, id: u32, index: u32) -> Result<i64, Errno>;
     /// VIDIOC_REQBUFS with V4L2_MEMORY_MMAP; a count of 0 frees them.
     fn request_buffers(&self, fd: BorrowedFd<'_>, kind: BufferType, count: u32) -> Result<RequestedBuffers, Errno>;
     /// VIDIOC_QUERYBUF.

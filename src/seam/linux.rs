@@ -13,13 +13,14 @@ use nix::time::{ClockId, clock_gettime};
 use v4l::v4l_sys::{
     V4L2_EVENT_SOURCE_CHANGE, v4l2_buffer, v4l2_capability, v4l2_control, v4l2_event, v4l2_event_subscription,
     v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_input,
-    v4l2_memory_V4L2_MEMORY_MMAP as MEMORY_MMAP, v4l2_plane, v4l2_requestbuffers, v4l2_streamparm,
+    v4l2_memory_V4L2_MEMORY_MMAP as MEMORY_MMAP, v4l2_plane, v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_requestbuffers,
+    v4l2_streamparm,
 };
 
 use super::abi;
 use super::kernel::{
-    BufferMemory, BufferType, Capability, Dequeued, Fraction, FrameInterval, FrameSize, InputStatus, Interval, Kernel,
-    MAX_PLANES, PixelFormat, PoolFlags, RequestedBuffers,
+    BufferMemory, BufferType, Capability, ControlDescription, Dequeued, Fraction, FrameInterval, FrameSize,
+    InputStatus, Interval, Kernel, MAX_PLANES, PixelFormat, PoolFlags, RequestedBuffers,
 };
 use crate::format::Fourcc;
 
@@ -56,8 +57,11 @@ mod vidioc {
         enuminput = ioctl_readwrite, request_code_readwrite, 26, v4l2_input, VIDIOC_ENUMINPUT;
         g_ctrl = ioctl_readwrite, request_code_readwrite, 27, v4l2_control, VIDIOC_G_CTRL;
         g_input = ioctl_read, request_code_read, 38, c_int, VIDIOC_G_INPUT;
+        s_ctrl = ioctl_readwrite, request_code_readwrite, 28, v4l2_control, VIDIOC_S_CTRL;
+        querymenu = ioctl_readwrite, request_code_readwrite, 37, v4l2_querymenu, VIDIOC_QUERYMENU;
         enum_framesizes = ioctl_readwrite, request_code_readwrite, 74, v4l2_frmsizeenum, VIDIOC_ENUM_FRAMESIZES;
         enum_frameintervals = ioctl_readwrite, request_code_readwrite, 75, v4l2_frmivalenum, VIDIOC_ENUM_FRAMEINTERVALS;
+        query_ext_ctrl = ioctl_readwrite, request_code_readwrite, 103, v4l2_query_ext_ctrl, VIDIOC_QUERY_EXT_CTRL;
     }
 
     // Not among `v4l`'s numbers. An event ends in a time, whose size the kernel tells by the number as with a buffer's.
@@ -192,6 +196,26 @@ impl Kernel for LinuxKernel {
         raw.id = id;
         ioctl!(g_ctrl, fd, &mut raw)?;
         Ok(raw.value)
+    }
+
+    fn set_control(&self, fd: BorrowedFd<'_>, id: u32, value: i32) -> Result<(), Errno> {
+        let mut raw = v4l2_control { id, value };
+        ioctl!(s_ctrl, fd, &mut raw)
+    }
+
+    fn query_control(&self, fd: BorrowedFd<'_>, id: u32) -> Result<ControlDescription, Errno> {
+        let mut raw = zeroed!(v4l2_query_ext_ctrl);
+        raw.id = id;
+        ioctl!(query_ext_ctrl, fd, &mut raw)?;
+        Ok(ControlDescription::from(&raw))
+    }
+
+    fn query_menu(&self, fd: BorrowedFd<'_>, id: u32, index: u32) -> Result<i64, Errno> {
+        let mut raw = zeroed!(v4l2_querymenu);
+        raw.id = id;
+        raw.index = index;
+        ioctl!(querymenu, fd, &mut raw)?;
+        Ok(abi::menu_value(&raw))
     }
 
     fn request_buffers(&self, fd: BorrowedFd<'_>, kind: BufferType, count: u32) -> Result<RequestedBuffers, Errno> {

@@ -14,8 +14,8 @@ mod watch;
 mod world;
 
 pub(crate) use kernel::{
-    BufferFlags, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize, InputStatus,
-    Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PoolFlags, retry,
+    BufferFlags, BufferType, Capability, CapabilityFlags, ControlDescription, ControlFlags, ControlType, Dequeued,
+    Fraction, FrameInterval, FrameSize, InputStatus, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PoolFlags, retry,
 };
 #[cfg(any(test, feature = "scripted"))]
 pub(crate) use kernel::{BufferMemory, PlaneUse, RequestedBuffers};

@@ -40,6 +40,7 @@ impl Opening<'_> {
             height: wanted.height,
             frame_rate: wanted.native_frame_rate.or(wanted.frame_rate),
             buffers: self.buffers,
+            controls: wanted.control_goals.clone(),
             synthetic: wanted.synthetic,
         };
         let accept = {

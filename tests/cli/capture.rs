@@ -60,6 +60,9 @@ fn the_document_has_the_contracts_members() {
     let video = &document["video"];
     assert_eq!(video["settings"]["deviceId"], "synthetic-camera");
     assert_eq!(video["settings"]["frameRate"], "30/1");
+    assert_eq!(video["frameRate"]["negotiated"], "30/1");
+    assert!((video["frameRate"]["measured"].as_f64().expect("a measured rate") - 30.0).abs() < 0.5, "{document}");
+    assert_eq!(video["frameRate"].get("hint"), None);
     assert_eq!(video["delivered"]["fourcc"], "YUYV");
     assert_eq!((number(&video["delivered"]["width"]), number(&video["delivered"]["height"])), (1280, 720));
     assert!((video["delivered"]["frameRate"].as_f64().expect("a measured rate") - 30.0).abs() < 0.5, "{document}");

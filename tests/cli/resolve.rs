@@ -74,6 +74,28 @@ fn flags_say_what_constraints_say() {
 }
 
 #[test]
+fn controls_are_set_by_flags_and_refused_with_their_range() {
+    let folder = Folder::new();
+    let controls = r#""controls": {"brightness": {"min": 0, "max": 255, "step": 1, "default": 128},
+        "exposureMode": ["continuous", "manual"], "exposureTime": {"min": 3, "max": 2047, "step": 1}}, "modes": ["#;
+    let devices = folder.write("devices.json", ONE_CAMERA.replace(r#""modes": ["#, controls));
+    let ask = |flags: &[&str]| run(["resolve", "--json", "--devices", &devices].iter().chain(flags));
+    let document = ask(&["--set", "brightness=200", "--set", "exposureTime=100"]).done();
+    let video = &document["video"];
+    assert_eq!(
+        (&video["brightness"], &video["exposureMode"], &video["exposureTime"]),
+        (&200.into(), &"manual".into(), &100.into())
+    );
+    let error = ask(&["--set", "brightness=256"]).error();
+    assert_eq!((&error["name"], &error["constraint"]), (&"OverconstrainedError".into(), &"brightness".into()));
+    assert!(error["message"].as_str().is_some_and(|message| message.contains("0 to 255")), "{error}");
+    assert_eq!(ask(&["--set", "torch=true"]).error()["constraint"], "torch");
+    ask(&["--set", "brightness=high"]).usage("brightness is a number");
+    ask(&["--set", "colour=1"]).usage("exposureMode");
+    ask(&["--set", "zoom=1", "--constraints", "{}"]).usage("--set");
+}
+
+#[test]
 fn a_camera_is_named_by_its_id_its_node_or_a_part_of_its_name() {
     let folder = Folder::new();
     let second = ONE_CAMERA.replace("usb-1", "usb-2").replace("Desk", "Garden gate").replace("video7", "video9");

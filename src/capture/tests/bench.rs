@@ -110,6 +110,7 @@ pub(super) fn request(buffers: Option<u32>) -> CameraRequest {
         height: 48,
         frame_rate: Some(FrameRate::whole(30)),
         buffers,
+        controls: Vec::new(),
         synthetic: false,
     }
 }

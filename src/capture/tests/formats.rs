@@ -22,6 +22,7 @@ fn request(fourcc: &[u8; 4]) -> CameraRequest {
         height: 48,
         frame_rate: None,
         buffers: None,
+        controls: Vec::new(),
         synthetic: false,
     }
 }

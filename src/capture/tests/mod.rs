@@ -1,6 +1,7 @@
 //! The data path on the scripted kernel: what docs call its invariants, and every fault that a driver can show.
 
 mod bench;
+mod controls;
 mod faults;
 mod formats;
 mod hotplug;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use memmap2::MmapRaw;
 use nix::errno::Errno;
 
+use super::controls::CameraControls;
 use super::descriptor::Descriptor;
 use super::failure::{Step, failure};
 use super::reader::{Reader, Reading};
@@ -16,6 +17,8 @@ use crate::capture::buffer::{Buffer, DriverQueue, Home, Pool, Reaper};
 use crate::capture::format::VideoFormat;
 use crate::capture::lease::Ledger;
 use crate::capture::source::CameraRequest;
+use crate::devices::ControlSettings;
+use crate::devices::control::ControlGoal;
 use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
@@ -42,6 +45,7 @@ pub(in crate::capture) struct V4l2Camera {
     kind: BufferType,
     loopback: bool,
     format: Arc<VideoFormat>,
+    controls: CameraControls,
     buffers: Vec<Arc<Buffer>>,
     /// For frames that are copied because the driver is short of buffers, or because they are not ours to keep.
     copies: Vec<Arc<Buffer>>,
@@ -56,6 +60,7 @@ impl V4l2Camera {
         let fd = retry(|| kernel.open(path.as_ref())).map_err(|errno| failure(Step::Open, errno, &path, false))?;
         let fd = Arc::new(Descriptor::new(kernel.clone(), fd));
         let (kind, loopback, format) = Self::configure(&*kernel, fd.as_fd(), request)?;
+        let controls = CameraControls::of(&*kernel, fd.as_fd(), &path);
         Ok(Self {
             kernel,
             fd,
@@ -63,6 +68,7 @@ impl V4l2Camera {
             kind,
             loopback,
             format: Arc::new(format),
+            controls,
             buffers: Vec::new(),
             copies: Vec::new(),
             low_mark: 0,
@@ -115,6 +121,16 @@ impl V4l2Camera {
     /// What the driver agreed to.
     pub(in crate::capture) fn format(&self) -> &Arc<VideoFormat> {
         &self.format
+    }
+
+    /// Sets the controls that are asked for, and no others. Before the start and while it streams; a USB camera may take its
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// Something required is not to be had; nothing is changed then.
+    pub(in crate::capture) fn set_controls(&self, goals: &[ControlGoal]) -> Result<ControlSettings> {
+        self.controls.apply(&*self.kernel, self.fd.as_fd(), goals)
     }
 
     /// Has buffers made and mapped, queues them, and streams. The reader belongs on the reactor from here on.

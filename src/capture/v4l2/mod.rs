@@ -1,6 +1,7 @@
 //! A V4L2 camera: opened, configured, started and stopped on the control thread, read on the reactor.
 
 mod camera;
+mod controls;
 mod descriptor;
 mod failure;
 mod reader;

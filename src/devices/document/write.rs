@@ -3,9 +3,11 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::devices::{
-    AudioModes, FacingMode, FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Unusable, Values, VideoMode,
+    AudioModes, CameraControl, ControlRange, ControlValue, FacingMode, FrameRates, MediaDeviceInfo, MediaDeviceKind,
+    Span, Unusable, Values, VideoMode,
 };
 use crate::format::FrameRate;
+use crate::json::Number;
 
 /// `{"devices": [...]}`.
 pub(super) struct Document<'a>(pub(super) &'a [MediaDeviceInfo]);
@@ -35,6 +37,9 @@ impl Serialize for MediaDeviceInfo {
         if modes_known || !self.modes.is_empty() {
             map.serialize_entry("modes", &self.modes)?;
         }
+        if !self.controls.is_empty() {
+            map.serialize_entry("controls", &Controls(&self.controls))?;
+        }
         let AudioModes { sample_rate, channel_count, sample_formats, latency } = &self.audio;
         if let Some(values) = sample_rate {
             map.serialize_entry("sampleRate", values)?;
@@ -55,6 +60,47 @@ impl Serialize for MediaDeviceInfo {
         }
         if let Some(unusable) = &self.unusable {
             map.serialize_entry("unusable", unusable)?;
+        }
+        map.end()
+    }
+}
+
+/// `{"brightness": {"min": 0, "max": 255, "step": 1, "default": 128}, "exposureMode": ["continuous", "manual"]}`.
+struct Controls<'a>(&'a [CameraControl]);
+
+impl Serialize for Controls<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for control in self.0 {
+            let name = control.name.as_str();
+            match &control.range {
+                ControlRange::Numbers { .. } => map.serialize_entry(name, &Settable(control))?,
+                ControlRange::List(list) => {
+                    map.serialize_entry(name, &list.iter().copied().map(Number).collect::<Vec<_>>())?;
+                }
+                ControlRange::Modes(modes) => {
+                    map.serialize_entry(name, &modes.iter().map(|mode| mode.as_str()).collect::<Vec<_>>())?;
+                }
+                ControlRange::Switch => map.serialize_entry(name, &[false, true])?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// `MediaSettingsRange`, and the driver's default.
+struct Settable<'a>(&'a CameraControl);
+
+impl Serialize for Settable<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let ControlRange::Numbers { min, max, step } = &self.0.range {
+            map.serialize_entry("min", &Number(*min))?;
+            map.serialize_entry("max", &Number(*max))?;
+            map.serialize_entry("step", &Number(*step))?;
+        }
+        if let Some(ControlValue::Number(default)) = &self.0.default {
+            map.serialize_entry("default", &Number(*default))?;
         }
         map.end()
     }

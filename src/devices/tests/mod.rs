@@ -1,5 +1,6 @@
 //! The listing, on machines made of files and scripts.
 
+mod controls;
 mod identity;
 mod modes;
 mod nodes;

@@ -11,12 +11,12 @@ use crate::devices::{MediaDeviceInfo, UnusableReason};
 use crate::error::{Error, ErrorName, Holder};
 use crate::seam::{Access, Capability, CapabilityFlags as Flags, FrameSize, LinuxWorld, Node, Watch, World};
 
-fn vga() -> Vec<(&'static [u8; 4], Sizes)> {
+pub(super) fn vga() -> Vec<(&'static [u8; 4], Sizes)> {
     vec![(b"YUYV", vec![discrete(640, 480, &[30])])]
 }
 
 /// Lists a machine of one node at `/dev/video0`, and checks what every listing must keep to.
-fn list_one(node: FakeNode) -> MediaDeviceInfo {
+pub(super) fn list_one(node: FakeNode) -> MediaDeviceInfo {
     let tree = Tree::new();
     tree.node("video0", "devices/platform/cam.0", "platform", &[("name", "cam"), ("index", "0")]);
     let kernel = FakeKernel::new([("/dev/video0", node)]);

@@ -26,6 +26,9 @@ calls! {
     GetInterval,
     SetInterval,
     GetControl,
+    SetControl,
+    /// QUERY_EXT_CTRL and QUERYMENU.
+    QueryControl,
     RequestBuffers,
     /// REQBUFS with a count of 0.
     FreeBuffers,

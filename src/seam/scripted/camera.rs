@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::control::ScriptedControl;
 use crate::format::Fourcc;
 use crate::format::layout::layout;
 use crate::seam::{CapabilityFlags, Fraction, InputStatus, MAX_PLANES, PixelFormat, PlaneFormat};
@@ -31,6 +32,9 @@ pub(crate) struct ScriptedCamera {
     pub tells_of_source: bool,
     /// What VIDIOC_ENUMINPUT says of its input; `None` where it has no inputs.
     pub input: Option<InputStatus>,
+    pub controls: Vec<ScriptedControl>,
+    /// What S_CTRL was asked for, in its order: control and value.
+    pub written: Vec<(u32, i32)>,
 }
 
 impl ScriptedCamera {
@@ -49,6 +53,8 @@ impl ScriptedCamera {
             orphans: true,
             tells_of_source: false,
             input: None,
+            controls: Vec::new(),
+            written: Vec::new(),
         }
     }
 

@@ -13,8 +13,8 @@ use super::{Call, Rest, ScriptedKernel};
 use crate::format::Fourcc;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
 use crate::seam::kernel::{
-    BufferMemory, BufferType, Capability, CapabilityFlags, Dequeued, Fraction, FrameInterval, FrameSize, InputStatus,
-    Interval, Kernel, PixelFormat, RequestedBuffers,
+    BufferMemory, BufferType, Capability, CapabilityFlags, ControlDescription, Dequeued, Fraction, FrameInterval,
+    FrameSize, InputStatus, Interval, Kernel, PixelFormat, RequestedBuffers,
 };
 
 impl Kernel for ScriptedKernel {
@@ -106,8 +106,20 @@ impl Kernel for ScriptedKernel {
     fn get_control(&self, fd: BorrowedFd<'_>, id: u32) -> Result<i32, Errno> {
         self.call(fd, Call::GetControl, |node, _| match id {
             CID_MIN_BUFFERS_FOR_CAPTURE => node.camera.min_buffers.ok_or(Errno::EINVAL),
-            _ => Err(Errno::EINVAL),
+            id => node.camera.get_control(id),
         })
+    }
+
+    fn set_control(&self, fd: BorrowedFd<'_>, id: u32, value: i32) -> Result<(), Errno> {
+        self.call(fd, Call::SetControl, |node, _| node.camera.set_control(id, value))
+    }
+
+    fn query_control(&self, fd: BorrowedFd<'_>, id: u32) -> Result<ControlDescription, Errno> {
+        self.call(fd, Call::QueryControl, |node, _| node.camera.query_control(id))
+    }
+
+    fn query_menu(&self, fd: BorrowedFd<'_>, id: u32, index: u32) -> Result<i64, Errno> {
+        self.call(fd, Call::QueryControl, |node, _| node.camera.query_menu(id, index))
     }
 
     fn request_buffers(&self, fd: BorrowedFd<'_>, _: BufferType, count: u32) -> Result<RequestedBuffers, Errno> {

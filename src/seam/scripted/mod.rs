@@ -22,6 +22,7 @@
 mod call;
 mod camera;
 mod card;
+mod control;
 mod frame;
 mod kernel;
 mod node;
@@ -41,6 +42,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 pub(crate) use call::{Call, FOREVER};
 pub(crate) use camera::{ScriptedCamera, pixels};
+pub(crate) use control::ScriptedControl;
 pub(crate) use frame::{Frame, JPEG};
 pub(crate) use node::mark;
 pub(crate) use pcm::{PcmScript, ScriptedPcm, ScriptedPcms};

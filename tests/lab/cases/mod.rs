@@ -2,6 +2,7 @@
 
 mod audio;
 mod capture;
+mod controls;
 mod discovery;
 mod drivers;
 mod files;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<LabTest> {
         drivers::TESTS,
         discovery::TESTS,
         capture::TESTS,
+        controls::TESTS,
         files::TESTS,
         hotplug::TESTS,
         webcam::TESTS,
