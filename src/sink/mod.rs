@@ -29,11 +29,15 @@ mod recorder;
 #[cfg(feature = "record")]
 mod recording;
 #[cfg(feature = "record")]
+mod ring;
+#[cfg(feature = "record")]
 mod segments;
 #[cfg(feature = "record")]
 mod shelf;
 #[cfg(feature = "picture")]
 mod snapshot;
+#[cfg(feature = "record")]
+mod syncer;
 #[cfg(feature = "record")]
 mod wav;
 #[cfg(feature = "record")]

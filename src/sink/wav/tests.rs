@@ -27,7 +27,12 @@ fn samples(format: &AudioFormat, frames: usize) -> Vec<u8> {
 
 fn open(path: &Path, format: &AudioFormat) -> SoundFile {
     let metadata = Metadata { title: Some("Gerät".into()), recorded: None, synthetic: true };
-    SoundFile::wav(Output::open(path, false).unwrap(), &[TrackFormat::Audio(format.clone())], &metadata).unwrap()
+    SoundFile::wav(
+        Output::open(path, false, Default::default()).unwrap(),
+        &[TrackFormat::Audio(format.clone())],
+        &metadata,
+    )
+    .unwrap()
 }
 
 fn at(position: u64, samples: &[u8]) -> SampleData<'_> {
