@@ -3,11 +3,13 @@
 mod audio;
 mod capture;
 mod discovery;
+mod disk;
 mod drivers;
 mod files;
 mod loopback;
 mod misbehaving;
 mod permission;
+pub mod power;
 mod self_test;
 mod sound;
 mod usb;
@@ -37,6 +39,7 @@ pub fn all() -> Vec<LabTest> {
         usb_sound::TESTS,
         usb_stream::TESTS,
         permission::TESTS,
+        disk::TESTS,
     ]
     .concat()
 }
@@ -46,5 +49,5 @@ pub fn on_the_host(place: Place) -> Vec<(&'static str, fn())> {
     if misbehaving::wanted() {
         return Vec::new();
     }
-    [self_test::tests(place), crate::usb::tests()].concat()
+    [self_test::tests(place), crate::usb::tests(), power::tests(place)].concat()
 }
