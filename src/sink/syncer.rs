@@ -186,7 +186,8 @@ mod tests {
         let file = TempFile::new("raw");
         let mut open = File::create(file.path()).unwrap();
         let (told, syncs) = mpsc::channel();
-        let syncer = Syncer::start(&open, file.path(), Some(Arc::new(move |_| told.send(()).unwrap_or_default()))).unwrap();
+        let syncer =
+            Syncer::start(&open, file.path(), Some(Arc::new(move |_| told.send(()).unwrap_or_default()))).unwrap();
         open.write_all(b"one").unwrap();
         syncer.written();
         syncs.recv().unwrap();

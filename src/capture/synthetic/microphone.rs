@@ -62,6 +62,7 @@ impl SyntheticMicrophone {
             channel_count: channels,
             period_frames: period.clamp(rate / 200, rate / 10),
         };
+        counters.expect(rate);
         let grid = Grid::new(rate, 1);
         let first = grid.next_from(start);
         let blocks = |seconds: u32| (rate * seconds).div_ceil(format.period_frames) as usize;
