@@ -1,7 +1,7 @@
 //! How fast a device's clock runs against the computer's. Pure.
 //!
-//! What is fed are the numbers of frames with their times, as everybody gets them: of sound those of the filtered clock
-//! (`sound/clock.rs`). Of every two seconds the least late frame counts, and the pitch is the median of those between any two
+//! What is fed are the numbers of frames with their times: of a camera every frame's, of a microphone the pairs of a position
+//! and a time that its clock is made of (`sound/clock.rs`). Of every two seconds the least late frame counts, and the pitch is the median of those between any two
 //! of up to sixteen such frames (the estimator of Theil and Sen): once for the last half a minute, and once for the whole
 //! run, whose frames are thinned out to every other one whenever there are too many. So it takes the same memory after a
 //! month, and never allocates.

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::report::{AudioReport, Recording, Report, VideoReport, Written};
-use crate::capture::{AudioStatistics, SourceStatistics};
+use crate::capture::{AudioStatistics, ClockDrift, SourceStatistics, TimestampSource};
 use crate::error::Error;
 use crate::stream::ConsumerStatistics;
 
@@ -40,6 +40,10 @@ impl Serialize for Report {
         }
         map.serialize_entry("video", &self.video)?;
         map.serialize_entry("audio", &self.audio)?;
+        map.serialize_entry(
+            "microphoneAgainstCameraPpm",
+            &self.statistics().microphone_against_camera_ppm().map(thousandths),
+        )?;
         map.serialize_entry("recording", &self.recording)?;
         map.serialize_entry("files", &self.files)?;
         map.serialize_entry("endedBy", &self.ended_by)?;
@@ -126,6 +130,8 @@ impl Serialize for AudioSource<'_> {
             "blocks": source.blocks,
             "hostStamped": source.host_stamped,
             "bytes": source.bytes,
+            "clockSource": source.timestamp_source.map(clock_source),
+            "clockDrift": source.clock_drift.as_ref().map(Drift),
         })
     }
 }
@@ -149,6 +155,30 @@ impl Serialize for Source<'_> {
             "copied": source.copied,
             "bytes": source.bytes,
             "frameRate": source.measured_frame_rate().map(thousandths),
+            "clockSource": source.timestamp_source.map(clock_source),
+            "clockDrift": source.clock_drift.as_ref().map(Drift),
+        })
+    }
+}
+
+/// Who gives the times.
+fn clock_source(source: TimestampSource) -> &'static str {
+    match source {
+        TimestampSource::Driver => "driver",
+        TimestampSource::Host => "host",
+    }
+}
+
+/// How far a device's clock is off.
+struct Drift<'a>(&'a ClockDrift);
+
+impl Serialize for Drift<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let drift = self.0;
+        object!(serializer, {
+            "ppm": thousandths(drift.ppm),
+            "recentPpm": thousandths(drift.recent_ppm),
+            "seconds": drift.span.as_secs_f64(),
         })
     }
 }
@@ -208,6 +238,7 @@ impl Serialize for Recording {
             "unusable": self.unusable,
             "deletedFiles": self.deleted.0,
             "deletedBytes": self.deleted.1,
+            "longestSyncSeconds": self.longest_sync.map(|longest| longest.as_secs_f64()),
         })
     }
 }

@@ -165,6 +165,14 @@ impl Work {
         }
     }
 
+    /// What is recorded, if anything is.
+    pub(super) fn recording(&self) -> Option<&RecordingProgress> {
+        match &self.main {
+            Main::Record { progress, .. } => Some(progress),
+            Main::Count { .. } => None,
+        }
+    }
+
     /// What there is to say while it goes on: `123 frames, 4.2 MB`.
     pub(super) fn told(&self) -> String {
         match (&self.main, self.pictures) {
@@ -228,6 +236,7 @@ impl Work {
                     duration: progress.duration().map_or(elapsed, Duration::from_nanos),
                     unusable: progress.unusable(),
                     deleted: progress.deleted(),
+                    longest_sync: progress.longest_sync(),
                     to_disk: !self.to_stdout,
                 });
             }

@@ -154,6 +154,8 @@ impl Reader {
             } else {
                 self.clock.pair(position, status.timestamp, now);
             }
+            let (time, source) = self.clock.latest();
+            self.counters.pair(self.position + status.avail, time, source);
         }
         if self.free_running && avail >= self.buffer_frames {
             avail -= self.run_over(avail)?;

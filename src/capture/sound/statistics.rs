@@ -49,7 +49,7 @@ pub struct AudioStatistics {
     pub recoveries: u64,
     /// Nanoseconds without sound around mutings. No frame is expected in them.
     pub muted: u64,
-    /// Who gave the last block's timestamp; `None` before the first block.
+    /// Who tells when sound was taken; `None` before the first block.
     pub timestamp_source: Option<TimestampSource>,
     /// How far the microphone's clock is off its nominal rate; `None` for the first ten seconds.
     pub clock_drift: Option<ClockDrift>,
@@ -102,10 +102,14 @@ impl AudioCounters {
         }
         self.last_timestamp.store(info.timestamp, Ordering::Relaxed);
         self.frames_between.store(info.position, Ordering::Relaxed);
-        if let Ok(mut clock) = self.clock.try_lock() {
-            clock.feed(info.position, info.timestamp, info.timestamp_source);
-        }
         add(&self.host_stamped, u64::from(info.timestamp_source == TimestampSource::Host));
+    }
+
+    /// The microphone had taken all frames before `position` at this time.
+    pub(in crate::capture) fn pair(&self, position: u64, time: u64, source: TimestampSource) {
+        if let Ok(mut clock) = self.clock.try_lock() {
+            clock.feed(position, time, source);
+        }
     }
 
     /// A block of so many frames and bytes goes to the consumers.

@@ -123,6 +123,7 @@ impl EventSource for SyntheticMicrophone {
         self.next += u64::from(period);
         self.counters.lose(info.lost);
         self.counters.place(&info);
+        self.counters.pair(info.position, info.timestamp, info.timestamp_source);
         let Some(mut block) = self.pool.take() else {
             add(&self.counters.starved, u64::from(period));
             return Next::Stay;
