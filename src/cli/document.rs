@@ -6,7 +6,9 @@ use nix::sys::signal::Signal;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::report::{AudioReport, Recording, Report, VideoReport, Written};
-use crate::capture::{AudioStatistics, ClockDrift, SourceStatistics, TimestampSource};
+use crate::capture::{
+    AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, RecoveryStep, SourceStatistics, TimestampSource,
+};
 use crate::error::Error;
 use crate::stream::ConsumerStatistics;
 
@@ -70,6 +72,8 @@ impl Serialize for VideoReport {
             "delivered": Frames(self),
             "source": Source(&self.source),
             "consumers": self.consumers.iter().map(Consumer).collect::<Vec<_>>(),
+            "muted": self.state.muted.map(MuteReason::as_str),
+            "events": self.state.events.iter().map(Happened).collect::<Vec<_>>(),
         })
     }
 }
@@ -96,7 +100,27 @@ impl Serialize for AudioReport {
             "delivered": Samples(self),
             "source": AudioSource(&self.source),
             "consumers": self.consumers.iter().map(Consumer).collect::<Vec<_>>(),
+            "muted": self.state.muted.map(MuteReason::as_str),
+            "events": self.state.events.iter().map(Happened).collect::<Vec<_>>(),
         })
+    }
+}
+
+/// What happened to a device; times are those of its frames.
+struct Happened<'a>(&'a RecoveryEvent);
+
+impl Serialize for Happened<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("step", self.0.step.as_str())?;
+        map.serialize_entry("timestamp", &self.0.at)?;
+        match &self.0.step {
+            RecoveryStep::Muted(reason) => map.serialize_entry("reason", reason.as_str())?,
+            RecoveryStep::Failed(error) | RecoveryStep::SteppedDown(error) => map.serialize_entry("error", error)?,
+            RecoveryStep::Resumed { after } => map.serialize_entry("afterSeconds", &after.as_secs_f64())?,
+            RecoveryStep::Restarting | RecoveryStep::Reopening | RecoveryStep::Searching => {}
+        }
+        map.end()
     }
 }
 
@@ -130,6 +154,11 @@ impl Serialize for AudioSource<'_> {
             "blocks": source.blocks,
             "hostStamped": source.host_stamped,
             "bytes": source.bytes,
+            "stalls": source.stalls,
+            "restarts": source.restarts,
+            "reopenings": source.reopenings,
+            "recoveries": source.recoveries,
+            "mutedSeconds": Duration::from_nanos(source.muted).as_secs_f64(),
             "clockSource": source.timestamp_source.map(clock_source),
             "clockDrift": source.clock_drift.as_ref().map(Drift),
         })
@@ -155,6 +184,11 @@ impl Serialize for Source<'_> {
             "copied": source.copied,
             "bytes": source.bytes,
             "frameRate": source.measured_frame_rate().map(thousandths),
+            "stalls": source.stalls,
+            "restarts": source.restarts,
+            "reopenings": source.reopenings,
+            "recoveries": source.recoveries,
+            "mutedSeconds": Duration::from_nanos(source.muted).as_secs_f64(),
             "clockSource": source.timestamp_source.map(clock_source),
             "clockDrift": source.clock_drift.as_ref().map(Drift),
         })

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::text;
-use crate::capture::{AudioStatistics, ClockDrift, SourceStatistics, TimestampSource};
+use crate::capture::{AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, SourceStatistics, TimestampSource};
 use crate::error::Error;
 use crate::resolve::{AudioSettings, VideoSettings};
-use crate::stream::{ConsumerStatistics, StreamStatistics, TrackStatistics};
+use crate::stream::{
+    ConsumerStatistics, MediaStreamTrack, MediaStreamTrackState, Medium, StreamStatistics, TrackStatistics,
+};
 
 /// How wide the column of names is.
 const NAMES: usize = 15;
@@ -96,12 +98,28 @@ pub(super) struct Report {
     pub(super) error: Option<Error>,
 }
 
+/// How a track was in the end, and what happened to its device.
+pub(super) struct State {
+    pub(super) live: bool,
+    pub(super) muted: Option<MuteReason>,
+    /// The last few, the oldest first.
+    pub(super) events: Vec<RecoveryEvent>,
+}
+
+impl State {
+    pub(super) fn of<M: Medium>(track: &MediaStreamTrack<M>) -> Self {
+        let live = track.ready_state() == MediaStreamTrackState::Live;
+        Self { live, muted: track.mute_reason(), events: track.recovery_events() }
+    }
+}
+
 /// What became of the pictures.
 pub(super) struct VideoReport {
     pub(super) settings: VideoSettings,
     /// Frames per second that the first consumer took, by their timestamps.
     pub(super) delivered_rate: Option<f64>,
     pub(super) source: SourceStatistics,
+    pub(super) state: State,
     /// The one that the capture was for comes first.
     pub(super) consumers: Vec<ConsumerStatistics>,
 }
@@ -110,6 +128,7 @@ pub(super) struct VideoReport {
 pub(super) struct AudioReport {
     pub(super) settings: AudioSettings,
     pub(super) source: AudioStatistics,
+    pub(super) state: State,
     /// The one that the capture was for comes first.
     pub(super) consumers: Vec<ConsumerStatistics>,
 }
@@ -128,12 +147,16 @@ impl Report {
         let video = self.video.as_ref().map(|video| TrackStatistics {
             device_id: video.settings.device_id.clone(),
             label: video.settings.label.clone(),
+            live: video.state.live,
+            muted: video.state.muted,
             source: video.source,
             consumers: video.consumers.clone(),
         });
         let audio = self.audio.as_ref().map(|audio| TrackStatistics {
             device_id: audio.settings.device_id.clone(),
             label: audio.settings.label.clone(),
+            live: audio.state.live,
+            muted: audio.state.muted,
             source: audio.source,
             consumers: audio.consumers.clone(),
         });
@@ -204,7 +227,9 @@ impl VideoReport {
             ("measured rate", self.rate()),
         ];
         rows.extend(self.consumers.first().and_then(ages).map(|age| ("frame age", age)));
-        rows.extend(clock(self.source.timestamp_source, self.source.clock_drift).map(|clock| ("camera clock", clock)));
+        let source = &self.source;
+        rows.extend(recovery(source.stalls, source.recoveries, source.muted).map(|told| ("camera kept", told)));
+        rows.extend(clock(source.timestamp_source, source.clock_drift).map(|clock| ("camera clock", clock)));
         rows.extend(self.throughput().map(|throughput| ("throughput", format!("{throughput:.1} MB/s"))));
         rows
     }
@@ -273,7 +298,9 @@ impl AudioReport {
             ("sound losses", self.losses()),
             ("sample rate", self.rate()),
         ];
-        rows.extend(clock(self.source.timestamp_source, self.source.clock_drift).map(|clock| ("sound clock", clock)));
+        let source = &self.source;
+        rows.extend(recovery(source.stalls, source.recoveries, source.muted).map(|told| ("sound kept", told)));
+        rows.extend(clock(source.timestamp_source, source.clock_drift).map(|clock| ("sound clock", clock)));
         rows
     }
 
@@ -303,6 +330,13 @@ impl AudioReport {
         let Some(rate) = self.source.measured_sample_rate() else { return "unknown: too short".to_owned() };
         format!("{rate:.0} Hz by this computer's clock")
     }
+}
+
+/// What it took to keep a device; `None` where nothing happened to it.
+fn recovery(stalls: u64, recoveries: u64, muted_ns: u64) -> Option<String> {
+    let (stalled, back) = (text::count(stalls, "time"), text::count(recoveries, "time"));
+    let muted = text::duration(Duration::from_nanos(muted_ns));
+    (stalls > 0 || recoveries > 0).then(|| format!("stalled {stalled}, back {back}, {muted} without it"))
 }
 
 /// Whose times are taken, and how far that clock is off; `None` where there is nothing to say but the usual.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::event::{Announced, Event};
-use super::report::{AudioReport, Recording, Report, VideoReport, Written};
+use super::report::{AudioReport, Recording, Report, State, VideoReport, Written};
 use super::text;
 use crate::capture::{RecoveryEvent, SourceStatistics};
 use crate::error::{Error, Result};
@@ -269,11 +269,13 @@ pub(super) fn reports(
         settings: (*track.settings()).clone(),
         delivered_rate,
         source: settled(track),
+        state: State::of(track),
         consumers: pictures,
     });
     let audio = tracks.audio.as_ref().map(|track| AudioReport {
         settings: (*track.settings()).clone(),
         source: track.statistics(),
+        state: State::of(track),
         consumers: sound,
     });
     (video, audio)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[cfg(feature = "record")]
 use super::progress::RecordingProgress;
-use crate::capture::{AudioStatistics, ClockDrift, SourceStatistics, TimestampSource};
+use crate::capture::{AudioStatistics, ClockDrift, MuteReason, SourceStatistics, TimestampSource};
 use crate::stream::{ConsumerStatistics, StreamStatistics, TrackStatistics};
 
 /// Statistics of streams and recordings in the text format of Prometheus.
@@ -148,6 +148,8 @@ impl Metrics {
         if let Some(rate) = source.measured_frame_rate() {
             self.add("usermedia_frame_rate_hertz", GAUGE, "Frames a second, measured over all.", &device, rate);
         }
+        self.state(&device, track.live, track.muted);
+        self.recovery(&device, [source.stalls, source.restarts, source.reopenings, source.recoveries], source.muted);
         self.clock(&device, source.timestamp_source, source.clock_drift);
         track.consumers.iter().for_each(|consumer| self.consumer(&track.device_id, consumer));
     }
@@ -190,8 +192,38 @@ impl Metrics {
         if let Some(rate) = source.measured_sample_rate() {
             self.add("usermedia_sample_rate_hertz", GAUGE, "Samples a second, measured over all.", &device, rate);
         }
+        self.state(&device, track.live, track.muted);
+        self.recovery(&device, [source.stalls, source.restarts, source.reopenings, source.recoveries], source.muted);
         self.clock(&device, source.timestamp_source, source.clock_drift);
         track.consumers.iter().for_each(|consumer| self.consumer(&track.device_id, consumer));
+    }
+
+    fn state(&mut self, device: &Labels<'_>, live: bool, muted: Option<MuteReason>) {
+        let help = "Whether the track gives frames, or will again.";
+        self.add("usermedia_track_live", GAUGE, help, device, if live { 1.0 } else { 0.0 });
+        let help = "Whether the device gives nothing for now (1), with the reason.";
+        match muted {
+            None => self.add("usermedia_track_muted", GAUGE, help, device, 0.0),
+            Some(reason) => {
+                let labels: Vec<_> = device.iter().copied().chain([("reason", reason.as_str())]).collect();
+                self.add("usermedia_track_muted", GAUGE, help, &labels, 1.0);
+            }
+        }
+    }
+
+    /// What it took to keep a device: stalls, restarts, reopenings, recoveries; and nanoseconds without it.
+    fn recovery(&mut self, device: &Labels<'_>, counts: [u64; 4], muted_ns: u64) {
+        let named = [
+            ("usermedia_stalls_total", "How many times nothing came for so long that something was done about it."),
+            ("usermedia_restarts_total", "How many times the stream was started anew."),
+            ("usermedia_reopenings_total", "How many times the device was opened anew, there or elsewhere."),
+            ("usermedia_recoveries_total", "How many times it gave something again after it had been muted."),
+        ];
+        for ((name, help), count) in named.into_iter().zip(counts) {
+            self.add(name, COUNTER, help, device, count as f64);
+        }
+        let help = "How long it gave nothing around mutings; nothing is expected in that time.";
+        self.add("usermedia_muted_seconds_total", COUNTER, help, device, Duration::from_nanos(muted_ns).as_secs_f64());
     }
 
     fn clock(&mut self, device: &Labels<'_>, source: Option<TimestampSource>, drift: Option<ClockDrift>) {

@@ -1,9 +1,10 @@
 //! Everything that is counted of a stream, in one piece.
 
+use super::MediaStreamTrackState;
 use super::consumer::ConsumerStatistics;
 use super::medium::Medium;
 use super::track::MediaStreamTrack;
-use crate::capture::{AudioStatistics, SourceStatistics};
+use crate::capture::{AudioStatistics, MuteReason, SourceStatistics};
 
 /// What was counted of a stream: [`LocalMediaStream::statistics`](crate::LocalMediaStream::statistics).
 ///
@@ -34,6 +35,10 @@ pub struct TrackStatistics<S> {
     pub device_id: String,
     /// The device's name.
     pub label: String,
+    /// Whether it gives frames, or will again: [`MediaStreamTrackState::Live`](crate::MediaStreamTrackState::Live).
+    pub live: bool,
+    /// Why it gives none for now, if it does not.
+    pub muted: Option<MuteReason>,
     /// At the device, all its tracks together.
     pub source: S,
     /// At each consumer that is attached. One that has left is not among them.
@@ -43,8 +48,10 @@ pub struct TrackStatistics<S> {
 impl<S> TrackStatistics<S> {
     pub(super) fn of<M: Medium<Statistics = S>>(track: &MediaStreamTrack<M>) -> Self {
         Self {
-            device_id: M::device_id(track.settings()).to_owned(),
+            device_id: M::device_id(&track.settings()).to_owned(),
             label: track.label().to_owned(),
+            live: track.ready_state() == MediaStreamTrackState::Live,
+            muted: track.mute_reason(),
             source: track.statistics(),
             consumers: track.consumer_statistics(),
         }
@@ -76,6 +83,7 @@ mod tests {
         assert_eq!((statistics.video.len(), statistics.audio.len()), (1, 1));
         assert_eq!(statistics.video[0].device_id, stream.video_tracks()[0].settings().device_id);
         assert!(statistics.video[0].source.accepted >= 3);
+        assert_eq!((statistics.video[0].live, statistics.video[0].muted), (true, None));
         assert_eq!(statistics.video[0].source.timestamp_source, Some(crate::TimestampSource::Driver));
         // It has left, and nothing can be said of clocks yet.
         assert!(statistics.video[0].consumers.is_empty());

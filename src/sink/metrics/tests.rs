@@ -112,14 +112,20 @@ fn camera(device_id: &str) -> TrackStatistics<SourceStatistics> {
         short: 2,
         starved: 4,
         bytes: 123_456_789_012,
+        stalls: 3,
+        restarts: 2,
+        reopenings: 1,
+        recoveries: 2,
+        muted: 1_500_000_000,
         first_timestamp: 1_000_000_000,
-        last_timestamp: 4_200_000_000,
+        last_timestamp: 5_700_000_000,
         timestamp_source: Some(TimestampSource::Driver),
         clock_drift: Some(ClockDrift { ppm: 25.0, recent_ppm: 26.0, span: Duration::from_secs(20) }),
         ..SourceStatistics::default()
     };
     let consumers = vec![consumer()];
-    TrackStatistics { device_id: device_id.into(), label: "Door \"left\"\\1\n".into(), source, consumers }
+    let (device_id, label) = (device_id.into(), "Door \"left\"\\1\n".into());
+    TrackStatistics { device_id, label, live: true, muted: Some(MuteReason::Unplugged), source, consumers }
 }
 
 fn microphone() -> TrackStatistics<AudioStatistics> {
@@ -133,7 +139,8 @@ fn microphone() -> TrackStatistics<AudioStatistics> {
         clock_drift: Some(ClockDrift { ppm: 125.0, recent_ppm: 124.0, span: Duration::from_secs(20) }),
         ..AudioStatistics::default()
     };
-    TrackStatistics { device_id: "mic".into(), label: "Mic".into(), source, consumers: Vec::new() }
+    let (device_id, label, consumers) = ("mic".into(), "Mic".into(), Vec::new());
+    TrackStatistics { device_id, label, live: false, muted: None, source, consumers }
 }
 
 fn statistics() -> StreamStatistics {
@@ -156,6 +163,19 @@ fn a_stream_reads_back_with_its_sums() {
     assert_eq!(value(&samples, "usermedia_consumer_age_seconds", &[("quantile", "0.99")]), 0.020);
     assert_eq!(value(&samples, "usermedia_consumer_age_seconds_sum", &[]), 0.5);
     assert_eq!(value(&samples, "usermedia_consumer_age_seconds_count", &[("consumer", "recorder")]), 80.0);
+}
+
+#[test]
+fn mutings_and_recoveries_are_told() {
+    let samples = parse(&Metrics::new().with_stream(&statistics()).to_string());
+    let camera = [("device", "usb-1")];
+    for (name, count) in [("stalls", 3.0), ("restarts", 2.0), ("reopenings", 1.0), ("recoveries", 2.0)] {
+        assert_eq!(value(&samples, &format!("usermedia_{name}_total"), &camera), count);
+    }
+    assert_eq!(value(&samples, "usermedia_muted_seconds_total", &camera), 1.5);
+    assert_eq!(value(&samples, "usermedia_track_muted", &[("device", "usb-1"), ("reason", "unplugged")]), 1.0);
+    assert_eq!(value(&samples, "usermedia_track_muted", &[("device", "mic")]), 0.0);
+    assert_eq!(value(&samples, "usermedia_track_live", &[("device", "mic")]), 0.0);
 }
 
 #[test]
