@@ -149,6 +149,14 @@ impl Error {
         self
     }
 
+    /// Adds to what happened.
+    #[cfg(feature = "record")]
+    #[must_use]
+    pub(crate) fn add_to_message(mut self, more: &str) -> Self {
+        self.0.message = format!("{}; {more}", self.0.message);
+        self
+    }
+
     /// Adds the constraint that could not be met; `""` where each could be met alone but not together.
     #[must_use]
     pub fn with_constraint(mut self, constraint: impl Into<String>) -> Self {

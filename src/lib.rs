@@ -141,18 +141,18 @@ mod json;
 pub mod permission;
 pub mod resolve;
 mod seam;
-#[cfg(any(feature = "record", feature = "picture"))]
 mod sink;
 mod stream;
 
 pub use capture::{
-    AudioStatistics, MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, SourceStatistics, StallLimit,
+    AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, SourceStatistics, StallLimit,
     TimestampSource,
 };
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
 pub use format::{Fourcc, FrameRate, SampleFormat};
+pub use sink::Metrics;
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;
 #[cfg(feature = "record")]
@@ -160,8 +160,8 @@ pub use sink::{RecordedFile, Recorder, RecordingProgress, Segments};
 pub use stream::{
     Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, Flow, FrameCallback, LocalMediaStream,
     MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState, Medium, Navigator,
-    NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, TrackMetadata, TrackSettings, VideoFrame,
-    VideoTrack, get_user_media, navigator,
+    NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, StreamStatistics, TrackMetadata, TrackSettings,
+    TrackStatistics, VideoFrame, VideoTrack, get_user_media, navigator,
 };
 
 /// The README's program must compile.

@@ -3,7 +3,7 @@
 //! Two threads serve any number of devices. The *reactor* ([`reactor`]) waits for all of them in one epoll, takes one
 //! buffer per readiness and delivers it; nothing on it may block. The *control* thread ([`worker`]) does what can
 //! block. A camera is split along that line: its control half opens, configures, starts and stops ([`v4l2`]), its reader
-//! dequeues, checks ([`inspect`]), places in time ([`timeline`]) and counts ([`statistics`]). A buffer that was
+//! dequeues, checks ([`inspect`]), places in time ([`timeline`]) and counts ([`statistics`], [`drift`]). A buffer that was
 //! delivered is *leased* ([`lease`], [`buffer`]); the last drop queues it back from whichever thread dropped it.
 //!
 //! A device that stalls, fails or is unplugged is kept ([`recovery`]): started anew, opened anew, found again.
@@ -13,6 +13,7 @@
 mod alsa;
 mod buffer;
 mod camera;
+mod drift;
 mod engine;
 mod format;
 mod held;
@@ -34,6 +35,7 @@ mod v4l2;
 mod worker;
 
 pub(crate) use buffer::{Lease, LeaseMut};
+pub use drift::ClockDrift;
 pub(crate) use engine::{Engine, Keep};
 pub use format::VideoFormat;
 pub(crate) use held::HeldFrames;

@@ -1,14 +1,17 @@
 //! Counting: where every expected frame went. Written by the reactor, read by anyone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::drift::{ClockDrift, Drift};
 use super::timeline::{Placed, TimestampSource};
+use crate::format::FrameRate;
 
 /// What a source counted since it started.
 ///
 /// The sums hold at every moment when no frame is in transit: `expected = captured + lost_in_driver` and
 /// `captured = accepted + error + short + bad_jpeg + duplicate + starved`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SourceStatistics {
     /// Frames the camera should have given: captured and lost.
@@ -51,6 +54,10 @@ pub struct SourceStatistics {
     /// Nanoseconds without frames around mutings: from the last frame before to the first one after, less a period. No
     /// frame is expected in them.
     pub muted: u64,
+    /// Who gave the last frame's timestamp; `None` before the first frame.
+    pub timestamp_source: Option<TimestampSource>,
+    /// How far the camera's clock is off its nominal rate; `None` for the first ten seconds, and where the rate is not known.
+    pub clock_drift: Option<ClockDrift>,
 }
 
 impl SourceStatistics {
@@ -80,6 +87,8 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct $counters {
             $(pub(in crate::capture) $name: AtomicU64,)*
+            /// Fed by the reactor, which leaves a frame out rather than wait for who reads.
+            pub(in crate::capture) clock: Mutex<Drift>,
         }
 
         impl $counters {
@@ -88,6 +97,9 @@ macro_rules! counters {
                 let mut statistics = $statistics::default();
                 $(statistics.$name = self.$name.load(Ordering::Relaxed);)*
                 statistics.expected = statistics.captured + statistics.lost_in_driver;
+                let clock = locked(&self.clock);
+                (statistics.timestamp_source, statistics.clock_drift) = (clock.source(), clock.told());
+                drop(clock);
                 statistics
             }
 
@@ -109,6 +121,10 @@ macro_rules! counters {
 }
 
 pub(super) use counters;
+
+pub(super) fn locked(clock: &Mutex<Drift>) -> MutexGuard<'_, Drift> {
+    clock.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 counters!(SourceCounters of SourceStatistics {
     captured,
@@ -132,6 +148,12 @@ counters!(SourceCounters of SourceStatistics {
 });
 
 impl SourceCounters {
+    /// The rate that was agreed to, where it is known.
+    pub(super) fn expect(&self, rate: Option<FrameRate>) {
+        let interval = rate.map_or(0.0, |rate| f64::from(rate.denominator()) * 1e9 / f64::from(rate.numerator()));
+        locked(&self.clock).expect(interval);
+    }
+
     /// A captured frame has its place in time, whatever becomes of it.
     pub(super) fn place(&self, placed: &Placed) {
         add(&self.lost_in_driver, placed.lost);
@@ -143,6 +165,9 @@ impl SourceCounters {
             self.first_timestamp.store(placed.timestamp, Ordering::Relaxed);
         }
         self.last_timestamp.store(placed.timestamp, Ordering::Relaxed);
+        if let Ok(mut clock) = self.clock.try_lock() {
+            clock.feed(placed.sequence, placed.timestamp, placed.source);
+        }
         add(&self.host_stamped, u64::from(placed.source == TimestampSource::Host));
     }
 

@@ -233,6 +233,10 @@ pub(super) struct CaptureArguments {
     /// Stop after this many frames.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) frames: Option<u64>,
+    /// Keep the statistics in this file as Prometheus reads them, renewed every five seconds and at the end, for
+    /// node_exporter's textfile collector; - prints them at the end.
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics: Option<PathBuf>,
     /// Wait this long for a device that matches.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) wait: Option<Duration>,

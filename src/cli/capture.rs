@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::args::CaptureArguments;
 use super::event::{self, Event};
+use super::metrics::MetricsFile;
 use super::progress::Progress;
 use super::work::{Tracks, Work};
 use super::{Failure, permission, print, request, signals};
 use crate::error;
-use crate::sink::{Recorder, Snapshot};
+use crate::sink::{Metrics, Recorder, RecordingProgress, Snapshot};
+use crate::stream::{LocalMediaStream, StreamStatistics};
 
 pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
@@ -38,12 +40,17 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     tracks.announce(&events);
     let started = Instant::now();
     let work = Work::start(&stream, &tracks, arguments.frames, recorder, snapshot, &events)?;
-    let event = wait(arguments, &ends, started, &work, &tracks);
+    let file = arguments.metrics.as_deref().filter(|path| *path != Path::new("-"));
+    let mut file = file.map(MetricsFile::new);
+    let event = wait(arguments, &ends, started, &work, &tracks, (&stream, file.as_mut()));
     let signal = match &event {
         Event::Signal(signal) => Some(*signal),
         _ => None,
     };
+    let recording = work.recording().cloned();
     let report = work.finish(&stream, &tracks, event, started.elapsed());
+    let metrics = || metrics(&report.statistics(), recording.as_ref());
+    file.iter_mut().for_each(|file| file.write(&metrics()));
     let code = match signal {
         Some(signal) => ExitCode::from(signals::exit_code(signal)),
         None if report.error.is_some() => ExitCode::from(1),
@@ -51,6 +58,9 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     };
     let written = if arguments.common.json {
         print::result(&report.document())
+    } else if arguments.metrics.as_deref() == Some(Path::new("-")) {
+        print::note(&report.table());
+        print::result(metrics().to_string().trim_end())
     } else if to_stdout {
         print::note(&report.table());
         Ok(())
@@ -62,6 +72,12 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     }
     written?;
     Ok(code)
+}
+
+/// What there is to measure, as Prometheus reads it.
+fn metrics(statistics: &StreamStatistics, recording: Option<&RecordingProgress>) -> Metrics {
+    let metrics = Metrics::new().with_stream(statistics);
+    recording.map_or(metrics.clone(), |recording| metrics.with_recording(recording))
 }
 
 /// What records, in one file or in segments.
@@ -91,6 +107,10 @@ fn check_outputs(arguments: &CaptureArguments, to_stdout: bool) -> Result<(), Fa
         "-o - writes pictures as bytes, which a terminal cannot show: send them to a program or a file"
     } else if arguments.output.is_some() && arguments.output == arguments.snapshot {
         "-o and --snapshot name the same file"
+    } else if arguments.metrics.is_some() && arguments.metrics == arguments.output {
+        "--metrics and -o name the same file"
+    } else if arguments.metrics.as_deref() == Some(Path::new("-")) && arguments.common.json {
+        "--json and --metrics - both want stdout: give the metrics a file"
     } else if arguments.keep.is_some() && arguments.segment.is_none() {
         "--keep deletes old segments: say how long one is to be, such as --segment 10m"
     } else if arguments.segment.is_some() && (to_stdout || arguments.output.is_none()) {
@@ -102,16 +122,26 @@ fn check_outputs(arguments: &CaptureArguments, to_stdout: bool) -> Result<(), Fa
 }
 
 /// Waits for whatever comes first, moving the progress bar where there is one.
-fn wait(arguments: &CaptureArguments, ends: &Receiver<Event>, started: Instant, work: &Work, tracks: &Tracks) -> Event {
+fn wait(
+    arguments: &CaptureArguments,
+    ends: &Receiver<Event>,
+    started: Instant,
+    work: &Work,
+    tracks: &Tracks,
+    (stream, mut file): (&LocalMediaStream, Option<&mut MetricsFile>),
+) -> Event {
     let progress = Progress::new(arguments.frames, arguments.duration);
     let deadline = arguments.duration.and_then(|duration| started.checked_add(duration));
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        // Without a bar nothing wakes this thread but the end.
-        let next: Option<Duration> = match (left, progress.tick()) {
-            (Some(left), Some(tick)) => Some(left.min(tick)),
-            (left, tick) => left.or(tick),
-        };
+        let due = file.as_mut().map(|file| {
+            if file.due().is_zero() {
+                file.write(&metrics(&stream.statistics(), work.recording()));
+            }
+            file.due()
+        });
+        // Without a bar and metrics nothing wakes this thread but the end.
+        let next: Option<Duration> = [left, due, progress.tick()].into_iter().flatten().min();
         let event = match next {
             None => ends.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(next) => ends.recv_timeout(next),

@@ -6,7 +6,9 @@ use nix::sys::signal::Signal;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::report::{AudioReport, Recording, Report, VideoReport, Written};
-use crate::capture::{AudioStatistics, SourceStatistics};
+use crate::capture::{
+    AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, RecoveryStep, SourceStatistics, TimestampSource,
+};
 use crate::error::Error;
 use crate::stream::ConsumerStatistics;
 
@@ -40,6 +42,10 @@ impl Serialize for Report {
         }
         map.serialize_entry("video", &self.video)?;
         map.serialize_entry("audio", &self.audio)?;
+        map.serialize_entry(
+            "microphoneAgainstCameraPpm",
+            &self.statistics().microphone_against_camera_ppm().map(thousandths),
+        )?;
         map.serialize_entry("recording", &self.recording)?;
         map.serialize_entry("files", &self.files)?;
         map.serialize_entry("endedBy", &self.ended_by)?;
@@ -67,6 +73,8 @@ impl Serialize for VideoReport {
             "frameRate": Rates(self),
             "source": Source(&self.source),
             "consumers": self.consumers.iter().map(Consumer).collect::<Vec<_>>(),
+            "muted": self.state.muted.map(MuteReason::as_str),
+            "events": self.state.events.iter().map(Happened).collect::<Vec<_>>(),
         })
     }
 }
@@ -109,7 +117,27 @@ impl Serialize for AudioReport {
             "delivered": Samples(self),
             "source": AudioSource(&self.source),
             "consumers": self.consumers.iter().map(Consumer).collect::<Vec<_>>(),
+            "muted": self.state.muted.map(MuteReason::as_str),
+            "events": self.state.events.iter().map(Happened).collect::<Vec<_>>(),
         })
+    }
+}
+
+/// What happened to a device; times are those of its frames.
+struct Happened<'a>(&'a RecoveryEvent);
+
+impl Serialize for Happened<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("step", self.0.step.as_str())?;
+        map.serialize_entry("timestamp", &self.0.at)?;
+        match &self.0.step {
+            RecoveryStep::Muted(reason) => map.serialize_entry("reason", reason.as_str())?,
+            RecoveryStep::Failed(error) | RecoveryStep::SteppedDown(error) => map.serialize_entry("error", error)?,
+            RecoveryStep::Resumed { after } => map.serialize_entry("afterSeconds", &after.as_secs_f64())?,
+            RecoveryStep::Restarting | RecoveryStep::Reopening | RecoveryStep::Searching => {}
+        }
+        map.end()
     }
 }
 
@@ -143,6 +171,13 @@ impl Serialize for AudioSource<'_> {
             "blocks": source.blocks,
             "hostStamped": source.host_stamped,
             "bytes": source.bytes,
+            "stalls": source.stalls,
+            "restarts": source.restarts,
+            "reopenings": source.reopenings,
+            "recoveries": source.recoveries,
+            "mutedSeconds": Duration::from_nanos(source.muted).as_secs_f64(),
+            "clockSource": source.timestamp_source.map(clock_source),
+            "clockDrift": source.clock_drift.as_ref().map(Drift),
         })
     }
 }
@@ -166,6 +201,35 @@ impl Serialize for Source<'_> {
             "copied": source.copied,
             "bytes": source.bytes,
             "frameRate": source.measured_frame_rate().map(thousandths),
+            "stalls": source.stalls,
+            "restarts": source.restarts,
+            "reopenings": source.reopenings,
+            "recoveries": source.recoveries,
+            "mutedSeconds": Duration::from_nanos(source.muted).as_secs_f64(),
+            "clockSource": source.timestamp_source.map(clock_source),
+            "clockDrift": source.clock_drift.as_ref().map(Drift),
+        })
+    }
+}
+
+/// Who gives the times.
+fn clock_source(source: TimestampSource) -> &'static str {
+    match source {
+        TimestampSource::Driver => "driver",
+        TimestampSource::Host => "host",
+    }
+}
+
+/// How far a device's clock is off.
+struct Drift<'a>(&'a ClockDrift);
+
+impl Serialize for Drift<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let drift = self.0;
+        object!(serializer, {
+            "ppm": thousandths(drift.ppm),
+            "recentPpm": thousandths(drift.recent_ppm),
+            "seconds": drift.span.as_secs_f64(),
         })
     }
 }
@@ -225,6 +289,7 @@ impl Serialize for Recording {
             "unusable": self.unusable,
             "deletedFiles": self.deleted.0,
             "deletedBytes": self.deleted.1,
+            "longestSyncSeconds": self.longest_sync.map(|longest| longest.as_secs_f64()),
         })
     }
 }

@@ -6,6 +6,7 @@ mod check;
 mod devices;
 mod document;
 mod event;
+mod metrics;
 mod permission;
 mod print;
 mod progress;

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::text;
-use crate::capture::{AudioStatistics, SourceStatistics};
+use crate::capture::{AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, SourceStatistics, TimestampSource};
 use crate::error::Error;
 use crate::resolve::{AudioSettings, VideoSettings};
-use crate::stream::ConsumerStatistics;
+use crate::stream::{
+    ConsumerStatistics, MediaStreamTrack, MediaStreamTrackState, Medium, StreamStatistics, TrackStatistics,
+};
 
 /// How wide the column of names is.
 const NAMES: usize = 15;
@@ -67,6 +69,8 @@ pub(super) struct Recording {
     pub(super) unusable: u64,
     /// Files that made room for newer ones, and their bytes.
     pub(super) deleted: (u64, u64),
+    /// The longest the disk took to take what it was given.
+    pub(super) longest_sync: Option<Duration>,
     /// Not to stdout.
     pub(super) to_disk: bool,
 }
@@ -94,12 +98,28 @@ pub(super) struct Report {
     pub(super) error: Option<Error>,
 }
 
+/// How a track was in the end, and what happened to its device.
+pub(super) struct State {
+    pub(super) live: bool,
+    pub(super) muted: Option<MuteReason>,
+    /// The last few, the oldest first.
+    pub(super) events: Vec<RecoveryEvent>,
+}
+
+impl State {
+    pub(super) fn of<M: Medium>(track: &MediaStreamTrack<M>) -> Self {
+        let live = track.ready_state() == MediaStreamTrackState::Live;
+        Self { live, muted: track.mute_reason(), events: track.recovery_events() }
+    }
+}
+
 /// What became of the pictures.
 pub(super) struct VideoReport {
     pub(super) settings: VideoSettings,
     /// Frames per second that the first consumer took, by their timestamps.
     pub(super) delivered_rate: Option<f64>,
     pub(super) source: SourceStatistics,
+    pub(super) state: State,
     /// The one that the capture was for comes first.
     pub(super) consumers: Vec<ConsumerStatistics>,
 }
@@ -108,6 +128,7 @@ pub(super) struct VideoReport {
 pub(super) struct AudioReport {
     pub(super) settings: AudioSettings,
     pub(super) source: AudioStatistics,
+    pub(super) state: State,
     /// The one that the capture was for comes first.
     pub(super) consumers: Vec<ConsumerStatistics>,
 }
@@ -121,11 +142,35 @@ impl Report {
             || self.audio.as_ref().is_some_and(|audio| audio.settings.synthetic)
     }
 
+    /// The counters in one piece.
+    pub(super) fn statistics(&self) -> StreamStatistics {
+        let video = self.video.as_ref().map(|video| TrackStatistics {
+            device_id: video.settings.device_id.clone(),
+            label: video.settings.label.clone(),
+            live: video.state.live,
+            muted: video.state.muted,
+            source: video.source,
+            consumers: video.consumers.clone(),
+        });
+        let audio = self.audio.as_ref().map(|audio| TrackStatistics {
+            device_id: audio.settings.device_id.clone(),
+            label: audio.settings.label.clone(),
+            live: audio.state.live,
+            muted: audio.state.muted,
+            source: audio.source,
+            consumers: audio.consumers.clone(),
+        });
+        StreamStatistics { video: video.into_iter().collect(), audio: audio.into_iter().collect() }
+    }
+
     /// The table.
     pub(super) fn table(&self) -> String {
         let width = text::width();
         let mut rows = self.video.as_ref().map(VideoReport::rows).unwrap_or_default();
         rows.extend(self.audio.as_ref().map(AudioReport::rows).unwrap_or_default());
+        if let Some(ppm) = self.statistics().microphone_against_camera_ppm() {
+            rows.push(("drift", format!("the microphone's clock is {ppm:+.1} ppm against the camera's")));
+        }
         rows.extend(self.recording.as_ref().map(Recording::rows).unwrap_or_default());
         let kept: Vec<&Written> = self.files.iter().filter(|file| !file.deleted).collect();
         // Of a long row of segments the first and the last few.
@@ -183,6 +228,9 @@ impl VideoReport {
         ];
         rows.extend(self.slow().map(|hint| ("", hint)));
         rows.extend(self.consumers.first().and_then(ages).map(|age| ("frame age", age)));
+        let source = &self.source;
+        rows.extend(recovery(source.stalls, source.recoveries, source.muted).map(|told| ("camera kept", told)));
+        rows.extend(clock(source.timestamp_source, source.clock_drift).map(|clock| ("camera clock", clock)));
         rows.extend(self.throughput().map(|throughput| ("throughput", format!("{throughput:.1} MB/s"))));
         rows
     }
@@ -259,13 +307,17 @@ impl VideoReport {
 
 impl AudioReport {
     fn rows(&self) -> Vec<Row> {
-        vec![
+        let mut rows = vec![
             ("microphone", microphone(&self.settings)),
             ("sound", sound(&self.settings)),
             ("samples", self.samples()),
             ("sound losses", self.losses()),
             ("sample rate", self.rate()),
-        ]
+        ];
+        let source = &self.source;
+        rows.extend(recovery(source.stalls, source.recoveries, source.muted).map(|told| ("sound kept", told)));
+        rows.extend(clock(source.timestamp_source, source.clock_drift).map(|clock| ("sound clock", clock)));
+        rows
     }
 
     /// So many frames of sound, as a time.
@@ -294,6 +346,23 @@ impl AudioReport {
         let Some(rate) = self.source.measured_sample_rate() else { return "unknown: too short".to_owned() };
         format!("{rate:.0} Hz by this computer's clock")
     }
+}
+
+/// What it took to keep a device; `None` where nothing happened to it.
+fn recovery(stalls: u64, recoveries: u64, muted_ns: u64) -> Option<String> {
+    let (stalled, back) = (text::count(stalls, "time"), text::count(recoveries, "time"));
+    let muted = text::duration(Duration::from_nanos(muted_ns));
+    (stalls > 0 || recoveries > 0).then(|| format!("stalled {stalled}, back {back}, {muted} without it"))
+}
+
+/// Whose times are taken, and how far that clock is off; `None` where there is nothing to say but the usual.
+fn clock(source: Option<TimestampSource>, drift: Option<ClockDrift>) -> Option<String> {
+    let host = (source == Some(TimestampSource::Host)).then(|| "times of arrival, for want of the driver's".to_owned());
+    let drift = drift.map(|drift| {
+        let (ppm, recent) = (drift.ppm, drift.recent_ppm);
+        format!("{ppm:+.1} ppm against this computer's, {recent:+.1} ppm of late")
+    });
+    Some(drift.into_iter().chain(host).collect::<Vec<_>>().join("; ")).filter(|told| !told.is_empty())
 }
 
 fn behind(blocks: u64) -> (u64, String) {

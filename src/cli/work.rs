@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::event::{Announced, Event};
-use super::report::{AudioReport, Recording, Report, VideoReport, Written};
+use super::report::{AudioReport, Recording, Report, State, VideoReport, Written};
 use super::text;
 use crate::capture::{RecoveryEvent, SourceStatistics};
 use crate::error::{Error, Result};
@@ -165,6 +165,14 @@ impl Work {
         }
     }
 
+    /// What is recorded, if anything is.
+    pub(super) fn recording(&self) -> Option<&RecordingProgress> {
+        match &self.main {
+            Main::Record { progress, .. } => Some(progress),
+            Main::Count { .. } => None,
+        }
+    }
+
     /// What there is to say while it goes on: `123 frames, 4.2 MB`.
     pub(super) fn told(&self) -> String {
         match (&self.main, self.pictures) {
@@ -228,6 +236,7 @@ impl Work {
                     duration: progress.duration().map_or(elapsed, Duration::from_nanos),
                     unusable: progress.unusable(),
                     deleted: progress.deleted(),
+                    longest_sync: progress.longest_sync(),
                     to_disk: !self.to_stdout,
                 });
             }
@@ -260,11 +269,13 @@ pub(super) fn reports(
         settings: (*track.settings()).clone(),
         delivered_rate,
         source: settled(track),
+        state: State::of(track),
         consumers: pictures,
     });
     let audio = tracks.audio.as_ref().map(|track| AudioReport {
         settings: (*track.settings()).clone(),
         source: track.statistics(),
+        state: State::of(track),
         consumers: sound,
     });
     (video, audio)

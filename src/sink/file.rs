@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::container::{FrameData, Metadata, SampleData, Summary, TrackFormat};
 use super::matroska::{self, MatroskaFile};
-use super::output::{Output, WriteError, WriteResult};
+use super::output::{Hooks, Output, WriteError, WriteResult};
 use super::raw::{self, RawFile};
 use super::wav::{self, SoundFile};
 use super::y4m::{self, Y4mFile};
@@ -80,6 +80,7 @@ pub(crate) struct Container {
     metadata: Metadata,
     origin: Option<u64>,
     only_new: bool,
+    hooks: Hooks,
     frames: u64,
     file: State,
 }
@@ -103,7 +104,8 @@ impl Container {
     pub fn create(path: &Path, metadata: Metadata) -> Result<Self> {
         let format = FileFormat::from_path(path)?;
         let path = path.to_owned();
-        Ok(Self { path, format, metadata, origin: None, only_new: false, frames: 0, file: State::New })
+        let (hooks, file) = (Hooks::default(), State::New);
+        Ok(Self { path, format, metadata, origin: None, only_new: false, hooks, frames: 0, file })
     }
 
     /// Makes this the file's time zero, in place of the first frame's.
@@ -120,7 +122,14 @@ impl Container {
         self
     }
 
-    /// Opens the file and writes what stands before the first frame.
+    /// Has these asked and told while the file is written.
+    #[must_use]
+    pub(super) fn with_hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    /// Opens the file and writes what stands before the first frame. A file that could be opened and not be begun is removed.
     ///
     /// # Errors
     ///
@@ -128,12 +137,16 @@ impl Container {
     /// `NotReadableError` where it cannot be opened or written.
     pub fn begin(&mut self, tracks: &[TrackFormat]) -> Result<()> {
         self.format.check(tracks)?;
-        self.file = self.open(tracks).map_err(|error: WriteError| error.at(&self.path))?;
+        let output = Output::open(&self.path, self.only_new, self.hooks.clone())
+            .map_err(|error| WriteError::Io(error).at(&self.path))?;
+        self.file = self.start(output, tracks).map_err(|error: WriteError| {
+            remove_empty(&self.path);
+            error.at(&self.path)
+        })?;
         Ok(())
     }
 
-    fn open(&self, tracks: &[TrackFormat]) -> WriteResult<State> {
-        let output = Output::open(&self.path, self.only_new)?;
+    fn start(&self, output: Output, tracks: &[TrackFormat]) -> WriteResult<State> {
         Ok(match (self.format, tracks) {
             (FileFormat::Matroska, _) => {
                 State::Matroska(MatroskaFile::begin(output, tracks, &self.metadata, self.origin)?)
@@ -150,7 +163,7 @@ impl Container {
     /// # Errors
     ///
     /// `NotReadableError` where the file cannot be written (the disk is full, the reader of a pipe has gone) or the frame is
-    /// shorter than its format. Finish the recording then.
+    /// shorter than its format. The file then ends with the frame before. Finish the recording.
     pub fn video(&mut self, track: usize, frame: &FrameData<'_>) -> Result<()> {
         let written = match &mut self.file {
             State::New | State::Sound(_) => return Err(no_such_track()),
@@ -158,9 +171,22 @@ impl Container {
             State::Y4m(file) => file.video(frame),
             State::Raw(file) => file.video(frame),
         };
-        written.map_err(|error| error.at(&self.path))?;
+        written.map_err(|error| self.failed(error))?;
         self.frames += 1;
         Ok(())
+    }
+
+    /// Takes out what was written of a frame that failed.
+    fn failed(&mut self, error: WriteError) -> Error {
+        // Where that fails as well, the file ends with a part of a frame.
+        let _ = match &mut self.file {
+            State::Y4m(file) => file.cut(),
+            State::Raw(file) => file.cut(),
+            State::Sound(file) => file.cut(),
+            // It has done so by itself.
+            State::New | State::Matroska(_) => Ok(()),
+        };
+        error.at(&self.path)
     }
 
     /// Writes samples of the track at `track`.
@@ -174,7 +200,7 @@ impl Container {
             State::Sound(file) => file.audio(sound),
             State::New | State::Y4m(_) | State::Raw(_) => return Err(no_such_track()),
         };
-        written.map_err(|error| error.at(&self.path))
+        written.map_err(|error| self.failed(error))
     }
 
     /// Fills a file without times with silence up to the frame of this number; the others keep the gap.
@@ -184,7 +210,7 @@ impl Container {
     /// As [`Container::video`].
     pub fn silence_until(&mut self, position: u64) -> Result<()> {
         match &mut self.file {
-            State::Sound(file) => file.silence_until(position).map_err(|error| WriteError::Io(error).at(&self.path)),
+            State::Sound(file) => file.silence_until(position).map_err(|error| self.failed(error.into())),
             _ => Ok(()),
         }
     }
@@ -205,22 +231,50 @@ impl Container {
         }
     }
 
-    /// Completes the file. A recording that never began leaves none.
+    /// What was written so far.
+    pub fn summary(&self) -> Summary {
+        let duration_ns = match &self.file {
+            State::New => 0,
+            State::Matroska(file) => file.duration_ns(),
+            State::Y4m(file) => file.duration_ns(),
+            State::Raw(file) => file.duration_ns(),
+            State::Sound(file) => file.duration_ns(),
+        };
+        let path = (self.path != Path::new("-")).then(|| self.path.clone());
+        Summary { path, frames: self.frames, bytes: self.bytes(), duration_ns }
+    }
+
+    /// Completes the file and puts it on the disk. A recording that never began leaves none.
     ///
     /// # Errors
     ///
     /// `NotReadableError` where the file cannot be completed; what was written before can be played.
     pub fn finish(self) -> Result<Summary> {
-        let io = |error| WriteError::Io(error).at(&self.path);
-        let (bytes, duration_ns) = match self.file {
-            State::New => (0, 0),
-            State::Matroska(file) => file.finish().map_err(io)?,
-            State::Sound(file) => file.finish().map_err(io)?,
-            State::Y4m(file) => file.finish(),
-            State::Raw(file) => file.finish(),
+        let mut summary = self.summary();
+        let finished = match self.file {
+            State::New => Ok((0, 0)),
+            State::Matroska(file) => file.finish(),
+            State::Sound(file) => file.finish(),
+            State::Y4m(file) => file.finish().map(|()| (summary.bytes, summary.duration_ns)),
+            State::Raw(file) => file.finish().map(|()| (summary.bytes, summary.duration_ns)),
         };
-        let path = (self.path != Path::new("-")).then_some(self.path);
-        Ok(Summary { path, frames: self.frames, bytes, duration_ns })
+        (summary.bytes, summary.duration_ns) = finished.map_err(|error| WriteError::Io(error).at(&self.path))?;
+        Ok(summary)
+    }
+
+    /// Gives the file up, of which nobody could play anything.
+    pub fn discard(self) {
+        let path = self.path.clone();
+        drop(self);
+        remove_empty(&path);
+    }
+}
+
+/// Removes a file with nothing in it that could be played. What is no file of ours (a pipe, a link to somewhere) stays.
+fn remove_empty(path: &Path) {
+    if path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        // On a disk that takes no change it stays.
+        let _ = std::fs::remove_file(path);
     }
 }
 

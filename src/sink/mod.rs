@@ -1,5 +1,7 @@
-//! What consumes a stream's frames: files and pictures. Nothing here knows how a frame was captured.
+//! What consumes a stream: its frames become files and pictures, its counters metrics. Nothing here knows how a frame was
+//! captured.
 
+#[cfg(any(feature = "record", feature = "picture"))]
 pub(crate) mod colorimetry;
 #[cfg(feature = "record")]
 pub(crate) mod container;
@@ -11,6 +13,7 @@ pub(crate) mod file;
 mod h264;
 #[cfg(feature = "record")]
 mod matroska;
+mod metrics;
 #[cfg(feature = "record")]
 mod output;
 #[cfg(feature = "record")]
@@ -19,6 +22,7 @@ mod packing;
 mod pcm;
 #[cfg(feature = "picture")]
 pub(crate) mod picture;
+#[cfg(any(feature = "record", feature = "picture"))]
 mod pixels;
 #[cfg(feature = "record")]
 mod progress;
@@ -29,16 +33,21 @@ mod recorder;
 #[cfg(feature = "record")]
 mod recording;
 #[cfg(feature = "record")]
+mod ring;
+#[cfg(feature = "record")]
 mod segments;
 #[cfg(feature = "record")]
 mod shelf;
 #[cfg(feature = "picture")]
 mod snapshot;
 #[cfg(feature = "record")]
+mod syncer;
+#[cfg(feature = "record")]
 mod wav;
 #[cfg(feature = "record")]
 mod y4m;
 
+pub use metrics::Metrics;
 #[cfg(feature = "record")]
 pub use progress::{RecordedFile, RecordingProgress};
 #[cfg(feature = "record")]

@@ -46,6 +46,7 @@ struct State {
     unusable: u64,
     duration_ns: u64,
     deleted: (u64, u64),
+    longest_sync: Option<Duration>,
     /// Those that are being written or finished.
     open: Vec<usize>,
 }
@@ -96,6 +97,28 @@ impl RecordingProgress {
         self.state().deleted
     }
 
+    /// The longest that the disk took to take what had been written, which it is asked for twice a second; `None` before the
+    /// first time, and of a recording to no regular file. A power cut takes this much of a recording, and half a second.
+    pub fn longest_sync(&self) -> Option<Duration> {
+        self.state().longest_sync
+    }
+
+    /// What is on the disk of this recording and was not deleted: pictures, nanoseconds, bytes.
+    pub(super) fn saved(&self) -> (u64, u64, u64) {
+        let state = self.state();
+        let there = state.files.iter().filter(|file| !file.deleted);
+        there.fold((0, 0, 0), |(frames, ns, bytes), file| {
+            let duration = file.duration.map_or(0, |duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+            (frames + file.frames, ns + duration, bytes + file.bytes)
+        })
+    }
+
+    /// A sync took so long.
+    pub(super) fn synced(&self, took: Duration) {
+        let mut state = self.state();
+        state.longest_sync = state.longest_sync.max(Some(took));
+    }
+
     /// A file was begun. What to call it by from now on.
     pub(super) fn begun(&self, path: &Path) -> usize {
         let mut state = self.state();
@@ -121,14 +144,21 @@ impl RecordingProgress {
         self.state().unusable += 1;
     }
 
-    /// A file is complete, or as complete as it can be.
-    pub(super) fn closed(&self, file: usize, summary: Option<&Summary>) {
-        if let Some(summary) = summary {
-            self.written(file, 0, summary.bytes);
-        }
+    /// A file was begun, nothing came into it, and it is gone.
+    pub(super) fn discarded(&self, file: usize) {
         let mut state = self.state();
         state.open.retain(|&open| open != file);
-        let Some(summary) = summary else { return };
+        state.bytes -= state.file(file).map_or(0, |file| std::mem::take(&mut file.bytes));
+        if state.forgotten + state.files.len() == file + 1 {
+            state.files.pop_back();
+        }
+    }
+
+    /// A file is complete, or as complete as it can be.
+    pub(super) fn closed(&self, file: usize, summary: &Summary) {
+        self.written(file, 0, summary.bytes);
+        let mut state = self.state();
+        state.open.retain(|&open| open != file);
         state.duration_ns += summary.duration_ns;
         if let Some(file) = state.file(file) {
             file.duration = Some(Duration::from_nanos(summary.duration_ns));
@@ -180,7 +210,7 @@ mod tests {
             let file = progress.begun(Path::new("a.mkv"));
             assert_eq!(file, number);
             progress.written(file, 1, 10);
-            progress.closed(file, None);
+            progress.closed(file, &Summary { bytes: 10, ..Summary::default() });
             if number >= 10 {
                 progress.deleted_one(Some(number - 10), 10);
             }

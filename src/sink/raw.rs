@@ -3,7 +3,7 @@
 //! So a raw file is byte by byte what `v4l2-ctl --stream-to` writes, padding included. Motion JPEG in this form is what
 //! players know as `.mjpg`, and H.264 what they know as `.h264`.
 
-use std::io::{IoSlice, Write};
+use std::io::{self, IoSlice};
 
 use super::container::{FrameData, TrackFormat, cannot_hold, only_video};
 use super::output::{Output, WriteResult};
@@ -59,23 +59,35 @@ impl RawFile {
     /// One frame.
     pub fn video(&mut self, frame: &FrameData<'_>) -> WriteResult<()> {
         let mut slices = [IoSlice::new(&[]); MAX_MEMORIES];
+        let mut bytes = 0;
         for (slice, memory) in slices.iter_mut().zip(frame.memories) {
             *slice = IoSlice::new(memory);
-            self.bytes += memory.len() as u64;
+            bytes += memory.len() as u64;
         }
         write_pieces(&mut self.output, &mut slices)?;
+        self.bytes += bytes;
         self.frames += 1;
-        Ok(self.output.flush()?)
+        Ok(())
     }
 
-    /// Bytes written so far.
+    /// Bytes of the whole frames written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The bytes written and the duration in nanoseconds, by the nominal rate.
-    pub fn finish(self) -> (u64, u64) {
-        (self.bytes, nominal_duration_ns(self.frames, self.frame_rate))
+    /// How long they last by the nominal rate, in nanoseconds.
+    pub fn duration_ns(&self) -> u64 {
+        nominal_duration_ns(self.frames, self.frame_rate)
+    }
+
+    /// Takes out what was written of a frame that failed.
+    pub fn cut(&mut self) -> io::Result<()> {
+        self.output.cut(self.bytes)
+    }
+
+    /// Puts the file on the disk.
+    pub fn finish(self) -> io::Result<()> {
+        self.output.finish()
     }
 }
 

@@ -8,7 +8,7 @@ use super::pcm::Pcm;
 use super::progress::RecordingProgress;
 use super::recording::Recording;
 use super::segments::Segments;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::SampleFormat;
 use crate::stream::{self, AudioData, Backlog, Flow, Sink, TrackMetadata, TrackSettings, VideoFrame};
 
@@ -39,6 +39,10 @@ const MAX_MEMORIES: usize = 8;
 ///
 /// A disk that stands still holds up nobody but the recorder: up to two seconds or 64 MiB of pictures wait for it, whichever
 /// is less; what it loses beyond that is counted in its [`ConsumerStatistics::behind`](crate::ConsumerStatistics::behind).
+///
+/// A disk that is full or fails ends the recorder, with an error that says what is saved; the file ends with its last whole
+/// frame and plays. The stream goes on for everybody else. A power cut takes about the last second: what was written is put
+/// on the disk twice a second.
 pub struct Recorder {
     recording: Option<Recording>,
     limit: Option<u64>,
@@ -87,6 +91,16 @@ impl Recorder {
         self
     }
 
+    /// Ends the recording for this reason: the files are completed as far as they go, and the error says what there is.
+    fn stopped(&mut self, error: Error) -> Error {
+        if let Some(recording) = self.recording.take() {
+            // What it says of a file that is in trouble already adds nothing.
+            let _ = recording.close();
+        }
+        let to_nobody = error.errno() == Some(nix::errno::Errno::EPIPE as i32);
+        if to_nobody { error } else { error.add_to_message(&saved(&self.progress)) }
+    }
+
     /// A view of what it has come to, to keep when the recorder is handed to a stream.
     pub fn progress(&self) -> RecordingProgress {
         self.progress.clone()
@@ -119,7 +133,8 @@ impl Sink for Recorder {
         for (index, memory) in memories.iter_mut().enumerate().take(count) {
             *memory = frame.memory(index).unwrap_or_default();
         }
-        recording.video(track, frame.timestamp(), &memories[..count])?;
+        let written = recording.video(track, frame.timestamp(), &memories[..count]);
+        written.map_err(|error| self.stopped(error))?;
         let done = self.limit.is_some_and(|limit| self.progress.frames() >= limit);
         Ok(if done { Flow::Done } else { Flow::Continue })
     }
@@ -128,12 +143,24 @@ impl Sink for Recorder {
         let Some(recording) = &mut self.recording else { return Ok(Flow::Done) };
         let samples = self.pcm.arrange(data.sample_format(), data.data());
         let sound = SampleData { timestamp_ns: data.timestamp(), position: data.position(), samples };
-        recording.audio(track, &sound)?;
+        let written = recording.audio(track, &sound);
+        written.map_err(|error| self.stopped(error))?;
         Ok(Flow::Continue)
     }
 
     fn ended(&mut self) -> Result<()> {
         self.recording.take().map_or(Ok(()), Recording::finish)
+    }
+}
+
+/// What there is of a recording that was stopped, in words.
+fn saved(progress: &RecordingProgress) -> String {
+    let (frames, duration_ns, bytes) = progress.saved();
+    let (seconds, megabytes) = (duration_ns as f64 / 1e9, bytes as f64 / 1e6);
+    match frames {
+        0 if duration_ns == 0 => "nothing is saved".to_owned(),
+        0 => format!("{seconds:.1} s of sound, {megabytes:.1} MB, are saved"),
+        _ => format!("{frames} frames, {seconds:.1} s, {megabytes:.1} MB, are saved"),
     }
 }
 

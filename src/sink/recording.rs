@@ -14,13 +14,16 @@ mod sound;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::sound::Held;
 use super::container::{FrameData, Metadata, SampleData, TrackFormat};
 use super::file::{Container, FileFormat};
 use super::h264::{ParameterSets, Picture};
+use super::output::Hooks;
 use super::progress::RecordingProgress;
+use super::ring::Ring;
 use super::segments::{Names, Segments};
 use super::shelf::Shelf;
 use crate::error::{Error, ErrorName, Result};
@@ -129,7 +132,8 @@ impl Recording {
         if let Some((segments, names)) = &self.segments {
             let found = names.find().map_err(|error| cannot_read(names.directory(), &error))?;
             self.number = found.last().map_or(1, |newest| newest.number.saturating_add(1));
-            self.shelf = Some(Shelf::start(names, found, segments.keep, self.progress.clone())?);
+            let ring = Ring::new(names.directory(), found, segments.keep, self.progress.clone());
+            self.shelf = Some(Shelf::start(ring, self.progress.clone())?);
         }
         Ok(())
     }
@@ -234,13 +238,23 @@ impl Recording {
         }
     }
 
-    fn open(&mut self, mut container: Container, tracks: &[TrackFormat], start_ns: u64) -> Result<()> {
+    fn open(&mut self, container: Container, tracks: &[TrackFormat], start_ns: u64) -> Result<()> {
+        let mut container = container.with_hooks(self.hooks());
         container.begin(tracks)?;
         let file = self.progress.begun(container.path());
         self.progress.written(file, 0, container.bytes());
         self.current = Some(Part { container, file, start_ns, empty: true });
-        self.shelf.iter().for_each(Shelf::begun);
+        self.shelf.iter().for_each(Shelf::grown);
         Ok(())
+    }
+
+    /// What a file asks and tells while it is written.
+    fn hooks(&self) -> Hooks {
+        let (progress, ring) = (self.progress.clone(), self.shelf.as_ref().map(|shelf| shelf.ring().clone()));
+        Hooks {
+            make_room: ring.map(|ring| Arc::new(move || ring.make_room()) as Arc<dyn Fn() -> bool + Send + Sync>),
+            synced: Some(Arc::new(move |took| progress.synced(took))),
+        }
     }
 
     /// Puts the segment before away, once no track is on its way into it, and has the oldest ones looked at.
@@ -259,11 +273,17 @@ impl Recording {
 
     fn put_away(&self, part: Part) -> Result<()> {
         match &self.shelf {
+            // It was begun, and then nothing could be written.
+            _ if part.empty => {
+                part.container.discard();
+                self.progress.discarded(part.file);
+            }
             Some(shelf) => shelf.finish(part.container, part.file),
             None => {
-                let summary = part.container.finish();
-                self.progress.closed(part.file, summary.as_ref().ok());
-                summary?;
+                let so_far = part.container.summary();
+                let finished = part.container.finish();
+                self.progress.closed(part.file, finished.as_ref().unwrap_or(&so_far));
+                finished?;
             }
         }
         Ok(())
@@ -285,6 +305,15 @@ impl Recording {
             outcome = outcome.and(Err(Error::new(ErrorName::NotReadableError, told)
                 .with_remedy("record for longer, set the camera to shorter groups of pictures, or ask for MJPG")));
         }
+        outcome.and(self.close())
+    }
+
+    /// Completes the files as they are, and waits for that: after an error.
+    ///
+    /// # Errors
+    /// Of the first that could not be completed.
+    pub fn close(mut self) -> Result<()> {
+        let mut outcome = Ok(());
         for part in [self.old.take(), self.current.take()].into_iter().flatten() {
             let put = self.put_away(part);
             outcome = outcome.and(put);

@@ -26,6 +26,9 @@ const SUBFORMAT: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9
 const DS64: usize = 28;
 /// A size that stands in `ds64`, or is not known.
 const ELSEWHERE: u32 = u32::MAX;
+/// How often the header is put right while samples come: players believe it, so that what it does not tell of is lost in a
+/// power cut.
+const TOLD_PER_SECOND: u64 = 4;
 /// Silence is written in pieces of at most so many bytes.
 const SILENCE: usize = 64 << 10;
 
@@ -81,8 +84,7 @@ impl SoundFile {
         self.output.write_all(sound.samples)?;
         self.data += sound.samples.len() as u64;
         self.next = Some(sound.position + (sound.samples.len() / self.format.frame_bytes().max(1)) as u64);
-        self.tell_sizes(self.format.byte_rate())?;
-        Ok(self.output.flush()?)
+        Ok(self.tell_sizes(self.format.byte_rate() / TOLD_PER_SECOND)?)
     }
 
     /// Silence from the last frame up to the one of this number.
@@ -133,17 +135,27 @@ impl SoundFile {
         self.output.write_at(0, &head)
     }
 
-    /// Puts the header right. The bytes written and the duration in nanoseconds.
+    /// How long the samples last, in nanoseconds.
+    pub fn duration_ns(&self) -> u64 {
+        self.format.duration_ns(self.data / self.format.frame_bytes().max(1) as u64)
+    }
+
+    /// Takes out what was written of samples that failed.
+    pub fn cut(&mut self) -> io::Result<()> {
+        let place = self.bytes();
+        self.output.cut(place)
+    }
+
+    /// Puts the header right, and the file on the disk. The bytes written and the duration in nanoseconds.
     pub fn finish(mut self) -> io::Result<(u64, u64)> {
-        let mut bytes = self.bytes();
+        let (mut bytes, duration_ns) = (self.bytes(), self.duration_ns());
         if self.header.is_some() && self.data % 2 == 1 {
             self.output.write_all(&[0])?;
             bytes += 1;
         }
         self.tell_sizes(1)?;
-        self.output.flush()?;
-        let frames = self.data / self.format.frame_bytes().max(1) as u64;
-        Ok((bytes, self.format.duration_ns(frames)))
+        self.output.finish()?;
+        Ok((bytes, duration_ns))
     }
 }
 

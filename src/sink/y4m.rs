@@ -3,7 +3,7 @@
 //! The format has a rate but no times: a frame that was lost makes the file shorter, not slower. Use Matroska where times
 //! matter. Packed and semi-planar formats are sorted into planes; nothing is scaled or converted.
 
-use std::io::{IoSlice, Write};
+use std::io::{self, IoSlice, Write};
 
 use super::container::{FrameData, TrackFormat, VideoFormat, cannot_hold, only_video};
 use super::output::{Output, WriteResult};
@@ -96,21 +96,32 @@ impl Y4mFile {
                 [&self.scratch[..], &[], &[], &[]]
             }
         };
-        self.bytes += planes.iter().chain([&FRAME]).map(|piece| piece.len() as u64).sum::<u64>();
+        let bytes = planes.iter().chain([&FRAME]).map(|piece| piece.len() as u64).sum::<u64>();
         let [a, b, c, d] = planes;
         write_pieces(&mut self.output, &mut [FRAME, a, b, c, d].map(IoSlice::new))?;
+        self.bytes += bytes;
         self.frames += 1;
-        Ok(self.output.flush()?)
+        Ok(())
     }
 
-    /// Bytes written so far.
+    /// Bytes of the header and the whole frames written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The bytes written and the duration in nanoseconds, by the nominal rate.
-    pub fn finish(self) -> (u64, u64) {
-        (self.bytes, nominal_duration_ns(self.frames, self.format.frame_rate))
+    /// How long they last by the nominal rate, in nanoseconds.
+    pub fn duration_ns(&self) -> u64 {
+        nominal_duration_ns(self.frames, self.format.frame_rate)
+    }
+
+    /// Takes out what was written of a frame that failed.
+    pub fn cut(&mut self) -> io::Result<()> {
+        self.output.cut(self.bytes)
+    }
+
+    /// Puts the file on the disk.
+    pub fn finish(self) -> io::Result<()> {
+        self.output.finish()
     }
 }
 

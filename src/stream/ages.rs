@@ -13,11 +13,12 @@ pub(super) struct Ages {
     buckets: Box<[u32; OCTAVES * STEPS]>,
     count: u64,
     max: u64,
+    sum: u64,
 }
 
 impl Default for Ages {
     fn default() -> Self {
-        Self { buckets: Box::new([0; OCTAVES * STEPS]), count: 0, max: 0 }
+        Self { buckets: Box::new([0; OCTAVES * STEPS]), count: 0, max: 0, sum: 0 }
     }
 }
 
@@ -28,6 +29,7 @@ impl Ages {
         *bucket = bucket.saturating_add(1);
         self.count += 1;
         self.max = self.max.max(age);
+        self.sum = self.sum.saturating_add(age);
     }
 
     /// The age that `percent` of all are not above; `None` before the first.
@@ -39,6 +41,11 @@ impl Ages {
             seen >= rank
         })?;
         Some(Duration::from_nanos(upper_end(index).min(self.max)))
+    }
+
+    /// All of them together.
+    pub(super) fn sum(&self) -> Duration {
+        Duration::from_nanos(self.sum)
     }
 
     /// The oldest.
@@ -74,7 +81,7 @@ mod tests {
             let told = ages.percentile(percent).unwrap().as_nanos() as f64;
             assert!(told >= exact && told <= exact * 1.126, "{percent}: {told} for {exact}");
         }
-        assert_eq!(ages.max(), Some(Duration::from_secs(1)));
+        assert_eq!((ages.max(), ages.sum()), (Some(Duration::from_secs(1)), Duration::from_millis(500_500)));
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct ConsumerStatistics {
     pub age_p99: Option<Duration>,
     /// The oldest.
     pub age_max: Option<Duration>,
+    /// All ages together: divided by `delivered`, their mean.
+    pub age_sum: Duration,
 }
 
 /// The counters behind [`ConsumerStatistics`], guarded by the consumer's own lock.
@@ -84,6 +86,7 @@ impl Counters {
             age_p50: self.ages.percentile(50),
             age_p99: self.ages.percentile(99),
             age_max: self.ages.max(),
+            age_sum: self.ages.sum(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::medium::Medium;
 use super::sink::{Attachment, Sink};
+use super::statistics::{StreamStatistics, TrackStatistics};
 use super::track::{AudioTrack, MediaStreamTrack, VideoTrack};
 use super::{AudioData, MediaStreamTrackState, VideoFrame, random_id};
 use crate::error::Result;
@@ -106,6 +107,14 @@ impl LocalMediaStream {
         };
         video.iter().for_each(|track| track.on_ended(count()));
         audio.iter().for_each(|track| track.on_ended(count()));
+    }
+
+    /// Everything that was counted, up to now: of each device, and of each consumer that is attached to a track of this stream.
+    pub fn statistics(&self) -> StreamStatistics {
+        StreamStatistics {
+            video: self.video_tracks().iter().map(|track| TrackStatistics::of(track)).collect(),
+            audio: self.audio_tracks().iter().map(|track| TrackStatistics::of(track)).collect(),
+        }
     }
 
     /// Attaches a sink: a thread of its own gets `loaded_metadata`, then frames, then `ended`. What `video.srcObject =

@@ -31,6 +31,7 @@ mod queue;
 mod running;
 mod session;
 mod sink;
+mod statistics;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod track;
@@ -52,6 +53,7 @@ pub use processor::{MediaStreamTrackProcessor, PollableProcessor};
 #[cfg(feature = "record")]
 pub(crate) use sink::TrackFormat;
 pub use sink::{Attachment, Backlog, Flow, Outcome, Sink, TrackMetadata, TrackSettings};
+pub use statistics::{StreamStatistics, TrackStatistics};
 pub use track::{AudioTrack, MediaStreamTrack, VideoTrack};
 
 /// Whether a track still gives frames: `MediaStreamTrackState`.

@@ -82,6 +82,13 @@ pub fn succeed(command: &mut Command) -> Output {
     output
 }
 
+/// Loads a module, and what it needs.
+#[track_caller]
+pub fn modprobe(module: &str) {
+    let program = if in_guest() { crate::agent::MODPROBE } else { "modprobe" };
+    succeed(Command::new(program).arg(module));
+}
+
 /// `v4l2-ctl` on a node, with these arguments.
 pub fn v4l2_ctl(node: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("v4l2-ctl");

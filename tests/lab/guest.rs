@@ -105,6 +105,11 @@ impl Guest {
         Err(format!("the guest did not come up within {patience:?}\n{complaint}{}", tail(&machine.console())))
     }
 
+    /// QEMU's process.
+    pub fn process(&self) -> u32 {
+        self.qemu.id()
+    }
+
     /// Waits for an answer, calling `meanwhile` every few milliseconds.
     fn wait<T>(
         &self,

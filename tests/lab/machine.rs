@@ -37,6 +37,8 @@ pub struct Machine {
     folder: PathBuf,
     /// The tests' own part of the share: in `folder`, or a place the user named.
     files: PathBuf,
+    /// An image the guest has as its first disk, /dev/vda.
+    disk: Option<PathBuf>,
 }
 
 impl Machine {
@@ -63,7 +65,7 @@ impl Machine {
         remove_abandoned(&runs);
         let folder = runs.join(std::process::id().to_string());
         let files = std::env::var_os(SHARE_VARIABLE).map_or_else(|| folder.join(FILES), PathBuf::from);
-        let machine = Machine { kernel, folder, files };
+        let machine = Machine { kernel, folder, files, disk: None };
         machine.lay_out().map_err(|error| format!("{}: {error}", machine.folder.display()))?;
         Ok(machine)
     }
@@ -96,6 +98,18 @@ impl Machine {
         self.folder.join("share")
     }
 
+    /// Gives the guest a disk with the bytes of this file. What QEMU was told to write is in it, should QEMU be killed: that
+    /// is the guest's power cut. The guest's flushes are not waited for on this machine's own disk, which keeps its power.
+    pub fn with_disk(mut self, image: &Path) -> Machine {
+        self.disk = Some(image.to_owned());
+        self
+    }
+
+    /// The host's side of the tests' own part of the share.
+    pub fn files(&self) -> &Path {
+        &self.files
+    }
+
     /// What the guest's kernel printed.
     pub fn console(&self) -> PathBuf {
         self.folder.join("console.log")
@@ -120,6 +134,9 @@ impl Machine {
         for (tag, path) in [("share", &self.share()), (FILES, &self.files)] {
             let options = format!(",mount_tag={tag},security_model=none,multidevs=remap");
             qemu.arg("-virtfs").arg(option("local,path=", path, &options));
+        }
+        if let Some(disk) = &self.disk {
+            qemu.arg("-drive").arg(option("file=", disk, ",if=virtio,format=raw,cache=unsafe"));
         }
         qemu.args(["-audiodev", "none,id=silence", "-device", "intel-hda", "-device", "hda-duplex,audiodev=silence"]);
         qemu.arg("-append").arg(KERNEL_ARGUMENTS.join(" "));

@@ -2,8 +2,8 @@
 //!
 //! One binary, several parts, told apart by the first argument: without any of its own it is the test harness on this
 //! machine; `--agent` makes it process 1 of the guest; `--guest-test NAME` runs one test; `--guest PROGRAM …` runs a
-//! program in a fresh guest; `--guest-shell` opens a shell there; `--usb-device TEXT` makes it a USB device. README.md
-//! tells the rest.
+//! program in a fresh guest; `--guest-shell` opens a shell there; `--usb-device TEXT` makes it a USB device; `--power PART`
+//! is the guest's part of a power cut. README.md tells the rest.
 
 mod agent;
 mod cases;
@@ -39,6 +39,10 @@ fn main() -> ExitCode {
         }
         Some("--guest") => run_in_guest(arguments.collect()),
         Some("--guest-shell") => Machine::prepare().and_then(|machine| machine.shell()).map(|_| ExitCode::SUCCESS),
+        Some("--power") => {
+            let part = arguments.next().unwrap_or_default();
+            cases::power::in_the_guest(&part.to_string_lossy()).map(|()| ExitCode::SUCCESS)
+        }
         Some("--modprobe") => {
             for (module, parameters) in layout::MODULES.iter().chain(layout::USB_MODULES) {
                 println!("modprobe {module} {}", parameters.join(" "));

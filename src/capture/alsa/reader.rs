@@ -99,6 +99,7 @@ impl Reader {
         let Reading { kernel, engine, counters, outlet, progress, policy } = reading;
         let patience = policy.stall_ns(Some(format.duration_ns(u64::from(format.period_frames))));
         let resumed_from = progress.lock().unwrap_or_else(PoisonError::into_inner).next;
+        counters.expect(format.sample_rate);
         let block = format.period_frames as usize * format.frame_bytes();
         let most = (format.sample_rate.saturating_mul(POOL_SECONDS) / format.period_frames.max(1)) as usize;
         let now = kernel.now();
@@ -153,6 +154,8 @@ impl Reader {
             } else {
                 self.clock.pair(position, status.timestamp, now);
             }
+            let (time, source) = self.clock.latest();
+            self.counters.pair(self.position + status.avail, time, source);
         }
         if self.free_running && avail >= self.buffer_frames {
             avail -= self.run_over(avail)?;

@@ -59,6 +59,8 @@ pub(in crate::capture) struct SoundClock {
     source: TimestampSource,
     /// The newest stamp that was believed.
     stamp: u64,
+    /// The last pair's time.
+    latest: u64,
     /// The last timestamp that was given.
     given: u64,
 }
@@ -78,6 +80,7 @@ impl SoundClock {
             late: None,
             source: TimestampSource::Host,
             stamp: 0,
+            latest: 0,
             given: 0,
         }
     }
@@ -101,6 +104,7 @@ impl SoundClock {
             self.in_epoch = 0;
         }
         self.sampled = now;
+        self.latest = time;
         self.pairs = self.pairs.saturating_add(1);
         let position = position as f64;
         let pair = Pair { position, excess: self.since_origin(time) - position * self.nominal };
@@ -165,6 +169,11 @@ impl SoundClock {
         self.in_epoch = 0;
         self.pair(position.saturating_add(missing).saturating_add(avail), stamp, now);
         missing
+    }
+
+    /// The last pair's time, as it was believed, and who gave it.
+    pub(in crate::capture) fn latest(&self) -> (u64, TimestampSource) {
+        (self.latest, self.source)
     }
 
     /// The time of a frame, later than that of any before, and where it comes from. CLOCK_MONOTONIC in nanoseconds.

@@ -1,15 +1,17 @@
 //! Counting sound: where every expected frame of it went. Written by the reactor, read by anyone.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::capture::statistics::{add, counters};
+use crate::capture::drift::{ClockDrift, Drift};
+use crate::capture::statistics::{add, counters, locked};
 use crate::capture::timeline::TimestampSource;
 
 /// What a microphone counted since it started. A *frame* is one sample of each channel.
 ///
 /// The sums hold at every moment when no block is in transit: `expected = captured + lost_in_driver` and
 /// `captured = accepted + starved`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AudioStatistics {
     /// Frames the microphone should have given: captured and lost.
@@ -47,6 +49,10 @@ pub struct AudioStatistics {
     pub recoveries: u64,
     /// Nanoseconds without sound around mutings. No frame is expected in them.
     pub muted: u64,
+    /// Who tells when sound was taken; `None` before the first block.
+    pub timestamp_source: Option<TimestampSource>,
+    /// How far the microphone's clock is off its nominal rate; `None` for the first ten seconds.
+    pub clock_drift: Option<ClockDrift>,
 }
 
 impl AudioStatistics {
@@ -83,6 +89,11 @@ impl AudioCounters {
         add(&self.lost_in_driver, frames);
     }
 
+    /// The rate that was agreed to, in frames a second.
+    pub(in crate::capture) fn expect(&self, sample_rate: u32) {
+        locked(&self.clock).expect(1e9 / f64::from(sample_rate.max(1)));
+    }
+
     /// A block was captured with its place in time, whatever becomes of it.
     pub(in crate::capture) fn place(&self, info: &super::AudioInfo) {
         add(&self.captured, u64::from(info.frames));
@@ -92,6 +103,13 @@ impl AudioCounters {
         self.last_timestamp.store(info.timestamp, Ordering::Relaxed);
         self.frames_between.store(info.position, Ordering::Relaxed);
         add(&self.host_stamped, u64::from(info.timestamp_source == TimestampSource::Host));
+    }
+
+    /// The microphone had taken all frames before `position` at this time.
+    pub(in crate::capture) fn pair(&self, position: u64, time: u64, source: TimestampSource) {
+        if let Ok(mut clock) = self.clock.try_lock() {
+            clock.feed(position, time, source);
+        }
     }
 
     /// A block of so many frames and bytes goes to the consumers.

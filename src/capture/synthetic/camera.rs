@@ -67,6 +67,7 @@ impl SyntheticCamera {
         };
         let format = Arc::new(VideoFormat::from_driver(&pixels, Some(rate)).ok_or_else(refused)?);
         let grid = Grid::new(rate.numerator(), rate.denominator());
+        counters.expect(Some(rate));
         let count = request.buffers.unwrap_or(BUFFERS).clamp(1, 32) as usize;
         Ok(Self {
             buffers: Pool::owned(count, &[painter.size()], format.clone()),

@@ -62,6 +62,7 @@ impl SyntheticMicrophone {
             channel_count: channels,
             period_frames: period.clamp(rate / 200, rate / 10),
         };
+        counters.expect(rate);
         let grid = Grid::new(rate, 1);
         let first = grid.next_from(start);
         let blocks = |seconds: u32| (rate * seconds).div_ceil(format.period_frames) as usize;
@@ -122,6 +123,7 @@ impl EventSource for SyntheticMicrophone {
         self.next += u64::from(period);
         self.counters.lose(info.lost);
         self.counters.place(&info);
+        self.counters.pair(info.position, info.timestamp, info.timestamp_source);
         let Some(mut block) = self.pool.take() else {
             add(&self.counters.starved, u64::from(period));
             return Next::Stay;

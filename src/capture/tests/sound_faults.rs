@@ -341,6 +341,10 @@ fn a_card_that_is_slow_is_told_by_its_timestamps() {
     let rate = source.statistics().measured_sample_rate().unwrap();
     let ppm = (rate / 48_000.0 - 1.0) * 1e6;
     assert!((ppm + 200.0).abs() < 1.0, "{ppm} ppm");
+    // 1 / 1.0002: what is said of the clock is exact, over the minute and over the last half of it.
+    let drift = source.statistics().clock_drift.unwrap();
+    assert!((drift.ppm + 199.96).abs() < 0.01 && (drift.recent_ppm + 199.96).abs() < 0.01, "{drift:?}");
+    assert_eq!(source.statistics().timestamp_source, Some(TimestampSource::Driver));
     let last = *bench.listener.heard().infos.last().unwrap();
     let truth = bench.kernel.now() - PERIOD_NS - 4000;
     assert!(last.timestamp.abs_diff(truth) < 20_000, "{} ns off", last.timestamp.abs_diff(truth));

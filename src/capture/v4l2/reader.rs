@@ -69,8 +69,10 @@ impl Reader {
         reading: Reading,
     ) -> Self {
         let format = buffers.first().map(|buffer| buffer.pool().format.clone());
-        let interval = format.as_ref().and_then(|format| format.frame_rate).map(|rate| rate.interval_ns());
         let Reading { counters, outlet, timeline, policy } = reading;
+        let rate = format.as_ref().and_then(|format| format.frame_rate);
+        let interval = rate.map(|rate| rate.interval_ns());
+        counters.expect(rate);
         timeline.lock().unwrap_or_else(PoisonError::into_inner).start(interval);
         let patience = policy.stall_ns(interval);
         Self {

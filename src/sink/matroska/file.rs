@@ -1,6 +1,6 @@
 //! A recording as a Matroska file: frames from their planes into blocks.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::MatroskaWriter;
 use super::codec::video_codec;
@@ -56,8 +56,11 @@ impl MatroskaFile {
         metadata: &Metadata,
         origin: Option<u64>,
     ) -> WriteResult<Self> {
-        let mut writer =
-            if output.is_seekable() { MatroskaWriter::seekable(output) } else { MatroskaWriter::new(output) };
+        let mut writer = if output.is_seekable() {
+            MatroskaWriter::seekable(output, Output::cut)
+        } else {
+            MatroskaWriter::new(output)
+        };
         writer.set_origin(origin);
         let mut packings = Vec::with_capacity(tracks.len());
         for track in tracks {
@@ -104,10 +107,15 @@ impl MatroskaFile {
         self.writer.bytes()
     }
 
-    /// The bytes written and the duration in nanoseconds.
+    /// How long what was written so far plays, in nanoseconds.
+    pub fn duration_ns(&self) -> u64 {
+        self.writer.duration_ns()
+    }
+
+    /// Completes the file and puts it on the disk. The bytes written and the duration in nanoseconds.
     pub fn finish(self) -> io::Result<(u64, u64)> {
-        let (mut output, bytes, duration_ns) = self.writer.finish()?;
-        output.flush()?;
+        let (output, bytes, duration_ns) = self.writer.finish()?;
+        output.finish()?;
         Ok((bytes, duration_ns))
     }
 }

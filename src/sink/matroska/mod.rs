@@ -40,10 +40,12 @@ const CUE_TICKS: u64 = CLUSTER_TICKS;
 /// Writes one Matroska file: tracks first, then the header, then blocks in the order of their arrival.
 ///
 /// Frames go to the writer as they are, after a header of a few bytes: nothing is gathered first, so a buffer around the
-/// writer gains nothing. A block that fails half-written is left out of the file by [`MatroskaWriter::finish`].
+/// writer gains nothing. What fails half-written is taken out of the file again, where the writer can go back.
 pub(super) struct MatroskaWriter<W: Write> {
     writer: W,
     seek: Option<fn(&mut W, SeekFrom) -> io::Result<u64>>,
+    /// Takes everything from a place on out of the file, and goes on there.
+    cut: Option<fn(&mut W, u64) -> io::Result<()>>,
     /// Bytes of whole elements written so far.
     position: u64,
     /// A write failed: what lies behind `position` is not to be read.
@@ -84,6 +86,7 @@ impl<W: Write> MatroskaWriter<W> {
         Self {
             writer,
             seek: None,
+            cut: None,
             position: 0,
             failed: false,
             tracks: Vec::new(),
@@ -96,12 +99,12 @@ impl<W: Write> MatroskaWriter<W> {
         }
     }
 
-    /// A file on a writer that can go back, and stands at its start.
-    pub fn seekable(writer: W) -> Self
+    /// A file on a writer that can go back, and stands at its start. `cut` takes everything from a place on out of it.
+    pub fn seekable(writer: W, cut: fn(&mut W, u64) -> io::Result<()>) -> Self
     where
         W: Seek,
     {
-        Self { seek: Some(W::seek), ..Self::new(writer) }
+        Self { seek: Some(W::seek), cut: Some(cut), ..Self::new(writer) }
     }
 
     /// Makes this the file's time zero, in nanoseconds, in place of the first block's.
@@ -109,9 +112,14 @@ impl<W: Write> MatroskaWriter<W> {
         self.origin = origin;
     }
 
-    /// Bytes written so far.
+    /// Bytes of the whole elements written so far.
     pub fn bytes(&self) -> u64 {
         self.position
+    }
+
+    /// The end of what was written, in nanoseconds after time zero.
+    pub fn duration_ns(&self) -> u64 {
+        self.end_ns
     }
 
     /// Adds a video track and returns its number for [`MatroskaWriter::write`]. All tracks come before the header.
@@ -137,8 +145,7 @@ impl<W: Write> MatroskaWriter<W> {
         }
         let mut out = Vec::new();
         self.places = header::write(&mut out, &self.tracks, metadata, self.seek.is_some());
-        self.append(&out, &[])?;
-        self.writer.flush()
+        self.append(&out, &[])
     }
 
     /// Writes one frame, or one piece of sound, whose bytes are those of `pieces` one after the other.
@@ -169,7 +176,9 @@ impl<W: Write> MatroskaWriter<W> {
         header::simple_block(&mut block, number, relative, keyframe, bytes);
         let written = self.append(&block, pieces);
         self.scratch = block;
-        self.end_ns = self.end_ns.max(time_ns.saturating_add(duration_ns));
+        if written.is_ok() {
+            self.end_ns = self.end_ns.max(time_ns.saturating_add(duration_ns));
+        }
         written
     }
 
@@ -197,7 +206,6 @@ impl<W: Write> MatroskaWriter<W> {
 
     fn begin_cluster(&mut self, ticks: u64) -> io::Result<()> {
         self.end_cluster()?;
-        self.writer.flush()?;
         let place = self.position - self.places.segment_body;
         let mut out = Vec::with_capacity(32);
         ebml::id(&mut out, header::CLUSTER);
@@ -233,7 +241,13 @@ impl<W: Write> MatroskaWriter<W> {
         let written = write_pieces(&mut self.writer, &mut slices);
         match written {
             Ok(()) => self.position += (head.len() + pieces.iter().map(|piece| piece.len()).sum::<usize>()) as u64,
-            Err(_) => self.failed = true,
+            Err(_) => {
+                self.failed = true;
+                if let Some(cut) = self.cut {
+                    // What cannot be taken out stays behind the end that the file's header tells of.
+                    let _ = cut(&mut self.writer, self.position);
+                }
+            }
         }
         written
     }
@@ -253,7 +267,7 @@ impl<W: Write> MatroskaWriter<W> {
     /// The first write that fails. After a disk ran full the file is completed as far as it goes, without its index.
     pub fn finish(mut self) -> io::Result<(W, u64, u64)> {
         let outcome = self.complete();
-        outcome.and_then(|()| self.writer.flush())?;
+        outcome?;
         Ok((self.writer, self.position, self.end_ns))
     }
 

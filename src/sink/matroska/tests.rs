@@ -53,7 +53,7 @@ fn frames(writer: &mut MatroskaWriter<impl Write>, count: u64, bytes: &[u8]) {
 
 #[test]
 fn a_finished_file_has_sizes_that_add_up_and_an_index_of_every_second() {
-    let mut writer = MatroskaWriter::seekable(Cursor::new(Vec::new()));
+    let mut writer = MatroskaWriter::seekable(Cursor::new(Vec::new()), cut);
     writer.add_video(&grey(16, 8)).unwrap();
     writer.write_header(&Metadata::default()).unwrap();
     frames(&mut writer, 35, &[7; 128]);
@@ -113,7 +113,7 @@ fn on_a_pipe_nothing_is_overwritten_and_clusters_stay_open() {
 
 #[test]
 fn a_cluster_ends_after_five_megabytes() {
-    let mut writer = MatroskaWriter::seekable(Cursor::new(Vec::new()));
+    let mut writer = MatroskaWriter::seekable(Cursor::new(Vec::new()), cut);
     writer.add_video(&grey(1000, 1000)).unwrap();
     writer.write_header(&Metadata::default()).unwrap();
     let frame = vec![1; 1_000_000];
@@ -123,6 +123,12 @@ fn a_cluster_ends_after_five_megabytes() {
     let file = writer.finish().unwrap().0.into_inner();
     let clusters = segment_children(&file).iter().filter(|(id, _)| *id == header::CLUSTER).count();
     assert_eq!(clusters, 3);
+}
+
+fn cut(file: &mut Cursor<Vec<u8>>, place: u64) -> io::Result<()> {
+    file.get_mut().truncate(place as usize);
+    file.set_position(place);
+    Ok(())
 }
 
 /// A disk with room for `room` bytes.
@@ -154,7 +160,7 @@ impl Seek for SmallDisk {
 fn a_full_disk_leaves_a_file_that_ends_with_its_last_whole_frame() {
     for room in 2_000..2_300 {
         let mut disk = SmallDisk { disk: Cursor::new(Vec::new()), room };
-        let mut writer = MatroskaWriter::seekable(&mut disk);
+        let mut writer = MatroskaWriter::seekable(&mut disk, |disk, place| cut(&mut disk.disk, place));
         writer.add_video(&grey(16, 8)).unwrap();
         writer.write_header(&Metadata::default()).unwrap();
         let failed = (0..100).find_map(|index| writer.write(0, index * 100_000_000, true, &[&[7; 128]]).err());
@@ -168,7 +174,7 @@ fn a_full_disk_leaves_a_file_that_ends_with_its_last_whole_frame() {
 
 #[test]
 fn hostile_times_are_stored_somewhere() {
-    let mut writer = MatroskaWriter::seekable(Cursor::new(Vec::new()));
+    let mut writer = MatroskaWriter::seekable(Cursor::new(Vec::new()), cut);
     writer.add_video(&grey(16, 8)).unwrap();
     writer.write_header(&Metadata::default()).unwrap();
     for time in [5, u64::MAX, 0, u64::MAX / 2, 7, u64::MAX] {

@@ -4,12 +4,14 @@ mod audio;
 mod capture;
 mod controls;
 mod discovery;
+mod disk;
 mod drivers;
 mod files;
 mod hotplug;
 mod loopback;
 mod misbehaving;
 mod permission;
+pub mod power;
 mod self_test;
 mod sound;
 mod usb;
@@ -41,6 +43,7 @@ pub fn all() -> Vec<LabTest> {
         usb_sound::TESTS,
         usb_stream::TESTS,
         permission::TESTS,
+        disk::TESTS,
     ]
     .concat()
 }
@@ -50,5 +53,5 @@ pub fn on_the_host(place: Place) -> Vec<(&'static str, fn())> {
     if misbehaving::wanted() {
         return Vec::new();
     }
-    [self_test::tests(place), crate::usb::tests()].concat()
+    [self_test::tests(place), crate::usb::tests(), power::tests(place)].concat()
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::capture::{open, vga};
 use super::usb::assert_consecutive;
-use crate::devices::succeed;
+use crate::devices::{succeed, usermedia};
 use crate::harness::{LabTest, lab_test};
 use crate::usb::Plugged;
 use crate::usb::models::webcam;
@@ -16,6 +16,7 @@ pub const TESTS: &[LabTest] = &[
     lab_test!(a_microphones_tone_has_its_frequency),
     lab_test!(a_clock_that_runs_fast_shows_between_two_ticks),
     lab_test!(camera_and_microphone_of_one_device_stream_at_once),
+    lab_test!(a_clock_that_runs_fast_is_told_in_ppm).timeout_secs(90),
 ];
 
 /// Channels of a recording by arecord.
@@ -77,6 +78,21 @@ fn a_clock_that_runs_fast_shows_between_two_ticks() {
         // A second, as a clock sees it that is 1000 ppm too fast.
         assert!((pair[1] - pair[0]).abs_diff(48_048) <= 1, "{ticks:?}");
     }
+}
+
+fn a_clock_that_runs_fast_is_told_in_ppm() {
+    let microphone = MicrophoneSpec::tone(48_000, 440.0).with_clock_offset_ppm(100.0);
+    let plugged = webcam().with_microphone(microphone).plug(0);
+    let mut command = usermedia();
+    command.args(["capture", "--json", "--audio", "--duration", "28s", "--microphone", &plugged.microphone()]);
+    let document: serde_json::Value = serde_json::from_slice(&succeed(&mut command).stdout).unwrap();
+    let source = &document["audio"]["source"];
+    assert_eq!(source["clockSource"], "driver", "{source}");
+    for window in ["ppm", "recentPpm"] {
+        let ppm = source["clockDrift"][window].as_f64().unwrap_or_else(|| panic!("{source}"));
+        assert!((ppm - 100.0).abs() < 15.0, "{window}: {source}");
+    }
+    println!("{}", source["clockDrift"]);
 }
 
 fn camera_and_microphone_of_one_device_stream_at_once() {
