@@ -4,6 +4,7 @@ mod audio;
 mod capture;
 mod discovery;
 mod drivers;
+mod faults_usb;
 mod files;
 mod loopback;
 mod misbehaving;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<LabTest> {
         usb::TESTS,
         usb_sound::TESTS,
         usb_stream::TESTS,
+        faults_usb::TESTS,
         permission::TESTS,
     ]
     .concat()

@@ -1,10 +1,12 @@
 //! A camera's side of USB Video: what is negotiated, and frames cut into packets at their times.
 
-use super::isochronous::{SECOND, Source};
+use super::faults::{Armed, Fault, Target, nanoseconds};
+use super::isochronous::{Fate, SECOND, Source};
 use super::picture::Picture;
-use super::setup::{Setup, read, write};
+use super::setup::{Recipient, SET_INTERFACE, Setup, read, write};
 use super::specification::{CameraSpec, Coding, FLASH, FrameSize, Rate};
-use super::video_descriptors::{PACKET_SIZES, PROCESSING_UNIT, frame_bytes};
+use super::video_descriptors::{PACKET_SIZES, PROCESSING_UNIT, frame_bytes, frame_bytes_field};
+use super::wire::PROTOCOL_ERROR;
 use super::{h264, jpeg};
 
 /// The negotiated settings' bytes (UVC 1.1, table 4-75).
@@ -12,7 +14,10 @@ const PROBE_LENGTH: usize = 34;
 /// A payload's header: its length, then flags.
 const HEADER: usize = 2;
 const END_OF_HEADER: u8 = 0x80;
+const ERROR: u8 = 0x40;
 const END_OF_FRAME: u8 = 0x02;
+/// Which of a frame's packets a fault strikes: not the first, which says what the picture is.
+const STRUCK_PACKET: u32 = 2;
 
 /// Controls of the streaming interface and of the processing unit.
 const PROBE: u16 = 1;
@@ -39,10 +44,22 @@ struct Mode {
 }
 
 /// A frame on its way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Sending {
+    /// Bytes to send.
+    length: usize,
     /// Bytes sent so far.
     sent: usize,
+    /// Packets sent so far.
+    packets: u32,
+    faults: Vec<Fault>,
+}
+
+impl Sending {
+    /// Whether this goes wrong with the packet that is next.
+    fn strikes(&self, fault: Fault) -> bool {
+        self.packets == STRUCK_PACKET && self.faults.contains(&fault)
+    }
 }
 
 /// The camera.
@@ -63,14 +80,20 @@ pub struct Camera {
     h264: h264::Encoder,
     /// What `bytes` show, where they are YUYV.
     painted: Option<Picture>,
+    pub faults: Armed,
+    /// No frame begins before this time.
+    stalled_until: u64,
+    /// Of the transfer that is being made.
+    fate: Fate,
 }
 
 impl Camera {
     /// One that has just been plugged in.
     pub fn new(spec: CameraSpec) -> Camera {
         let number = spec.first_number;
-        let first = Mode { format: 1, size: 1, interval: spec.formats[0].sizes[0].rates[0].interval() };
+        let first = Mode { format: 1, size: 1, interval: spec.formats[0].sizes[0].rates.preferred().interval() };
         Camera {
+            faults: Armed::new(&spec.faults),
             spec,
             probe: first,
             commit: first,
@@ -82,6 +105,23 @@ impl Camera {
             bytes: Vec::new(),
             h264: h264::Encoder::default(),
             painted: None,
+            stalled_until: 0,
+            fate: Fate::Answered,
+        }
+    }
+
+    /// The number of the next frame that begins.
+    pub fn next_number(&self) -> u32 {
+        self.number.wrapping_add(u32::from(self.sending.is_some()))
+    }
+
+    /// What a fault may strike in this request to the streaming interface.
+    pub fn target(setup: Setup) -> Option<Target> {
+        match (setup.recipient(), setup.request, setup.value >> 8) {
+            (Recipient::Interface, SET_CUR, PROBE) => Some(Target::SetProbe),
+            (Recipient::Interface, SET_CUR, COMMIT) => Some(Target::Commit),
+            (Recipient::Standard, SET_INTERFACE, _) if setup.value != 0 => Some(Target::StreamingSetting),
+            _ => None,
         }
     }
 
@@ -129,8 +169,7 @@ impl Camera {
 
     /// The rate whose interval this is: exact, where the interval is rounded.
     fn rate(&self, mode: Mode) -> Rate {
-        let rates = &self.size(mode).1.rates;
-        *rates.iter().min_by_key(|rate| rate.interval().abs_diff(mode.interval)).expect("a size has a rate")
+        self.size(mode).1.rates.nearest(mode.interval)
     }
 
     /// The mode there is that comes nearest to the settings the host wants.
@@ -143,11 +182,15 @@ impl Camera {
     }
 
     /// The settings of a mode, as the host reads them.
-    fn negotiated(&self, mode: Mode) -> Vec<u8> {
+    fn negotiated(&mut self, mode: Mode) -> Vec<u8> {
         let mut bytes = vec![0; PROBE_LENGTH];
         let (_, size) = self.size(mode);
-        let largest = u32::try_from(frame_bytes(size)).expect("sides have 16 bits");
-        let packet = u32::try_from(self.packet_size(mode)).expect("at most 3072");
+        let largest = frame_bytes_field(size);
+        let packet = match self.faults.at(Target::GetProbe) {
+            Some(Fault::PayloadTooLarge) => PACKET_SIZES[2] + 1,
+            _ => self.packet_size(mode),
+        };
+        let packet = u32::try_from(packet).expect("hardly more than 3072");
         // The hint that the interval is fixed.
         write(&mut bytes, 0, &1u16.to_le_bytes());
         write(&mut bytes, 2, &[mode.format, mode.size]);
@@ -165,7 +208,7 @@ impl Camera {
         let (coding, size) = self.size(mode);
         let frame = match coding {
             // The first picture of each second is as large as YUYV, or nearly.
-            Coding::Yuyv | Coding::H264 => frame_bytes(size),
+            Coding::Yuyv | Coding::H264 | Coding::Unknown => frame_bytes(size),
             Coding::Mjpg => jpeg_bytes(size) * 2,
         };
         let rate = self.rate(mode);
@@ -188,14 +231,39 @@ impl Camera {
         if self.time_of(index) < time { index + 1 } else { index }
     }
 
-    /// Makes the next frame. A frame's fate is decided here: this is where faults are to come in.
-    fn begin(&mut self) {
+    /// Decides the fate of the next frame, and makes it unless it is not to be sent.
+    fn begin(&mut self, time: u64) {
+        let faults = self.faults.at_frame(self.number);
+        for &fault in &faults {
+            match fault {
+                Fault::FailedTransfer => self.fate = Fate::Failed(PROTOCOL_ERROR),
+                Fault::Silence(length) => self.fate = Fate::Held(length),
+                Fault::Stall(length) => self.stalled_until = time.saturating_add(nanoseconds(length)),
+                _ => {}
+            }
+        }
+        if faults.contains(&Fault::SkippedFrame) || time < self.stalled_until {
+            self.finish(time);
+        } else {
+            self.make(faults);
+        }
+    }
+
+    /// Goes on to the next frame.
+    fn finish(&mut self, time: u64) {
+        self.sending = None;
+        self.number = self.number.wrapping_add(1);
+        // A mode beyond what the bus carries comes at a part of its rate.
+        self.next = self.index_at(time).max(self.next + 1);
+    }
+
+    fn make(&mut self, faults: Vec<Fault>) {
         let (coding, size) = self.size(self.commit);
         let flash = self.spec.flash && u128::from(self.time_of(self.next) % SECOND) < FLASH.as_nanos();
         let (width, height) = (usize::from(size.width), usize::from(size.height));
         let picture = Picture { width, height, number: self.number, flash };
         match coding {
-            Coding::Yuyv => {
+            Coding::Yuyv | Coding::Unknown => {
                 picture.paint_yuyv(&mut self.bytes, self.painted);
                 self.painted = Some(picture);
             }
@@ -208,8 +276,14 @@ impl Camera {
                 self.painted = None;
             }
         }
-        self.frame_id ^= 1;
-        self.sending = Some(Sending { sent: 0 });
+        if !faults.contains(&Fault::StuckFrameId) {
+            self.frame_id ^= 1;
+        }
+        let cut =
+            faults.iter().find_map(|fault| if let Fault::ShortFrame(bytes) = fault { Some(*bytes) } else { None });
+        let length =
+            cut.and_then(|cut| usize::try_from(cut).ok()).map_or(self.bytes.len(), |cut| cut.min(self.bytes.len()));
+        self.sending = Some(Sending { length, sent: 0, packets: 0, faults });
     }
 }
 
@@ -227,29 +301,45 @@ impl Source for Camera {
     fn start(&mut self, time: u64) {
         self.next = self.index_at(time);
         self.sending = None;
+        self.fate = Fate::Answered;
         // A stream begins with a picture that stands alone.
         self.h264 = h264::Encoder::default();
     }
 
-    fn packet(&mut self, time: u64, room: usize, out: &mut Vec<u8>) {
-        if self.sending.is_none() && self.time_of(self.next) <= time {
-            self.begin();
+    fn packet(&mut self, time: u64, room: usize, out: &mut Vec<u8>) -> i32 {
+        // Several frames in a row may not be sent.
+        while self.sending.is_none() && self.time_of(self.next) <= time {
+            self.begin(time);
         }
-        let Some(Sending { sent }) = self.sending else {
-            return out.extend([HEADER as u8, END_OF_HEADER | self.frame_id]);
+        let Some(sending) = &mut self.sending else {
+            out.extend([HEADER as u8, END_OF_HEADER | self.frame_id]);
+            return 0;
         };
-        let rest = &self.bytes[sent..];
-        let chunk = rest.len().min(room - HEADER);
-        let end = if chunk == rest.len() { END_OF_FRAME } else { 0 };
-        out.extend([HEADER as u8, END_OF_HEADER | end | self.frame_id]);
-        out.extend_from_slice(&rest[..chunk]);
-        if end == 0 {
-            self.sending = Some(Sending { sent: sent + chunk });
-        } else {
-            self.sending = None;
-            self.number = self.number.wrapping_add(1);
-            // A mode beyond what the bus carries comes at a part of its rate.
-            self.next = self.index_at(time).max(self.next + 1);
+        let begin = sending.sent;
+        let chunk = (sending.length - begin).min(room - HEADER);
+        sending.sent += chunk;
+        let mut flags = END_OF_HEADER | self.frame_id;
+        let ends = sending.sent == sending.length;
+        if ends && !sending.faults.contains(&Fault::NoEndOfFrame) {
+            flags |= END_OF_FRAME;
         }
+        if sending.strikes(Fault::ErrorBit) {
+            flags |= ERROR;
+        }
+        let header = if sending.strikes(Fault::EmptyHeader) { 0 } else { HEADER as u8 };
+        let failed = sending.strikes(Fault::FailedPacket);
+        if !failed && !sending.strikes(Fault::LostPacket) {
+            out.extend([header, flags]);
+            out.extend_from_slice(&self.bytes[begin..begin + chunk]);
+        }
+        sending.packets += 1;
+        if ends {
+            self.finish(time);
+        }
+        if failed { PROTOCOL_ERROR } else { 0 }
+    }
+
+    fn fate(&mut self) -> Fate {
+        std::mem::replace(&mut self.fate, Fate::Answered)
     }
 }
