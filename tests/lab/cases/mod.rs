@@ -5,6 +5,7 @@ mod capture;
 mod discovery;
 mod drivers;
 mod faults_usb;
+mod faults_usb_start;
 mod files;
 mod loopback;
 mod misbehaving;
@@ -14,6 +15,7 @@ mod sound;
 mod usb;
 mod usb_sound;
 mod usb_stream;
+mod watched;
 mod webcam;
 
 use crate::harness::{LabTest, Place};
@@ -38,6 +40,7 @@ pub fn all() -> Vec<LabTest> {
         usb_sound::TESTS,
         usb_stream::TESTS,
         faults_usb::TESTS,
+        faults_usb_start::TESTS,
         permission::TESTS,
     ]
     .concat()

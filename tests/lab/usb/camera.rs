@@ -11,6 +11,8 @@ use super::{h264, jpeg};
 
 /// The negotiated settings' bytes (UVC 1.1, table 4-75).
 const PROBE_LENGTH: usize = 34;
+/// Where among them the largest payload stands.
+const PAYLOAD_SIZE: usize = 22;
 /// A payload's header: its length, then flags.
 const HEADER: usize = 2;
 const END_OF_HEADER: u8 = 0x80;
@@ -133,6 +135,11 @@ impl Camera {
             (SET_CUR, COMMIT) => self.commit = self.nearest(data)?,
             (GET_LEN, PROBE | COMMIT) => return Some((PROBE_LENGTH as u16).to_le_bytes().to_vec()),
             (GET_INFO, PROBE | COMMIT) => return Some(vec![READ_WRITE]),
+            (GET_CUR, PROBE) if self.faults.at(Target::GetProbe).is_some() => {
+                let mut answer = self.negotiated(self.probe);
+                write(&mut answer, PAYLOAD_SIZE, &(PACKET_SIZES[2] as u32 + 1).to_le_bytes());
+                return Some(answer);
+            }
             (GET_CUR | GET_MIN | GET_MAX | GET_DEF, PROBE) => return Some(self.negotiated(self.probe)),
             (GET_CUR, COMMIT) => return Some(self.negotiated(self.commit)),
             _ => return None,
@@ -182,21 +189,17 @@ impl Camera {
     }
 
     /// The settings of a mode, as the host reads them.
-    fn negotiated(&mut self, mode: Mode) -> Vec<u8> {
+    fn negotiated(&self, mode: Mode) -> Vec<u8> {
         let mut bytes = vec![0; PROBE_LENGTH];
         let (_, size) = self.size(mode);
         let largest = frame_bytes_field(size);
-        let packet = match self.faults.at(Target::GetProbe) {
-            Some(Fault::PayloadTooLarge) => PACKET_SIZES[2] + 1,
-            _ => self.packet_size(mode),
-        };
-        let packet = u32::try_from(packet).expect("hardly more than 3072");
+        let packet = u32::try_from(self.packet_size(mode)).expect("at most 3072");
         // The hint that the interval is fixed.
         write(&mut bytes, 0, &1u16.to_le_bytes());
         write(&mut bytes, 2, &[mode.format, mode.size]);
         write(&mut bytes, 4, &mode.interval.to_le_bytes());
         write(&mut bytes, 18, &largest.to_le_bytes());
-        write(&mut bytes, 22, &packet.to_le_bytes());
+        write(&mut bytes, PAYLOAD_SIZE, &packet.to_le_bytes());
         write(&mut bytes, 26, &6_000_000u32.to_le_bytes());
         // Frames are told apart by their identifier and their end.
         write(&mut bytes, 30, &[3, 1, 1, 1]);

@@ -25,7 +25,7 @@ mod picture;
 mod plugged;
 mod setup;
 pub mod specification;
-mod video_descriptors;
+pub mod video_descriptors;
 mod wire;
 
 pub use device::main;
