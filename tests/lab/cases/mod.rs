@@ -5,6 +5,8 @@ mod capture;
 mod discovery;
 mod drivers;
 mod faults_usb;
+mod faults_usb_modes;
+mod faults_usb_sound;
 mod faults_usb_start;
 mod files;
 mod loopback;
@@ -41,6 +43,8 @@ pub fn all() -> Vec<LabTest> {
         usb_stream::TESTS,
         faults_usb::TESTS,
         faults_usb_start::TESTS,
+        faults_usb_modes::TESTS,
+        faults_usb_sound::TESTS,
         permission::TESTS,
     ]
     .concat()

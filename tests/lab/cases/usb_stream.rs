@@ -31,7 +31,7 @@ pub const TESTS: &[LabTest] = &[
 const RATE: u32 = 48_000;
 
 /// The microphone of a webcam, by its PCM.
-fn microphone(plugged: &Plugged) -> MediaTrackConstraints {
+pub(super) fn microphone(plugged: &Plugged) -> MediaTrackConstraints {
     let devices = enumerate_devices();
     let found = devices.iter().find(|device| device.path == plugged.microphone()).expect("the microphone is listed");
     MediaTrackConstraints::new().device_id(ConstrainDomString::new().exact(&*found.device_id))

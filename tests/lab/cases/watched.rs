@@ -124,12 +124,6 @@ impl Watched {
         seen
     }
 
-    /// Whether there is no frame for so long.
-    pub fn is_still_for(&self, time: Duration) -> bool {
-        while self.frames.try_recv().is_ok() {}
-        self.frames.recv_timeout(time).is_err()
-    }
-
     /// What was counted.
     pub fn statistics(&self) -> SourceStatistics {
         self.stream.video_tracks()[0].statistics()

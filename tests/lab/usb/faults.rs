@@ -60,8 +60,11 @@ pub enum Target {
     StreamingSetting,
 }
 
+/// A fault of some kind, from its argument.
+type Make = fn(u64) -> Fault;
+
 /// The word of each fault, and the fault with its argument; zero where it has none.
-const WORDS: [(&str, fn(u64) -> Fault); 17] = [
+const WORDS: [(&str, Make); 17] = [
     ("error-bit", |_| Fault::ErrorBit),
     ("short-frame", Fault::ShortFrame),
     ("lost-packet", |_| Fault::LostPacket),
