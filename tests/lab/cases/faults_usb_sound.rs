@@ -16,7 +16,7 @@ pub const TESTS: &[LabTest] = &[lab_test!(a_microphone_that_stops_answering_for_
 const RATE: u32 = 48_000;
 
 /// A device with a microphone and nothing else.
-fn only_a_microphone() -> UsbDevice {
+pub(super) fn only_a_microphone() -> UsbDevice {
     UsbDevice::new(webcam().identity).with_microphone(MicrophoneSpec::tone(RATE, 440.0))
 }
 

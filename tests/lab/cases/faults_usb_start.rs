@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use usermedia::devices::enumerate_devices;
 use usermedia::{Error, ErrorName, Fourcc, LocalMediaStream};
 
-use super::watched::{Damaged, Watched, only, plug, try_open};
+use super::watched::{Damaged, Watched, only, plug, story, tell_in_words, try_open};
 use crate::harness::{LabTest, lab_test};
 use crate::usb::faults::{Fault, Injection};
 use crate::usb::models::webcam_camera;
@@ -65,8 +65,26 @@ fn a_slow_camera_starts_slowly() {
 /// A host controller that has no time left for an endpoint says so when the interface is set, and uvcvideo passes it on.
 /// vhci_hcd keeps no such accounts, so here it is the answer to the request that carries the error.
 fn a_full_bus_is_said_to_be_full() {
-    let error = assert_not_readable(start(Fault::BusFull).0, Errno::ENOSPC);
+    let mut plugged = plug(&only(webcam_camera()), Damaged::Dropped);
+    let (node, listing) = (plugged.camera(), enumerate_devices());
+    // Once: something smaller will do.
+    plugged.inject(Fault::BusFull);
+    let stream = try_open(&node, &listing, Fourcc::YUYV).expect("a smaller mode");
+    let track = stream.video_tracks().remove(0);
+    assert_eq!(story(&track), ["stepped-down"]);
+    let settings = track.settings();
+    assert_eq!((settings.width, settings.height), (320, 240));
+    assert_eq!(settings.native_frame_rate.expect("a rate").as_f64(), 15.0, "half of what did not fit");
+    tell_in_words(
+        "USB bus is full at the start",
+        "stepped-down to the largest mode that meets the constraints | no mute",
+    );
+    stream.stop();
+    // Every time: the error says what it is about.
+    plugged.inject(Fault::BusFull.times(u32::MAX));
+    let error = assert_not_readable(try_open(&node, &listing, Fourcc::YUYV), Errno::ENOSPC);
     assert!(error.message().contains("USB bus") && error.remedy().is_some(), "{error}");
+    tell_in_words("USB bus is full for every mode", format_args!("{}: {} | -", error.name(), error.message()));
 }
 
 /// Kernels before 6.12.117 and its like fail STREAMON with EIO.

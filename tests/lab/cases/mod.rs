@@ -4,10 +4,12 @@ mod audio;
 mod capture;
 mod discovery;
 mod drivers;
+mod faults_replug;
 mod faults_usb;
 mod faults_usb_modes;
 mod faults_usb_sound;
 mod faults_usb_start;
+mod faults_vivid;
 mod files;
 mod loopback;
 mod misbehaving;
@@ -42,6 +44,8 @@ pub fn all() -> Vec<LabTest> {
         usb_sound::TESTS,
         usb_stream::TESTS,
         faults_usb::TESTS,
+        faults_replug::TESTS,
+        faults_vivid::TESTS,
         faults_usb_start::TESTS,
         faults_usb_modes::TESTS,
         faults_usb_sound::TESTS,

@@ -1,17 +1,22 @@
 //! A camera of the lab that is watched: its frames by the numbers in their pictures.
 
-use std::fs;
+use std::fmt::Display;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use usermedia::constraints::{ConstrainDomString, MediaTrackConstraints};
 use usermedia::devices::MediaDeviceInfo;
 use usermedia::{
-    Error, Fourcc, FrameCallback, LocalMediaStream, MediaDevices, MediaStreamConstraints, SourceStatistics, VideoFrame,
+    Error, Fourcc, FrameCallback, LocalMediaStream, MediaDevices, MediaStreamConstraints, MediaStreamTrack, Medium,
+    RecoveryStep, SourceStatistics, VideoFrame, VideoTrack,
 };
 
 use super::capture::{exactly, format};
+use crate::devices::{eventually, share};
 use crate::usb::models::webcam;
 use crate::usb::specification::CameraSpec;
 use crate::usb::{Plugged, SECOND, UsbDevice, jpeg, now};
@@ -124,8 +129,51 @@ impl Watched {
         seen
     }
 
+    /// The camera's track.
+    pub fn track(&self) -> Arc<VideoTrack> {
+        self.stream.video_tracks().remove(0)
+    }
+
     /// What was counted.
     pub fn statistics(&self) -> SourceStatistics {
         self.stream.video_tracks()[0].statistics()
     }
+}
+
+/// What happened to a track: why it was muted, and what was done about it.
+pub fn story<M: Medium>(track: &MediaStreamTrack<M>) -> Vec<&'static str> {
+    let events = track.recovery_events();
+    let words = events.iter().map(|event| match &event.step {
+        RecoveryStep::Muted(reason) => reason.as_str(),
+        step => step.as_str(),
+    });
+    words.collect()
+}
+
+/// Waits until a track has gone on so many times, and returns its story.
+#[track_caller]
+pub fn resumed<M: Medium>(track: &MediaStreamTrack<M>, times: usize) -> Vec<&'static str> {
+    eventually("the track going on", || {
+        let story = story(track);
+        (story.iter().filter(|word| **word == "resumed").count() >= times).then_some(story)
+    })
+}
+
+/// Adds a line to faults.md on the share: what a track did about a fault, and how long frames were missing for it.
+pub fn tell<M: Medium>(fault: impl Display, track: &MediaStreamTrack<M>) {
+    let events = track.recovery_events();
+    let mutes = events.iter().filter_map(|event| match event.step {
+        RecoveryStep::Resumed { after } => Some(format!("{:.2} s", after.as_secs_f64())),
+        _ => None,
+    });
+    let mutes: Vec<_> = mutes.collect();
+    let muted = if mutes.is_empty() { "no gap".to_owned() } else { mutes.join(", ") };
+    tell_in_words(fault, format!("{} | {muted}", story(track).join(", ")));
+}
+
+/// The same in other words: what is done | how long it takes.
+pub fn tell_in_words(fault: impl Display, what: impl Display) {
+    let test = std::env::args().last().unwrap_or_default();
+    let file = OpenOptions::new().create(true).append(true).open(share().join("faults.md"));
+    writeln!(file.expect("the share takes files"), "{fault} | {what} | {test}").expect("the share takes text");
 }
