@@ -12,7 +12,8 @@ use usermedia::constraints::{ConstrainDomString, MediaStreamConstraints, MediaTr
 use usermedia::devices::{MediaDeviceInfo, MediaDeviceKind, enumerate_devices};
 use usermedia::format::SampleFormat;
 use usermedia::{
-    AudioData, AudioStatistics, AudioTrack, ErrorName, LocalMediaStream, MediaDevices, TimestampSource, get_user_media,
+    AudioData, AudioStatistics, AudioTrack, ErrorName, LocalMediaStream, MediaDevices, RecoveryPolicy, TimestampSource,
+    get_user_media,
 };
 
 use super::capture::assert_ends_unplugged;
@@ -340,7 +341,7 @@ fn a_busy_microphone_says_so_and_the_shared_one_opens() {
 
 fn an_unplugged_microphone_ends_its_track() {
     const DRIVER: &str = "/sys/bus/platform/drivers/snd_aloop";
-    let (stream, track) = open(HEARD);
+    let (stream, track) = open_from(&MediaDevices::new().with_recovery(RecoveryPolicy::none()), HEARD);
     let (ended, told) = std::sync::mpsc::channel();
     track.on_ended(move |error| drop(ended.send(error)));
     let mut processor = track.processor(2);

@@ -11,7 +11,7 @@ use usermedia::constraints::{ConstrainDomString, ConstrainULong, MediaStreamCons
 use usermedia::devices::{Span, enumerate_devices};
 use usermedia::{
     Error, ErrorName, Fourcc, LocalMediaStream, MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor,
-    MediaStreamTrackState, Medium, SourceStatistics, VideoFrame, get_user_media,
+    MediaStreamTrackState, Medium, RecoveryPolicy, SourceStatistics, VideoFrame, get_user_media,
 };
 
 use crate::devices::{
@@ -57,6 +57,14 @@ pub(super) fn format(code: Fourcc) -> ConstrainDomString {
 #[track_caller]
 pub(super) fn open(track: MediaTrackConstraints) -> LocalMediaStream {
     get_user_media(&MediaStreamConstraints::new().video(track)).unwrap_or_else(|error| panic!("{error}: {error:?}"))
+}
+
+/// As [`open`], with a track that ends when its device does.
+#[track_caller]
+pub(super) fn open_to_the_end(track: MediaTrackConstraints) -> LocalMediaStream {
+    let devices = MediaDevices::new().with_recovery(RecoveryPolicy::none());
+    let constraints = MediaStreamConstraints::new().video(track);
+    devices.get_user_media(&constraints).unwrap_or_else(|error| panic!("{error}: {error:?}"))
 }
 
 /// The sums of the counters, which hold when nothing is on its way.
@@ -350,7 +358,7 @@ pub(super) fn assert_ends_unplugged<M: Medium>(
 
 fn an_unplugged_camera_ends_its_track_with_the_reason() {
     let camera = vivid_webcam();
-    let stream = open(vga(&camera));
+    let stream = open_to_the_end(vga(&camera));
     let track = &stream.video_tracks()[0];
     let (ended, told) = std::sync::mpsc::channel();
     track.on_ended(move |error| drop(ended.send(error)));

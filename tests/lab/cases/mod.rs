@@ -6,6 +6,12 @@ mod controls;
 mod discovery;
 mod disk;
 mod drivers;
+mod faults_replug;
+mod faults_usb;
+mod faults_usb_modes;
+mod faults_usb_sound;
+mod faults_usb_start;
+mod faults_vivid;
 mod files;
 mod hotplug;
 mod loopback;
@@ -17,6 +23,7 @@ mod sound;
 mod usb;
 mod usb_sound;
 mod usb_stream;
+mod watched;
 mod webcam;
 
 use crate::harness::{LabTest, Place};
@@ -42,6 +49,12 @@ pub fn all() -> Vec<LabTest> {
         usb::TESTS,
         usb_sound::TESTS,
         usb_stream::TESTS,
+        faults_usb::TESTS,
+        faults_replug::TESTS,
+        faults_vivid::TESTS,
+        faults_usb_start::TESTS,
+        faults_usb_modes::TESTS,
+        faults_usb_sound::TESTS,
         permission::TESTS,
         disk::TESTS,
     ]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use usermedia::devices::{MediaDeviceKind, UnusableReason, enumerate_all_devices, enumerate_devices};
 use usermedia::{ErrorName, Fourcc, MediaStreamTrackProcessor, MediaStreamTrackState};
 
-use super::capture::{check_sums, exactly, format, next, on, open, vga};
+use super::capture::{check_sums, exactly, format, next, on, open, open_to_the_end, vga};
 use super::discovery::{assert_modes_agree, find, reason};
 use crate::devices::{succeed, usermedia, v4l2_ctl};
 use crate::harness::{LabTest, lab_test};
@@ -207,7 +207,7 @@ fn processor_time() -> Duration {
 /// That a camera which goes in this way ends its track with the reason, at once and without a busy loop.
 fn assert_ends(go: impl FnOnce(Plugged) -> u64) {
     let plugged = webcam().plug(0);
-    let stream = open(vga(&plugged.camera()));
+    let stream = open_to_the_end(vga(&plugged.camera()));
     let track = &stream.video_tracks()[0];
     let (ended, told) = mpsc::channel();
     track.on_ended(move |error| drop(ended.send((now(), error))));
@@ -254,7 +254,7 @@ fn a_camera_plugged_in_again_streams_again() {
     for time in 0..3 {
         let plugged = device.plug(0);
         let mjpg = on(&plugged.camera()).pixel_format(format(Fourcc::MJPG)).width(exactly(640)).height(exactly(480));
-        let stream = open(if time == 1 { vga(&plugged.camera()) } else { mjpg });
+        let stream = open_to_the_end(if time == 1 { vga(&plugged.camera()) } else { mjpg });
         let mut frames = stream.video_tracks()[0].processor(2);
         for _ in 0..5 {
             next(&mut frames);

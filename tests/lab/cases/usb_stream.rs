@@ -7,7 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 use usermedia::constraints::{ConstrainDomString, MediaTrackConstraints};
 use usermedia::devices::enumerate_devices;
-use usermedia::{AudioData, ErrorName, Fourcc, LocalMediaStream, MediaStreamConstraints, Recorder, get_user_media};
+use usermedia::{
+    AudioData, ErrorName, Fourcc, LocalMediaStream, MediaDevices, MediaStreamConstraints, Recorder, RecoveryPolicy,
+    get_user_media,
+};
 
 use super::capture::{check_sums, exactly, format, on, open, vga};
 use super::usb_sound::frequency;
@@ -31,16 +34,22 @@ pub const TESTS: &[LabTest] = &[
 const RATE: u32 = 48_000;
 
 /// The microphone of a webcam, by its PCM.
-fn microphone(plugged: &Plugged) -> MediaTrackConstraints {
+pub(super) fn microphone(plugged: &Plugged) -> MediaTrackConstraints {
     let devices = enumerate_devices();
     let found = devices.iter().find(|device| device.path == plugged.microphone()).expect("the microphone is listed");
     MediaTrackConstraints::new().device_id(ConstrainDomString::new().exact(&*found.device_id))
 }
 
 #[track_caller]
-fn both(plugged: &Plugged) -> LocalMediaStream {
+pub(super) fn both(plugged: &Plugged) -> LocalMediaStream {
+    both_with(plugged, RecoveryPolicy::new())
+}
+
+#[track_caller]
+fn both_with(plugged: &Plugged, recovery: RecoveryPolicy) -> LocalMediaStream {
     let constraints = MediaStreamConstraints::new().video(vga(&plugged.camera())).audio(microphone(plugged));
-    get_user_media(&constraints).unwrap_or_else(|error| panic!("{error}: {error:?}"))
+    let devices = MediaDevices::new().with_recovery(recovery);
+    devices.get_user_media(&constraints).unwrap_or_else(|error| panic!("{error}: {error:?}"))
 }
 
 fn a_webcams_flash_and_tick_are_recorded_in_step() {
@@ -104,7 +113,7 @@ fn a_webcams_h264_is_recorded_beside_its_sound() {
 
 fn an_unplugged_webcam_ends_both_tracks_at_once() {
     let plugged = webcam().plug(0);
-    let stream = both(&plugged);
+    let stream = both_with(&plugged, RecoveryPolicy::none());
     let (ends, ended) = mpsc::channel();
     let tell = |kind| {
         let ends = ends.clone();

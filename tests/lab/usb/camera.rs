@@ -1,18 +1,25 @@
 //! A camera's side of USB Video: what is negotiated, and frames cut into packets at their times.
 
-use super::isochronous::{SECOND, Source};
+use super::faults::{Armed, Fault, Target, nanoseconds};
+use super::isochronous::{Fate, SECOND, Source};
 use super::picture::Picture;
-use super::setup::{Setup, read, write};
+use super::setup::{Recipient, SET_INTERFACE, Setup, read, write};
 use super::specification::{CameraSpec, Coding, FLASH, FrameSize, Rate};
-use super::video_descriptors::{PACKET_SIZES, PROCESSING_UNIT, frame_bytes};
+use super::video_descriptors::{PACKET_SIZES, PROCESSING_UNIT, frame_bytes, frame_bytes_field};
+use super::wire::PROTOCOL_ERROR;
 use super::{h264, jpeg};
 
 /// The negotiated settings' bytes (UVC 1.1, table 4-75).
 const PROBE_LENGTH: usize = 34;
+/// Where among them the largest payload stands.
+const PAYLOAD_SIZE: usize = 22;
 /// A payload's header: its length, then flags.
 const HEADER: usize = 2;
 const END_OF_HEADER: u8 = 0x80;
+const ERROR: u8 = 0x40;
 const END_OF_FRAME: u8 = 0x02;
+/// Which of a frame's packets a fault strikes: not the first, which says what the picture is.
+const STRUCK_PACKET: u32 = 2;
 
 /// Controls of the streaming interface and of the processing unit.
 const PROBE: u16 = 1;
@@ -39,10 +46,22 @@ struct Mode {
 }
 
 /// A frame on its way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Sending {
+    /// Bytes to send.
+    length: usize,
     /// Bytes sent so far.
     sent: usize,
+    /// Packets sent so far.
+    packets: u32,
+    faults: Vec<Fault>,
+}
+
+impl Sending {
+    /// Whether this goes wrong with the packet that is next.
+    fn strikes(&self, fault: Fault) -> bool {
+        self.packets == STRUCK_PACKET && self.faults.contains(&fault)
+    }
 }
 
 /// The camera.
@@ -63,14 +82,20 @@ pub struct Camera {
     h264: h264::Encoder,
     /// What `bytes` show, where they are YUYV.
     painted: Option<Picture>,
+    pub faults: Armed,
+    /// No frame begins before this time.
+    stalled_until: u64,
+    /// Of the transfer that is being made.
+    fate: Fate,
 }
 
 impl Camera {
     /// One that has just been plugged in.
     pub fn new(spec: CameraSpec) -> Camera {
         let number = spec.first_number;
-        let first = Mode { format: 1, size: 1, interval: spec.formats[0].sizes[0].rates[0].interval() };
+        let first = Mode { format: 1, size: 1, interval: spec.formats[0].sizes[0].rates.preferred().interval() };
         Camera {
+            faults: Armed::new(&spec.faults),
             spec,
             probe: first,
             commit: first,
@@ -82,6 +107,23 @@ impl Camera {
             bytes: Vec::new(),
             h264: h264::Encoder::default(),
             painted: None,
+            stalled_until: 0,
+            fate: Fate::Answered,
+        }
+    }
+
+    /// The number of the next frame that begins.
+    pub fn next_number(&self) -> u32 {
+        self.number.wrapping_add(u32::from(self.sending.is_some()))
+    }
+
+    /// What a fault may strike in this request to the streaming interface.
+    pub fn target(setup: Setup) -> Option<Target> {
+        match (setup.recipient(), setup.request, setup.value >> 8) {
+            (Recipient::Interface, SET_CUR, PROBE) => Some(Target::SetProbe),
+            (Recipient::Interface, SET_CUR, COMMIT) => Some(Target::Commit),
+            (Recipient::Standard, SET_INTERFACE, _) if setup.value != 0 => Some(Target::StreamingSetting),
+            _ => None,
         }
     }
 
@@ -93,6 +135,11 @@ impl Camera {
             (SET_CUR, COMMIT) => self.commit = self.nearest(data)?,
             (GET_LEN, PROBE | COMMIT) => return Some((PROBE_LENGTH as u16).to_le_bytes().to_vec()),
             (GET_INFO, PROBE | COMMIT) => return Some(vec![READ_WRITE]),
+            (GET_CUR, PROBE) if self.faults.at(Target::GetProbe).is_some() => {
+                let mut answer = self.negotiated(self.probe);
+                write(&mut answer, PAYLOAD_SIZE, &(PACKET_SIZES[2] as u32 + 1).to_le_bytes());
+                return Some(answer);
+            }
             (GET_CUR | GET_MIN | GET_MAX | GET_DEF, PROBE) => return Some(self.negotiated(self.probe)),
             (GET_CUR, COMMIT) => return Some(self.negotiated(self.commit)),
             _ => return None,
@@ -129,8 +176,7 @@ impl Camera {
 
     /// The rate whose interval this is: exact, where the interval is rounded.
     fn rate(&self, mode: Mode) -> Rate {
-        let rates = &self.size(mode).1.rates;
-        *rates.iter().min_by_key(|rate| rate.interval().abs_diff(mode.interval)).expect("a size has a rate")
+        self.size(mode).1.rates.nearest(mode.interval)
     }
 
     /// The mode there is that comes nearest to the settings the host wants.
@@ -146,14 +192,14 @@ impl Camera {
     fn negotiated(&self, mode: Mode) -> Vec<u8> {
         let mut bytes = vec![0; PROBE_LENGTH];
         let (_, size) = self.size(mode);
-        let largest = u32::try_from(frame_bytes(size)).expect("sides have 16 bits");
+        let largest = frame_bytes_field(size);
         let packet = u32::try_from(self.packet_size(mode)).expect("at most 3072");
         // The hint that the interval is fixed.
         write(&mut bytes, 0, &1u16.to_le_bytes());
         write(&mut bytes, 2, &[mode.format, mode.size]);
         write(&mut bytes, 4, &mode.interval.to_le_bytes());
         write(&mut bytes, 18, &largest.to_le_bytes());
-        write(&mut bytes, 22, &packet.to_le_bytes());
+        write(&mut bytes, PAYLOAD_SIZE, &packet.to_le_bytes());
         write(&mut bytes, 26, &6_000_000u32.to_le_bytes());
         // Frames are told apart by their identifier and their end.
         write(&mut bytes, 30, &[3, 1, 1, 1]);
@@ -165,7 +211,7 @@ impl Camera {
         let (coding, size) = self.size(mode);
         let frame = match coding {
             // The first picture of each second is as large as YUYV, or nearly.
-            Coding::Yuyv | Coding::H264 => frame_bytes(size),
+            Coding::Yuyv | Coding::H264 | Coding::Unknown => frame_bytes(size),
             Coding::Mjpg => jpeg_bytes(size) * 2,
         };
         let rate = self.rate(mode);
@@ -188,14 +234,39 @@ impl Camera {
         if self.time_of(index) < time { index + 1 } else { index }
     }
 
-    /// Makes the next frame. A frame's fate is decided here: this is where faults are to come in.
-    fn begin(&mut self) {
+    /// Decides the fate of the next frame, and makes it unless it is not to be sent.
+    fn begin(&mut self, time: u64) {
+        let faults = self.faults.at_frame(self.number);
+        for &fault in &faults {
+            match fault {
+                Fault::FailedTransfer => self.fate = Fate::Failed(PROTOCOL_ERROR),
+                Fault::Silence(length) => self.fate = Fate::Held(length),
+                Fault::Stall(length) => self.stalled_until = time.saturating_add(nanoseconds(length)),
+                _ => {}
+            }
+        }
+        if faults.contains(&Fault::SkippedFrame) || time < self.stalled_until {
+            self.finish(time);
+        } else {
+            self.make(faults);
+        }
+    }
+
+    /// Goes on to the next frame.
+    fn finish(&mut self, time: u64) {
+        self.sending = None;
+        self.number = self.number.wrapping_add(1);
+        // A mode beyond what the bus carries comes at a part of its rate.
+        self.next = self.index_at(time).max(self.next + 1);
+    }
+
+    fn make(&mut self, faults: Vec<Fault>) {
         let (coding, size) = self.size(self.commit);
         let flash = self.spec.flash && u128::from(self.time_of(self.next) % SECOND) < FLASH.as_nanos();
         let (width, height) = (usize::from(size.width), usize::from(size.height));
         let picture = Picture { width, height, number: self.number, flash };
         match coding {
-            Coding::Yuyv => {
+            Coding::Yuyv | Coding::Unknown => {
                 picture.paint_yuyv(&mut self.bytes, self.painted);
                 self.painted = Some(picture);
             }
@@ -208,8 +279,14 @@ impl Camera {
                 self.painted = None;
             }
         }
-        self.frame_id ^= 1;
-        self.sending = Some(Sending { sent: 0 });
+        if !faults.contains(&Fault::StuckFrameId) {
+            self.frame_id ^= 1;
+        }
+        let cut =
+            faults.iter().find_map(|fault| if let Fault::ShortFrame(bytes) = fault { Some(*bytes) } else { None });
+        let length =
+            cut.and_then(|cut| usize::try_from(cut).ok()).map_or(self.bytes.len(), |cut| cut.min(self.bytes.len()));
+        self.sending = Some(Sending { length, sent: 0, packets: 0, faults });
     }
 }
 
@@ -227,29 +304,45 @@ impl Source for Camera {
     fn start(&mut self, time: u64) {
         self.next = self.index_at(time);
         self.sending = None;
+        self.fate = Fate::Answered;
         // A stream begins with a picture that stands alone.
         self.h264 = h264::Encoder::default();
     }
 
-    fn packet(&mut self, time: u64, room: usize, out: &mut Vec<u8>) {
-        if self.sending.is_none() && self.time_of(self.next) <= time {
-            self.begin();
+    fn packet(&mut self, time: u64, room: usize, out: &mut Vec<u8>) -> i32 {
+        // Several frames in a row may not be sent.
+        while self.sending.is_none() && self.time_of(self.next) <= time {
+            self.begin(time);
         }
-        let Some(Sending { sent }) = self.sending else {
-            return out.extend([HEADER as u8, END_OF_HEADER | self.frame_id]);
+        let Some(sending) = &mut self.sending else {
+            out.extend([HEADER as u8, END_OF_HEADER | self.frame_id]);
+            return 0;
         };
-        let rest = &self.bytes[sent..];
-        let chunk = rest.len().min(room - HEADER);
-        let end = if chunk == rest.len() { END_OF_FRAME } else { 0 };
-        out.extend([HEADER as u8, END_OF_HEADER | end | self.frame_id]);
-        out.extend_from_slice(&rest[..chunk]);
-        if end == 0 {
-            self.sending = Some(Sending { sent: sent + chunk });
-        } else {
-            self.sending = None;
-            self.number = self.number.wrapping_add(1);
-            // A mode beyond what the bus carries comes at a part of its rate.
-            self.next = self.index_at(time).max(self.next + 1);
+        let begin = sending.sent;
+        let chunk = (sending.length - begin).min(room - HEADER);
+        sending.sent += chunk;
+        let mut flags = END_OF_HEADER | self.frame_id;
+        let ends = sending.sent == sending.length;
+        if ends && !sending.faults.contains(&Fault::NoEndOfFrame) {
+            flags |= END_OF_FRAME;
         }
+        if sending.strikes(Fault::ErrorBit) {
+            flags |= ERROR;
+        }
+        let header = if sending.strikes(Fault::EmptyHeader) { 0 } else { HEADER as u8 };
+        let failed = sending.strikes(Fault::FailedPacket);
+        if !failed && !sending.strikes(Fault::LostPacket) {
+            out.extend([header, flags]);
+            out.extend_from_slice(&self.bytes[begin..begin + chunk]);
+        }
+        sending.packets += 1;
+        if ends {
+            self.finish(time);
+        }
+        if failed { PROTOCOL_ERROR } else { 0 }
+    }
+
+    fn fate(&mut self) -> Fate {
+        std::mem::replace(&mut self.fate, Fate::Answered)
     }
 }

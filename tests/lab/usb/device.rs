@@ -13,10 +13,12 @@ use nix::sys::time::TimeSpec;
 
 use super::camera::Camera;
 use super::descriptors::Descriptors;
+use super::faults::{Fault, nanoseconds};
 use super::isochronous::{Endpoint, now};
 use super::microphone::Microphone;
-use super::setup::{Recipient, Setup};
-use super::wire::{Command, Decoder, Encoder, PROTOCOL_ERROR, STALL, Submit, UNLINKED};
+use super::orders::Order;
+use super::setup::{Recipient, SET_INTERFACE, Setup};
+use super::wire::{Command, Decoder, Encoder, NO_BANDWIDTH, PROTOCOL_ERROR, STALL, Submit, UNLINKED};
 use super::{UsbDevice, audio_descriptors, dictation, video_descriptors};
 
 const GET_STATUS: u8 = 0;
@@ -26,15 +28,9 @@ const GET_DESCRIPTOR: u8 = 6;
 const GET_CONFIGURATION: u8 = 8;
 const SET_CONFIGURATION: u8 = 9;
 const GET_INTERFACE: u8 = 10;
-const SET_INTERFACE: u8 = 11;
-
-/// The order to fail every transfer before going; without an order, the end of the stream of orders is to go at once.
-pub const YANK: u8 = b'!';
-/// How long a yanked device lies dying. Closing sooner meets a bug in the kernel (README.md).
-const DYING: Duration = Duration::from_millis(15);
 
 /// The process that is a device, as this text dictates it: stdin is the kernel's socket, stdout is where orders come
-/// from and where the time goes at which it was gone.
+/// from and where their answers go, the last of which is the time at which it was gone.
 pub fn main(text: &str) -> io::Result<()> {
     let device = dictation::understand(text).ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "what device?"))?;
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
@@ -54,6 +50,15 @@ enum Failing {
     Everything,
 }
 
+/// A control request whose answer is still to come.
+#[derive(Debug)]
+struct Late {
+    /// When; never, where that is the end of time.
+    due: u64,
+    transfer: Submit,
+    answer: Result<Vec<u8>, i32>,
+}
+
 /// A device that is plugged in.
 struct Device {
     socket: UnixStream,
@@ -65,6 +70,10 @@ struct Device {
     decoder: Decoder,
     encoder: Encoder,
     buffer: Vec<u8>,
+    /// The beginning of an order that is not complete.
+    order: Vec<u8>,
+    late: Vec<Late>,
+    failing: Failing,
 }
 
 impl Device {
@@ -80,6 +89,9 @@ impl Device {
             decoder: Decoder::default(),
             encoder: Encoder::default(),
             buffer: vec![0; 1 << 16],
+            order: Vec::new(),
+            late: Vec::new(),
+            failing: Failing::Nothing,
         }
     }
 
@@ -87,13 +99,18 @@ impl Device {
     fn serve(mut self) -> io::Result<u64> {
         loop {
             let (from_kernel, order) = self.wait()?;
-            if order {
+            if order && !self.obey()? {
                 return self.leave();
             }
-            if from_kernel && !self.read(Failing::Nothing)? {
+            if from_kernel && !self.read()? {
                 return Ok(now());
             }
+            if self.failing == Failing::Everything {
+                // Who tries again at once is not to keep the processor busy with that.
+                thread::sleep(Duration::from_millis(1));
+            }
             let now = now();
+            self.answer_late(now);
             if let Some(camera) = &mut self.camera {
                 camera.complete(now, &mut self.encoder);
             }
@@ -107,7 +124,9 @@ impl Device {
     /// Sleeps until the next transfer is complete: whether the kernel has said something, and whether there is an order.
     fn wait(&self) -> io::Result<(bool, bool)> {
         let due = [self.camera.as_ref().and_then(Endpoint::due), self.microphone.as_ref().and_then(Endpoint::due)];
-        let pause = due.into_iter().flatten().min().map(|due| Duration::from_nanos(due.saturating_sub(now())));
+        let late = self.late.iter().map(|late| late.due);
+        let pause =
+            due.into_iter().flatten().chain(late).min().map(|due| Duration::from_nanos(due.saturating_sub(now())));
         let mut descriptors = [&self.socket, &self.orders].map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN));
         match ppoll(&mut descriptors, pause.map(TimeSpec::from_duration), None) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -118,7 +137,7 @@ impl Device {
     }
 
     /// Takes in what the kernel has said. False: it let go.
-    fn read(&mut self, failing: Failing) -> io::Result<bool> {
+    fn read(&mut self) -> io::Result<bool> {
         match self.socket.read(&mut self.buffer) {
             Ok(0) => return Ok(false),
             Ok(length) => self.decoder.feed(&self.buffer[..length]),
@@ -127,15 +146,18 @@ impl Device {
             Err(error) => return Err(error),
         }
         while let Some(command) = self.decoder.next()? {
-            match (command, failing) {
+            match (command, self.failing) {
                 (Command::Submit(transfer), Failing::Everything) => self.encoder.failure(&transfer, PROTOCOL_ERROR),
                 (Command::Submit(transfer), Failing::Requests) if transfer.endpoint == 0 => {
                     self.encoder.failure(&transfer, PROTOCOL_ERROR);
                 }
                 (Command::Submit(transfer), _) => self.transfer(transfer),
                 (Command::Unlink { sequence, victim }, _) => {
-                    let camera = self.camera.as_mut().is_some_and(|camera| camera.unlink(victim));
-                    let found = camera || self.microphone.as_mut().is_some_and(|other| other.unlink(victim));
+                    let late = self.late.len();
+                    self.late.retain(|late| late.transfer.sequence != victim);
+                    let found = self.late.len() < late
+                        || self.camera.as_mut().is_some_and(|camera| camera.unlink(victim))
+                        || self.microphone.as_mut().is_some_and(|other| other.unlink(victim));
                     self.encoder.unlinked(sequence, if found { UNLINKED } else { 0 });
                 }
             }
@@ -153,27 +175,64 @@ impl Device {
         }
     }
 
-    /// Obeys the last order, and is gone.
-    fn leave(mut self) -> io::Result<u64> {
-        let mut order = [0];
-        self.socket.set_nonblocking(true)?;
-        if self.orders.read(&mut order)? == 1 && order[0] == YANK {
-            self.fail_all();
-            self.write()?;
-            let end = now() + DYING.as_nanos() as u64;
-            while now() < end && self.read(Failing::Everything)? {
-                self.write()?;
-                thread::sleep(Duration::from_millis(1));
+    /// Obeys. False: there will be no more orders.
+    fn obey(&mut self) -> io::Result<bool> {
+        let mut bytes = [0; 256];
+        let length = self.orders.read(&mut bytes)?;
+        self.order.extend_from_slice(&bytes[..length]);
+        while let Some(end) = self.order.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.order.drain(..=end).collect();
+            let text = String::from_utf8_lossy(&line[..end]);
+            let order =
+                text.parse().map_err(|()| io::Error::new(ErrorKind::InvalidInput, format!("order {text:?}")))?;
+            let answer = self.carry_out(order);
+            self.orders.write_all(&answer.to_ne_bytes())?;
+        }
+        Ok(length > 0)
+    }
+
+    fn carry_out(&mut self, order: Order) -> u64 {
+        match order {
+            Order::Inject(injection) => {
+                let Some(camera) = &mut self.camera else { return 0 };
+                camera.source.faults.add(injection);
+                return u64::from(camera.source.next_number());
+            }
+            Order::Mute(time) => {
+                if let Some(microphone) = &mut self.microphone {
+                    microphone.hold(now(), time);
+                }
+            }
+            Order::Fail => {
+                self.failing = Failing::Everything;
+                self.fail_all();
             }
         }
+        now()
+    }
+
+    /// Is gone.
+    fn leave(mut self) -> io::Result<u64> {
+        self.socket.set_nonblocking(true)?;
         // A control request left without an answer would hold its caller for five seconds.
-        self.read(Failing::Requests)?;
+        if self.failing == Failing::Nothing {
+            self.failing = Failing::Requests;
+        }
+        self.fail_late();
+        self.read()?;
         self.write()?;
         let _ = self.socket.shutdown(Shutdown::Both);
         Ok(now())
     }
 
+    fn fail_late(&mut self) {
+        for late in self.late.drain(..) {
+            self.encoder.failure(&late.transfer, PROTOCOL_ERROR);
+        }
+    }
+
     fn fail_all(&mut self) {
+        self.fail_late();
         if let Some(camera) = &mut self.camera {
             camera.fail(PROTOCOL_ERROR, &mut self.encoder);
         }
@@ -184,13 +243,42 @@ impl Device {
 
     fn transfer(&mut self, transfer: Submit) {
         match (u8::try_from(transfer.endpoint), &mut self.camera, &mut self.microphone) {
-            (Ok(0), ..) => {
-                let answer = self.request(Setup::parse(transfer.setup), &transfer.data);
-                self.encoder.control(&transfer, answer.as_deref().ok_or(STALL));
-            }
+            (Ok(0), ..) => self.control(transfer),
             (Ok(video_descriptors::ENDPOINT), Some(camera), _) => camera.submit(transfer, now()),
             (Ok(audio_descriptors::ENDPOINT), _, Some(microphone)) => microphone.submit(transfer, now()),
             _ => self.encoder.failure(&transfer, STALL),
+        }
+    }
+
+    /// A control request, answered now, later or never.
+    fn control(&mut self, transfer: Submit) {
+        let setup = Setup::parse(transfer.setup);
+        let streaming = self.descriptors.video.map(|interfaces| interfaces.streaming);
+        let fault = match &mut self.camera {
+            Some(camera) if streaming == Some(setup.index.to_le_bytes()[0]) => {
+                Camera::target(setup).and_then(|target| camera.source.faults.at(target))
+            }
+            _ => None,
+        };
+        let mut refuse = |status| self.encoder.control(&transfer, Err(status));
+        let pause = match fault {
+            Some(Fault::CommitStalled) => return refuse(STALL),
+            Some(Fault::BusFull) => return refuse(NO_BANDWIDTH),
+            Some(Fault::CommitUnanswered) => Duration::MAX,
+            Some(Fault::CommitDelayed(pause) | Fault::ProbeDelayed(pause)) => pause,
+            _ => Duration::ZERO,
+        };
+        let answer = self.request(setup, &transfer.data).ok_or(STALL);
+        if pause == Duration::ZERO {
+            self.encoder.control(&transfer, answer.as_deref().map_err(|status| *status));
+        } else {
+            self.late.push(Late { due: now().saturating_add(nanoseconds(pause)), transfer, answer });
+        }
+    }
+
+    fn answer_late(&mut self, now: u64) {
+        for late in self.late.extract_if(.., |late| late.due <= now) {
+            self.encoder.control(&late.transfer, late.answer.as_deref().map_err(|status| *status));
         }
     }
 

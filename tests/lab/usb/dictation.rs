@@ -4,10 +4,12 @@ use std::fmt::Write;
 use std::str::FromStr;
 
 use super::UsbDevice;
-use super::specification::{CameraSpec, Coding, Format, FrameSize, Identity, MicrophoneSpec, Rate};
+use super::faults::Fault;
+use super::specification::{CameraSpec, Coding, Format, FrameSize, Identity, MicrophoneSpec, Rate, Rates};
 
 /// The words for codings.
-const CODINGS: [(Coding, &str); 3] = [(Coding::Yuyv, "YUYV"), (Coding::Mjpg, "MJPG"), (Coding::H264, "H264")];
+const CODINGS: [(Coding, &str); 4] =
+    [(Coding::Yuyv, "YUYV"), (Coding::Mjpg, "MJPG"), (Coding::H264, "H264"), (Coding::Unknown, "????")];
 
 /// The device, in words.
 pub fn dictate(device: &UsbDevice) -> String {
@@ -18,15 +20,25 @@ pub fn dictate(device: &UsbDevice) -> String {
     if let Some(serial) = serial {
         line("serial", serial);
     }
-    if let Some(CameraSpec { formats, first_number, flash }) = &device.camera {
+    if let Some(CameraSpec { formats, first_number, flash, faults }) = &device.camera {
         line("camera", &format!("{first_number} {flash}"));
         for Format { coding, sizes } in formats {
             line("format", CODINGS.iter().find(|(other, _)| other == coding).expect("every coding has a word").1);
             for FrameSize { width, height, rates } in sizes {
-                let rates: String =
-                    rates.iter().map(|rate| format!(" {} {}", rate.numerator, rate.denominator)).collect();
-                line("size", &format!("{width} {height}{rates}"));
+                match rates {
+                    Rates::Each(rates) => {
+                        let rate = |rate: &Rate| format!(" {} {}", rate.numerator, rate.denominator);
+                        let rates: String = rates.iter().map(rate).collect();
+                        line("size", &format!("{width} {height}{rates}"));
+                    }
+                    Rates::Steps { shortest, longest, step } => {
+                        line("steps", &format!("{width} {height} {shortest} {longest} {step}"));
+                    }
+                }
             }
+        }
+        for fault in faults {
+            line("fault", &fault.to_string());
         }
     }
     if let Some(MicrophoneSpec { rate, channels, tone, clock_offset_ppm, tick }) = &device.microphone {
@@ -48,18 +60,24 @@ pub fn understand(text: &str) -> Option<UsbDevice> {
             "serial" => device.identity.serial = Some(rest.to_owned()),
             "camera" => {
                 let (first_number, flash) = (word(words)?, word(words)?);
-                device.camera = Some(CameraSpec { formats: Vec::new(), first_number, flash });
+                device.camera = Some(CameraSpec { first_number, flash, ..CameraSpec::new(Vec::new()) });
             }
             "format" => {
                 let coding = CODINGS.iter().find(|(_, name)| *name == rest)?.0;
                 device.camera.as_mut()?.formats.push(Format { coding, sizes: Vec::new() });
+            }
+            "fault" => device.camera.as_mut()?.faults.push(rest.parse().ok()?),
+            "steps" => {
+                let (width, height) = (word(words)?, word(words)?);
+                let rates = Rates::Steps { shortest: word(words)?, longest: word(words)?, step: word(words)? };
+                device.camera.as_mut()?.formats.last_mut()?.sizes.push(FrameSize { width, height, rates });
             }
             "size" => {
                 let (width, height, mut rates) = (word(words)?, word(words)?, Vec::new());
                 while let Some(numerator) = word(words) {
                     rates.push(Rate { numerator, denominator: word(words)? });
                 }
-                device.camera.as_mut()?.formats.last_mut()?.sizes.push(FrameSize { width, height, rates });
+                device.camera.as_mut()?.formats.last_mut()?.sizes.push(FrameSize::new(width, height, &rates));
             }
             "microphone" => {
                 device.microphone = Some(MicrophoneSpec {
@@ -86,7 +104,15 @@ pub const TESTS: &[(&str, fn())] =
 
 fn a_device_is_understood_as_it_was_dictated() {
     let mut device = super::models::c920();
-    device.camera = device.camera.map(|camera| camera.numbering_from(7).with_flash());
+    let odd = FrameSize {
+        rates: Rates::Steps { shortest: 166_666, longest: 1_000_000, step: 100_000 },
+        ..FrameSize::new(0, 8, &[])
+    };
+    device.camera = device.camera.map(|mut camera| {
+        camera.formats.push(Format { coding: Coding::Unknown, sizes: vec![odd] });
+        let camera = camera.with_fault(Fault::ShortFrame(9).one_in(3, 4)).with_fault(Fault::CommitStalled);
+        camera.numbering_from(7).with_flash()
+    });
     device.microphone = device.microphone.map(|microphone| microphone.with_clock_offset_ppm(-12.5).with_tick());
     assert_eq!(understand(&dictate(&device)), Some(device.clone()));
     let bare = UsbDevice::new(Identity { serial: None, ..device.identity });

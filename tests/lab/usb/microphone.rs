@@ -51,7 +51,7 @@ impl Source for Microphone {
         self.taken = 0;
     }
 
-    fn packet(&mut self, time: u64, room: usize, out: &mut Vec<u8>) {
+    fn packet(&mut self, time: u64, room: usize, out: &mut Vec<u8>) -> i32 {
         let rate = self.rate();
         let elapsed = (time + Self::PACKET_TIME - self.begun) as f64 / SECOND as f64;
         let until = (elapsed * rate) as u64;
@@ -65,5 +65,6 @@ impl Source for Microphone {
             }
         }
         self.taken = until;
+        0
     }
 }

@@ -14,21 +14,23 @@ mod camera;
 mod descriptors;
 mod device;
 mod dictation;
+pub mod faults;
 pub mod h264;
 mod isochronous;
 pub mod jpeg;
 mod microphone;
 pub mod models;
+mod orders;
 mod picture;
 mod plugged;
 mod setup;
 pub mod specification;
-mod video_descriptors;
+pub mod video_descriptors;
 mod wire;
 
 pub use device::main;
 pub use isochronous::{SECOND, now};
-pub use plugged::Plugged;
+pub use plugged::{Plugged, load_drivers};
 use specification::{CameraSpec, Identity, MicrophoneSpec};
 
 /// A device to plug in, as often and into as many ports as a test likes.
@@ -70,5 +72,5 @@ impl UsbDevice {
 
 /// Tests of the device that need no kernel.
 pub fn tests() -> Vec<(&'static str, fn())> {
-    [wire::TESTS, jpeg::TESTS, h264::TESTS, descriptors::TESTS, dictation::TESTS].concat()
+    [wire::TESTS, jpeg::TESTS, h264::TESTS, descriptors::TESTS, dictation::TESTS, faults::TESTS, orders::TESTS].concat()
 }

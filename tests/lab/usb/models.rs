@@ -1,7 +1,7 @@
 //! Devices to plug in: a Logitech C920 after its dump among the fixtures, and a webcam of the lab's own.
 
 use super::UsbDevice;
-use super::specification::{CameraSpec, Coding, Format, FrameSize, Identity, MicrophoneSpec, Rate};
+use super::specification::{CameraSpec, Coding, Format, FrameSize, Identity, MicrophoneSpec, Rate, Rates};
 
 /// What `v4l2-ctl --list-formats-ext` says of a C920.
 pub const C920_FORMATS: &str = include_str!("../../fixtures/logitech-c920.txt");
@@ -41,7 +41,7 @@ pub fn webcam() -> UsbDevice {
 /// The camera of [`webcam`].
 pub fn webcam_camera() -> CameraSpec {
     let formats = [Coding::Yuyv, Coding::Mjpg, Coding::H264].map(|coding| {
-        let size = |width, height| FrameSize { width, height, rates: [30, 15].map(Rate::per_second).to_vec() };
+        let size = |width, height| FrameSize::new(width, height, &[30, 15].map(Rate::per_second));
         Format { coding, sizes: vec![size(640, 480), size(320, 240)] }
     });
     CameraSpec::new(formats.to_vec())
@@ -62,7 +62,7 @@ fn formats(text: &str) -> Vec<Format> {
         } else if let Some(size) = line.strip_prefix("Size: Discrete ") {
             let (width, height) = size.split_once('x').expect("a size is WxH");
             let side = |text: &str| text.parse().expect("a number of pixels");
-            let size = FrameSize { width: side(width), height: side(height), rates: Vec::new() };
+            let size = FrameSize::new(side(width), side(height), &[]);
             formats.last_mut().expect("sizes belong to a format").sizes.push(size);
         } else if let Some((_, rate)) = line.split_once('(').filter(|_| line.starts_with("Interval: ")) {
             let rate: f64 = rate.trim_end_matches(" fps)").parse().expect("frames per second");
@@ -74,7 +74,9 @@ fn formats(text: &str) -> Vec<Format> {
                 Rate { numerator: halves, denominator: 2 }
             };
             let sizes = &mut formats.last_mut().expect("intervals belong to a format").sizes;
-            sizes.last_mut().expect("intervals belong to a size").rates.push(rate);
+            if let Rates::Each(rates) = &mut sizes.last_mut().expect("intervals belong to a size").rates {
+                rates.push(rate);
+            }
         }
     }
     formats

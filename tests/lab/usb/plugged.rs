@@ -11,8 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::UsbDevice;
-use super::device::YANK;
 use super::dictation::dictate;
+use super::faults::Injection;
+use super::orders::Order;
 use crate::devices::{eventually, in_guest, succeed};
 use crate::{agent, layout};
 
@@ -20,6 +21,8 @@ use crate::{agent, layout};
 const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
 /// A high-speed device, in the words of vhci_hcd.
 const HIGH_SPEED: u32 = 3;
+/// How long a yanked device lies dying. Going sooner meets a bug in the kernel (README.md).
+const DYING: Duration = Duration::from_millis(15);
 
 /// A device that is plugged in; dropping it pulls it out.
 pub struct Plugged {
@@ -114,16 +117,37 @@ impl Plugged {
     /// nanoseconds of CLOCK_MONOTONIC.
     pub fn yank(mut self) -> u64 {
         assert!(Plugged::may_be_yanked(), "this can crash the kernel (README.md)");
-        self.orders.write_all(&[YANK]).expect("a device that obeys");
+        self.order(Order::Fail);
+        thread::sleep(DYING);
         self.gone()
+    }
+
+    /// Has the camera do something wrong. Returns the number of the frame it is going to begin next.
+    pub fn inject(&mut self, fault: impl Into<Injection>) -> u32 {
+        u32::try_from(self.order(Order::Inject(fault.into()))).expect("numbers have 32 bits")
+    }
+
+    /// Has the microphone answer no transfer for so long. Returns the time in nanoseconds of CLOCK_MONOTONIC.
+    pub fn mute(&mut self, time: Duration) -> u64 {
+        self.order(Order::Mute(time))
+    }
+
+    /// Gives an order and waits for the answer to it.
+    fn order(&mut self, order: Order) -> u64 {
+        writeln!(self.orders, "{order}").expect("a device that obeys");
+        self.answer()
+    }
+
+    fn answer(&mut self) -> u64 {
+        let mut answer = [0; 8];
+        self.orders.read_exact(&mut answer).expect("a device that did not fail");
+        u64::from_ne_bytes(answer)
     }
 
     /// Ends the orders, and waits for the device to say when it went.
     fn gone(mut self) -> u64 {
-        let mut time = [0; 8];
         self.orders.shutdown(Shutdown::Write).expect("a device that obeys");
-        self.orders.read_exact(&mut time).expect("a device that did not fail");
-        u64::from_ne_bytes(time)
+        self.answer()
     }
 
     /// The interfaces of the device in sysfs, such as …/1-1/1-1:1.0.
@@ -163,7 +187,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Loads what the kernel needs for USB. Only tests that plug something in pay for it.
-fn load_drivers() {
+pub fn load_drivers() {
     if Path::new(CONTROLLER).exists() && Path::new("/sys/module/snd_usb_audio").exists() {
         return;
     }

@@ -1,5 +1,8 @@
 //! Control requests: the eight bytes every one begins with.
 
+/// The request that chooses an interface's setting.
+pub const SET_INTERFACE: u8 = 11;
+
 /// A control request (USB 2.0, table 9-2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setup {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::faults::Injection;
+
 /// Frames per second, as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -13,6 +15,11 @@ impl Rate {
     /// So many frames each second.
     pub const fn per_second(numerator: u32) -> Rate {
         Rate { numerator, denominator: 1 }
+    }
+
+    /// The rate at which two frames are this far apart, in 100 ns.
+    pub const fn of_interval(interval: u32) -> Rate {
+        Rate { numerator: 10_000_000, denominator: interval }
     }
 
     /// The interval between two frames in USB Video's unit of 100 ns.
@@ -28,6 +35,40 @@ pub enum Coding {
     Yuyv,
     Mjpg,
     H264,
+    /// By a name that no driver knows. The pictures are as in YUYV.
+    Unknown,
+}
+
+/// How often pictures of one size may come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rates {
+    /// At each of these.
+    Each(Vec<Rate>),
+    /// At intervals from the shortest to the longest, in steps; all three in 100 ns.
+    Steps { shortest: u32, longest: u32, step: u32 },
+}
+
+impl Rates {
+    /// The one a camera begins with.
+    pub fn preferred(&self) -> Rate {
+        match self {
+            Rates::Each(rates) => rates[0],
+            &Rates::Steps { shortest, .. } => Rate::of_interval(shortest),
+        }
+    }
+
+    /// The one that comes nearest to this interval: exact, where the interval is rounded.
+    pub fn nearest(&self, interval: u32) -> Rate {
+        match self {
+            Rates::Each(rates) => {
+                *rates.iter().min_by_key(|rate| rate.interval().abs_diff(interval)).expect("a size has a rate")
+            }
+            &Rates::Steps { shortest, longest, step } => {
+                let steps = (interval.clamp(shortest, longest) - shortest) / step;
+                Rate::of_interval(shortest + steps * step)
+            }
+        }
+    }
 }
 
 /// Pictures of one size.
@@ -35,7 +76,14 @@ pub enum Coding {
 pub struct FrameSize {
     pub width: u16,
     pub height: u16,
-    pub rates: Vec<Rate>,
+    pub rates: Rates,
+}
+
+impl FrameSize {
+    /// One that comes at each of these rates.
+    pub fn new(width: u16, height: u16, rates: &[Rate]) -> FrameSize {
+        FrameSize { width, height, rates: Rates::Each(rates.to_vec()) }
+    }
 }
 
 /// The sizes of one coding.
@@ -45,10 +93,7 @@ pub struct Format {
     pub sizes: Vec<FrameSize>,
 }
 
-/// A camera: what it lists and what it shows.
-///
-/// Faults are to come here: a list of what goes wrong at which frame, for camera.rs to look up as a frame begins, and
-/// with a line for dictation.rs.
+/// A camera: what it lists, what it shows, and what it does wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CameraSpec {
     pub formats: Vec<Format>,
@@ -56,17 +101,25 @@ pub struct CameraSpec {
     pub first_number: u32,
     /// A white picture for the first tenth of each second of CLOCK_MONOTONIC.
     pub flash: bool,
+    /// From the beginning; a test can add to them while the camera runs.
+    pub faults: Vec<Injection>,
 }
 
 impl CameraSpec {
     /// One with these formats, in the order it prefers them.
     pub fn new(formats: Vec<Format>) -> CameraSpec {
-        CameraSpec { formats, first_number: 0, flash: false }
+        CameraSpec { formats, first_number: 0, flash: false, faults: Vec::new() }
     }
 
     /// Counts its frames from here.
     pub fn numbering_from(self, first_number: u32) -> CameraSpec {
         CameraSpec { first_number, ..self }
+    }
+
+    /// With this fault besides those it has.
+    pub fn with_fault(mut self, fault: impl Into<Injection>) -> CameraSpec {
+        self.faults.push(fault.into());
+        self
     }
 
     /// Sees a flash each second, beginning with the second.

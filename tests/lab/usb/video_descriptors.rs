@@ -1,7 +1,7 @@
 //! A camera's descriptors: USB Video Class 1.1 (UVC 1.1, sections 3.7 to 3.10, and the payload specifications).
 
 use super::descriptors::{Interfaces, association, interface, isochronous_endpoint, with_total_length};
-use super::specification::{CameraSpec, Coding, Format, FrameSize};
+use super::specification::{CameraSpec, Coding, Format, FrameSize, Rates};
 
 /// The class-specific descriptors of an interface.
 pub const CLASS_INTERFACE: u8 = 0x24;
@@ -51,9 +51,9 @@ pub fn append(out: &mut Vec<u8>, interfaces: Interfaces, camera: &CameraSpec) {
 fn append_format(out: &mut Vec<u8>, index: u8, format: &Format) {
     let count = u8::try_from(format.sizes.len()).expect("a few sizes");
     match format.coding {
-        Coding::Yuyv => {
+        Coding::Yuyv | Coding::Unknown => {
             out.extend([27, CLASS_INTERFACE, 4, index, count]);
-            out.extend(guid(*b"YUY2"));
+            out.extend(guid(if format.coding == Coding::Yuyv { *b"YUY2" } else { *b"?!?!" }));
             out.extend([16, 1, 0, 0, 0, 0]);
         }
         Coding::Mjpg => out.extend([11, CLASS_INTERFACE, 6, index, count, 1, 1, 0, 0, 0, 0]),
@@ -71,20 +71,28 @@ fn append_format(out: &mut Vec<u8>, index: u8, format: &Format) {
 }
 
 fn append_size(out: &mut Vec<u8>, index: u8, coding: Coding, size: &FrameSize) {
-    let bytes = u32::try_from(frame_bytes(size)).expect("sides have 16 bits");
-    let count = u8::try_from(size.rates.len()).expect("a few rates");
+    let bytes = frame_bytes_field(size);
+    // Of steps there are none in number, but three numbers.
+    let (count, intervals) = match &size.rates {
+        Rates::Each(rates) => {
+            let count = u8::try_from(rates.len()).expect("a few rates");
+            (count, rates.iter().map(|rate| rate.interval()).collect())
+        }
+        &Rates::Steps { shortest, longest, step } => (0, vec![shortest, longest, step]),
+    };
+    let length = 26 + 4 * u8::try_from(intervals.len()).expect("a few rates");
     let subtype = match coding {
-        Coding::Yuyv => 5,
+        Coding::Yuyv | Coding::Unknown => 5,
         Coding::Mjpg => 7,
         Coding::H264 => 0x11,
     };
-    out.extend([26 + 4 * count, CLASS_INTERFACE, subtype, index, 0]);
+    out.extend([length, CLASS_INTERFACE, subtype, index, 0]);
     out.extend(size.width.to_le_bytes());
     out.extend(size.height.to_le_bytes());
     let bits_at = |rate: u32| u32::try_from(u64::from(bytes) * 8 * u64::from(rate)).unwrap_or(u32::MAX);
     out.extend(bits_at(1).to_le_bytes());
     out.extend(bits_at(30).to_le_bytes());
-    let default_interval = size.rates[0].interval();
+    let default_interval = size.rates.preferred().interval();
     if coding == Coding::H264 {
         out.extend(default_interval.to_le_bytes());
         // Lines of no fixed length.
@@ -94,14 +102,19 @@ fn append_size(out: &mut Vec<u8>, index: u8, coding: Coding, size: &FrameSize) {
         out.extend(default_interval.to_le_bytes());
         out.push(count);
     }
-    for rate in &size.rates {
-        out.extend(rate.interval().to_le_bytes());
+    for interval in intervals {
+        out.extend(interval.to_le_bytes());
     }
 }
 
 /// The most bytes a frame of this size can have in any coding.
 pub fn frame_bytes(size: &FrameSize) -> usize {
     usize::from(size.width) * usize::from(size.height) * 2
+}
+
+/// The same in the 32 bits a descriptor has for it: of the largest sizes there are, a part of the number.
+pub fn frame_bytes_field(size: &FrameSize) -> u32 {
+    (frame_bytes(size) & u32::MAX as usize) as u32
 }
 
 /// A format's GUID: its four characters, then the same for all.

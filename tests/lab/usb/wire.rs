@@ -16,6 +16,8 @@ const RET_UNLINK: u32 = 4;
 
 /// The answer to a request the device does not know: a stall.
 pub const STALL: i32 = -32;
+/// What a host controller says whose bus has no time left for an endpoint.
+pub const NO_BANDWIDTH: i32 = -28;
 /// A transfer that failed on the wire, as every transfer of a device that is being pulled out.
 pub const PROTOCOL_ERROR: i32 = -71;
 /// An answer to UNLINK: the request was still queued, and will get no other answer.
@@ -53,6 +55,14 @@ pub struct Submit {
 pub struct Packet {
     pub offset: u32,
     pub length: u32,
+}
+
+/// What was sent in the place of an isochronous packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sent {
+    pub length: usize,
+    /// 0, or a negative error number.
+    pub status: i32,
 }
 
 /// Takes whole commands out of a stream of bytes.
@@ -136,12 +146,13 @@ impl Encoder {
         }
     }
 
-    /// The answer to an isochronous transfer: `lengths` bytes of `data` in its packets, in order and without padding.
-    pub fn isochronous(&mut self, submit: &Submit, lengths: &[usize], data: &[u8]) {
-        self.header(RET_SUBMIT, submit.sequence, 0, data.len(), submit.packets.len(), 0);
+    /// The answer to an isochronous transfer: what was `sent` of `data` in its packets, in order and without padding.
+    pub fn isochronous(&mut self, submit: &Submit, sent: &[Sent], data: &[u8]) {
+        let errors = sent.iter().filter(|sent| sent.status != 0).count();
+        self.header(RET_SUBMIT, submit.sequence, 0, data.len(), submit.packets.len(), errors);
         self.bytes.extend_from_slice(data);
-        for (packet, &length) in submit.packets.iter().zip(lengths) {
-            self.packet(*packet, length, 0);
+        for (packet, &sent) in submit.packets.iter().zip(sent) {
+            self.packet(*packet, sent);
         }
     }
 
@@ -150,7 +161,7 @@ impl Encoder {
         let count = submit.packets.len();
         self.header(RET_SUBMIT, submit.sequence, status, 0, count, count);
         for packet in &submit.packets {
-            self.packet(*packet, 0, status);
+            self.packet(*packet, Sent { length: 0, status });
         }
     }
 
@@ -183,11 +194,11 @@ impl Encoder {
         self.bytes.extend_from_slice(&[0; 8]);
     }
 
-    fn packet(&mut self, place: Packet, length: usize, status: i32) {
+    fn packet(&mut self, place: Packet, sent: Sent) {
         self.word(place.offset);
         self.word(place.length);
-        self.count(length);
-        self.bytes.extend_from_slice(&status.to_be_bytes());
+        self.count(sent.length);
+        self.bytes.extend_from_slice(&sent.status.to_be_bytes());
     }
 
     fn word(&mut self, value: u32) {
@@ -245,14 +256,15 @@ fn answers_have_the_kernels_layout() {
     let mut encoder = Encoder::default();
     let packets = vec![Packet { offset: 0, length: 8 }, Packet { offset: 8, length: 8 }];
     let submit = Submit { sequence: 5, endpoint: 1, input: true, length: 16, packets, ..Submit::default() };
-    encoder.isochronous(&submit, &[3, 0], &[1, 2, 3]);
+    let sent = [Sent { length: 3, status: 0 }, Sent { length: 0, status: PROTOCOL_ERROR }];
+    encoder.isochronous(&submit, &sent, &[1, 2, 3]);
     let words = |range: std::ops::Range<usize>| -> Vec<u32> {
         let words = encoder.bytes[range].chunks_exact(4);
         words.map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]])).collect()
     };
-    assert_eq!(words(0..48), [RET_SUBMIT, 5, 0, 0, 0, 0, 3, 0, 2, 0, 0, 0]);
+    assert_eq!(words(0..48), [RET_SUBMIT, 5, 0, 0, 0, 0, 3, 0, 2, 1, 0, 0]);
     assert_eq!(encoder.bytes[48..51], [1, 2, 3], "packed, whatever the offsets");
-    assert_eq!(words(51..83), [0, 8, 3, 0, 8, 8, 0, 0]);
+    assert_eq!(words(51..83), [0, 8, 3, 0, 8, 8, 0, PROTOCOL_ERROR.cast_unsigned()]);
     assert_eq!(encoder.bytes.len(), 83);
 
     let read = Submit { sequence: 6, input: true, length: 2, ..Submit::default() };
