@@ -35,6 +35,9 @@ pub const SOUND_LOOPBACK: &str = "Loopback";
 /// The card id of the emulated HDA codec (only in QEMU's guest): captures silence in real time.
 pub const SOUND_HDA: &str = "Intel";
 
+/// Why a test of it cannot hold in User-Mode Linux.
+pub const NO_HDA: &str = "QEMU's sound card is not there";
+
 /// The module of QEMU's sound card. Loaded before the others, because its codec is probed in the background meanwhile.
 pub const HDA_MODULE: (&str, &[&str]) = ("snd-hda-intel", &["index=1"]);
 

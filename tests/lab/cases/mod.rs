@@ -9,6 +9,8 @@ mod loopback;
 mod misbehaving;
 mod permission;
 mod self_test;
+mod soak;
+mod soak_ledger;
 mod sound;
 mod usb;
 mod usb_sound;
@@ -32,6 +34,7 @@ pub fn all() -> Vec<LabTest> {
         files::TESTS,
         webcam::TESTS,
         loopback::TESTS,
+        soak::TESTS,
         sound::TESTS,
         usb::TESTS,
         usb_sound::TESTS,
