@@ -73,18 +73,39 @@ impl Ledger {
     }
 }
 
-/// Frames by the second of CLOCK_MONOTONIC they belong to: those that came, and those the numbers say are missing.
-#[derive(Debug, Default)]
+/// Frames by the second of CLOCK_MONOTONIC they belong to: those that came, and those the numbers say are missing. Each
+/// second is judged when it is over, so that the books of a day are no longer than those of a minute.
+#[derive(Debug)]
 pub struct Seconds {
-    first: u64,
-    /// Came, missing.
-    counts: Vec<(u64, u64)>,
-    /// Number and time of the last one, and when the first one came.
-    last: Option<(u64, u64)>,
+    /// What a whole second has to account for.
+    each: RangeInclusive<u64>,
+    /// The second being filled, and what is in it.
+    second: u64,
+    came: u64,
+    missing: u64,
+    /// All seconds before it.
+    whole: u64,
+    total: Total,
+    /// Those that account for too little or too much, the first few.
+    bad: Vec<String>,
+    /// When the first one came; number and time of the one that is to come next.
     begun: u64,
+    next: Option<(u64, u64)>,
+}
+
+/// How many came, and how many are missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Total {
+    pub came: u64,
+    pub missing: u64,
 }
 
 impl Seconds {
+    pub fn of(each: RangeInclusive<u64>) -> Seconds {
+        let (total, bad) = (Total::default(), Vec::new());
+        Seconds { each, second: 0, came: 0, missing: 0, whole: 0, total, bad, begun: 0, next: None }
+    }
+
     pub fn picture(&mut self, frame: &VideoFrame) {
         self.note(frame.sequence(), frame.timestamp(), 1);
     }
@@ -95,47 +116,58 @@ impl Seconds {
     }
 
     fn note(&mut self, number: u64, time: u64, count: u64) {
-        let (next, before) = *self.last.get_or_insert_with(|| {
-            (self.first, self.begun) = (time / 1_000_000_000, time);
+        let (next, before) = *self.next.get_or_insert_with(|| {
+            (self.second, self.begun) = (time / SECOND, time);
             (number, time)
         });
-        assert!(number >= next && time >= before, "{number} at {time} ns after {next} at {before} ns");
+        if number < next || time < before {
+            self.complain(format!("{number} at {time} ns, where {next} after {before} ns was to come"));
+            return;
+        }
         // The missing ones lie evenly between the two.
         let missing = number - next;
-        for n in 0..missing {
-            let place = before + (time - before) * (n + 1) / (missing + 1);
-            self.second(place).1 += 1;
+        for n in 1..=missing {
+            self.turn_to(before + (time - before) * n / (missing + 1));
+            self.missing += 1;
         }
-        self.second(time).0 += count;
-        self.last = Some((number + count, time));
+        self.turn_to(time);
+        self.came += count;
+        self.total.came += count;
+        self.total.missing += missing;
+        self.next = Some((number + count, time));
     }
 
-    fn second(&mut self, time: u64) -> &mut (u64, u64) {
-        let index = usize::try_from(time / 1_000_000_000 - self.first).expect("a soak of less than 500 million years");
-        if index >= self.counts.len() {
-            self.counts.resize(index + 1, (0, 0));
+    /// Judges the seconds that are over by then. The first one began before we did.
+    fn turn_to(&mut self, time: u64) {
+        while self.second < time / SECOND {
+            if self.whole > 0 && !self.each.contains(&(self.came + self.missing)) {
+                self.complain(format!("second {}: {} came, {} are missing", self.second, self.came, self.missing));
+            }
+            (self.came, self.missing) = (0, 0);
+            self.second += 1;
+            self.whole += 1;
         }
-        &mut self.counts[index]
     }
 
-    /// Each whole second, from the first to the last, accounts for so many; all of them together for `rate` a second.
+    fn complain(&mut self, complaint: String) {
+        if self.bad.len() < 20 {
+            self.bad.push(complaint);
+        }
+    }
+
+    /// Every second was accounted for; all of them together come to `rate` a second.
     #[track_caller]
-    pub fn assert_accounted(&self, what: &str, rate: f64, each: RangeInclusive<u64>) {
-        let (came, missing) =
-            self.counts.iter().fold((0, 0), |(came, missing), count| (came + count.0, missing + count.1));
-        let (_, end) = self.last.expect("something came");
-        let elapsed = (end - self.begun) as f64 / 1e9;
-        println!("{what}: {came} came and {missing} are missing in {} seconds", self.counts.len());
-        for (second, (came, missing)) in self.counts.iter().enumerate().take(self.counts.len() - 1).skip(1) {
-            assert!(each.contains(&(came + missing)), "second {second} has {came} of {what}, {missing} missing");
-        }
-        let wanted = elapsed * rate;
-        let slack = *each.end() as f64 - rate + 1.0;
+    pub fn assert_accounted(&self, what: &str, rate: f64) -> Total {
+        let Total { came, missing } = self.total;
+        println!("{what}: {came} came and {missing} are missing in {} seconds", self.whole);
+        assert!(self.bad.is_empty(), "{what}: {:#?}", self.bad);
+        let (_, end) = self.next.expect("something came");
+        let wanted = (end - self.begun) as f64 / 1e9 * rate;
+        // A second's slack for all of them: the last one is not over, and a block is counted where it begins.
+        let slack = *self.each.end() as f64 - rate + 1.0;
         assert!(((came + missing) as f64 - wanted).abs() <= slack, "{what}: {} for {wanted:.1}", came + missing);
-    }
-
-    /// How many came, and how many are missing.
-    pub fn total(&self) -> (u64, u64) {
-        self.counts.iter().fold((0, 0), |(came, missing), count| (came + count.0, missing + count.1))
+        self.total
     }
 }
+
+const SECOND: u64 = 1_000_000_000;
