@@ -11,6 +11,7 @@ mod permission;
 mod self_test;
 mod soak;
 mod soak_ledger;
+mod soak_unplugs;
 mod sound;
 mod usb;
 mod usb_sound;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<LabTest> {
         webcam::TESTS,
         loopback::TESTS,
         soak::TESTS,
+        soak_unplugs::TESTS,
         sound::TESTS,
         usb::TESTS,
         usb_sound::TESTS,

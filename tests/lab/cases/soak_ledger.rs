@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::ops::RangeInclusive;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use usermedia::{AudioData, VideoFrame};
 
@@ -171,3 +172,34 @@ impl Seconds {
 }
 
 const SECOND: u64 = 1_000_000_000;
+
+/// Random numbers that are the same for the same seed.
+#[derive(Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// From `USERMEDIA_SOAK_SEED`, or from the clock; the seed is printed.
+    pub fn from_environment() -> Dice {
+        let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_nanos().into());
+        let seed = soak_count("USERMEDIA_SOAK_SEED", clock());
+        println!("USERMEDIA_SOAK_SEED={seed}");
+        Dice(seed)
+    }
+
+    /// One of the numbers below that, each as likely as the others (SplitMix64).
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+/// A number that the environment may replace.
+pub fn soak_count(variable: &str, usual: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) if !text.is_empty() => text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}: no number")),
+        _ => usual,
+    }
+}
