@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -12,12 +13,15 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::layout;
-use crate::protocol::{Done, Ending, FILES, READY, Request, SHARE_IN_GUEST, SHARE_VARIABLE, SHELL_MODE};
+use crate::protocol::{
+    Done, Ending, FILES, READY, Request, SHARE_IN_GUEST, SHARE_VARIABLE, SHELL_MODE, VIRTUAL_TIME_GUEST,
+};
 
 /// The line to the harness: the second serial port.
 const LINE: &str = "/dev/ttyS1";
@@ -29,20 +33,30 @@ const BURIAL: Duration = Duration::from_secs(5);
 /// Runs until the harness ends the guest. As process 1 it does not return but to a kernel panic, which ends QEMU.
 pub fn main() -> io::Result<()> {
     let share = Path::new(SHARE_IN_GUEST);
-    load_drivers(Path::new(fs::read_to_string(share.join("modules"))?.trim_end()))?;
+    let in_virtual_time = fs::read_to_string(share.join("leg"))? == VIRTUAL_TIME_GUEST;
+    let modules = fs::read_to_string(share.join("modules"))?;
+    let hda = (!in_virtual_time).then_some(layout::HDA_MODULE);
+    load_drivers(Path::new(modules.trim_end()), hda.as_slice())?;
     let _ = fs::write("/proc/sys/kernel/hung_task_timeout_secs", "20");
 
     if fs::read_to_string(share.join("mode"))? == SHELL_MODE {
         return shell();
     }
-    let line_in = BufReader::new(File::open(LINE)?);
+    let mut line_in = BufReader::new(File::open(LINE)?);
     let mut line_out = OpenOptions::new().write(true).open(LINE)?;
     let mut kernel_log = KernelLog::open()?;
     fs::write(share.join("boot.dmesg"), kernel_log.new_text())?;
     writeln!(line_out, "{READY}")?;
-    for line in line_in.lines() {
-        let line = line?;
-        let Some(run) = line.strip_prefix("run ").and_then(|number| number.parse().ok()) else {
+    let mut line = String::new();
+    loop {
+        if in_virtual_time {
+            pass_the_time(line_in.get_ref())?;
+        }
+        line.clear();
+        if line_in.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let Some(run) = line.strip_prefix("run ").and_then(|number| number.trim_end().parse().ok()) else {
             continue;
         };
         let folder = share.join(run_folder(run));
@@ -51,6 +65,13 @@ pub fn main() -> io::Result<()> {
         fs::write(folder.join("dmesg"), kernel_log.new_text())?;
         writeln!(line_out, "{}", Done { run, ending, stuck }.line())?;
     }
+}
+
+/// Waits for the harness in small steps: where nothing else is due, a clock that jumps to what is due next would jump
+/// to the end of all time.
+fn pass_the_time(line: &File) -> io::Result<()> {
+    let step = PollTimeout::try_from(Duration::from_millis(10)).map_err(io::Error::other)?;
+    while poll(&mut [PollFd::new(line.as_fd(), PollFlags::POLLIN)], step)? == 0 {}
     Ok(())
 }
 
@@ -59,14 +80,14 @@ pub fn run_folder(run: u32) -> PathBuf {
     PathBuf::from(format!("run-{run}"))
 }
 
-/// Loads the drivers of the layout and gives their nodes the owners udev would give them.
-fn load_drivers(modules: &Path) -> io::Result<()> {
+/// Loads the drivers of the layout, after those that come first here, and gives their nodes the owners udev would give them.
+fn load_drivers(modules: &Path, first: &[(&str, &[&str])]) -> io::Result<()> {
     // Modules the kernel asks for itself (a codec, for instance) are in the same place.
     let helper = Path::new(MODPROBE);
     fs::write(helper, format!("#!/bin/sh\nexec /sbin/modprobe -d '{}' \"$@\"\n", modules.display()))?;
     fs::set_permissions(helper, fs::Permissions::from_mode(0o755))?;
     fs::write("/proc/sys/kernel/modprobe", MODPROBE)?;
-    for (module, parameters) in layout::MODULES {
+    for (module, parameters) in first.iter().chain(layout::MODULES) {
         let status = Command::new(helper).arg(module).args(*parameters).status()?;
         if !status.success() {
             eprintln!("lab: modprobe {module} {}: {status}", parameters.join(" "));
@@ -74,7 +95,7 @@ fn load_drivers(modules: &Path) -> io::Result<()> {
     }
     let codec = Path::new("/proc/asound").join(layout::SOUND_HDA);
     let begun = Instant::now();
-    while !codec.exists() && begun.elapsed() < Duration::from_secs(5) {
+    while !first.is_empty() && !codec.exists() && begun.elapsed() < Duration::from_secs(5) {
         thread::sleep(Duration::from_millis(10));
     }
     as_udev_would();

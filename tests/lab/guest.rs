@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
@@ -12,10 +12,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::agent::run_folder;
-use crate::machine::{Accelerator, Machine};
+use crate::machine::{Engine, Leg, Machine};
 use crate::protocol::{Done, FILES, READY, Request, SHARE_IN_GUEST, SHARE_VARIABLE};
 
-/// What the agent may need on top of a program's own timeout before the guest counts as wedged.
+/// What the agent may need on top of a program's own time before the guest counts as wedged.
 const GRACE: Duration = Duration::from_secs(15);
 /// Replaces those 15 seconds, for the harness's tests of itself.
 pub const GRACE_VARIABLE: &str = "USERMEDIA_LAB_GRACE";
@@ -26,7 +26,7 @@ const REPORTED: u64 = 256 * 1024;
 #[derive(Debug)]
 pub struct Guest {
     machine: Arc<Machine>,
-    qemu: Child,
+    process: Child,
     line: ChildStdin,
     answers: Receiver<String>,
     runs: u32,
@@ -64,29 +64,21 @@ pub struct Report {
 }
 
 impl Guest {
-    /// Starts QEMU and waits for the agent's first word.
-    pub fn boot(machine: &Arc<Machine>, accelerator: Accelerator, patience: Duration) -> Result<Guest, String> {
+    /// Starts the guest and waits for the agent's first word.
+    pub fn boot(machine: &Arc<Machine>, engine: Engine, patience: Duration) -> Result<Guest, String> {
         for left in fs::read_dir(machine.share()).into_iter().flatten().flatten() {
             if left.file_name().to_string_lossy().starts_with("run-") {
                 let _ = fs::remove_dir_all(left.path());
             }
         }
-        let mut qemu = machine
-            .qemu(accelerator)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("qemu-system-x86_64: {error}"))?;
-        let (Some(line), Some(stdout), Some(mut stderr)) = (qemu.stdin.take(), qemu.stdout.take(), qemu.stderr.take())
-        else {
-            return Err("qemu-system-x86_64 was started without its pipes".to_owned());
+        let spawn = || {
+            let mut command = machine.command(engine);
+            command.stderr(File::create(machine.stderr())?).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
         };
-        let complaint = thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stderr.read_to_string(&mut text);
-            text
-        });
+        let mut process = spawn().map_err(|error| format!("the guest: {error}"))?;
+        let (Some(line), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
+            return Err("the guest was started without its pipes".to_owned());
+        };
         let (sender, answers) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(stdout).split(b'\n') {
@@ -96,13 +88,15 @@ impl Guest {
                 }
             }
         });
-        let mut guest = Guest { machine: Arc::clone(machine), qemu, line, answers, runs: 0 };
+        let mut guest = Guest { machine: Arc::clone(machine), process, line, answers, runs: 0 };
         if guest.wait(patience, |line| (line == READY).then_some(()), || ()).is_ok() {
             return Ok(guest);
         }
-        let _ = guest.qemu.kill();
-        let complaint = complaint.join().unwrap_or_default();
-        Err(format!("the guest did not come up within {patience:?}\n{complaint}{}", tail(&machine.console())))
+        let _ = guest.process.kill();
+        let mut said = vec![machine.stderr(), machine.console()];
+        said.dedup();
+        let said: String = said.iter().map(|file| tail(file)).collect();
+        Err(format!("the guest did not come up within {patience:?}\n{said}"))
     }
 
     /// QEMU's process.
@@ -132,8 +126,9 @@ impl Guest {
         }
     }
 
-    /// Runs a program to its end. With `follow`, its output appears here while it runs.
-    pub fn run(&mut self, request: &Request, follow: bool) -> io::Result<Report> {
+    /// Runs a program to its end; a guest that has not answered after `patience` of this machine's time is lost. With
+    /// `follow`, the program's output appears here while it runs.
+    pub fn run(&mut self, request: &Request, patience: Duration, follow: bool) -> io::Result<Report> {
         self.runs += 1;
         let run = self.runs;
         let folder = self.machine.share().join(run_folder(run));
@@ -152,7 +147,7 @@ impl Guest {
         let is_answer = |line: &str| Done::parse(line).filter(|done| done.run == run);
         let grace = std::env::var(GRACE_VARIABLE).ok().and_then(|seconds| seconds.parse().ok());
         let grace = grace.map_or(GRACE, Duration::from_secs);
-        let done = self.wait(request.timeout.saturating_add(grace), is_answer, &mut show);
+        let done = self.wait(patience.saturating_add(grace), is_answer, &mut show);
         show();
         let dmesg = if done.is_ok() { folder.join("dmesg") } else { self.machine.console() };
         let report = Report {
@@ -168,16 +163,19 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let _ = self.qemu.kill();
-        let _ = self.qemu.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
 /// The environment a program in the guest gets: the caller's, with the guest's own places.
-pub fn environment() -> Vec<(OsString, OsString)> {
+pub fn environment(leg: Leg) -> Vec<(OsString, OsString)> {
     let share = Path::new(SHARE_IN_GUEST).join(FILES);
-    let own =
-        [(SHARE_VARIABLE, share.as_os_str()), ("TMPDIR", OsStr::new("/tmp")), ("USERMEDIA_LAB", OsStr::new("guest"))];
+    let own = [
+        (SHARE_VARIABLE, share.as_os_str()),
+        ("TMPDIR", OsStr::new("/tmp")),
+        ("USERMEDIA_LAB", OsStr::new(leg.name())),
+    ];
     let inherited = std::env::vars_os().filter(|(name, _)| !own.iter().any(|(ours, _)| name == ours));
     inherited.chain(own.iter().map(|(name, value)| ((*name).into(), (*value).into()))).collect()
 }
@@ -195,7 +193,7 @@ impl Followed {
 
     fn copy_news(&mut self, to: &mut impl Write) {
         let mut copy = || {
-            let mut file = fs::File::open(&self.path)?;
+            let mut file = File::open(&self.path)?;
             file.seek(SeekFrom::Start(self.shown))?;
             let copied = io::copy(&mut file, to)?;
             to.flush()?;
@@ -209,7 +207,7 @@ impl Followed {
 /// The last of a file, as text.
 fn tail(path: &Path) -> String {
     let read = || {
-        let mut file = fs::File::open(path)?;
+        let mut file = File::open(path)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(REPORTED)))?;
         let mut bytes = Vec::new();

@@ -6,16 +6,19 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::agent;
 use crate::cases;
 use crate::guest::{self, Guest, Report};
-use crate::machine::Machine;
+use crate::machine::{Leg, Machine};
 use crate::protocol::{Done, Ending, Request, SHARE_VARIABLE};
 
 /// What a lab test may take where it does not say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A timeout in virtual time for tests that are bounded by this machine's clock alone.
+const ENDLESS: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// One test of the lab: an ordinary function that runs, alone in its process, where the drivers are. It fails by a panic.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +26,21 @@ pub struct LabTest {
     module: &'static str,
     name: &'static str,
     timeout: Duration,
+    kind: Kind,
     run: fn(),
+}
+
+/// Where a test runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Everywhere.
+    Everywhere,
+    /// Not in virtual time, for this reason.
+    RealTime(&'static str),
+    /// In virtual time only.
+    VirtualTime,
+    /// The same, and only where soaks are asked for; it may take so long by this machine's clock.
+    Soak(Duration),
 }
 
 /// The [`LabTest`] of a function: `lab_test!(vivid_streams)`, or `lab_test!(vivid_streams).timeout_secs(90)`.
@@ -37,12 +54,37 @@ pub(crate) use lab_test;
 impl LabTest {
     /// See [`lab_test`].
     pub const fn new(module: &'static str, name: &'static str, run: fn()) -> LabTest {
-        LabTest { module, name, timeout: TIMEOUT, run }
+        LabTest { module, name, timeout: TIMEOUT, kind: Kind::Everywhere, run }
     }
 
     /// Allows the test this long in place of 30 seconds.
     pub const fn timeout_secs(self, seconds: u64) -> LabTest {
         LabTest { timeout: Duration::from_secs(seconds), ..self }
+    }
+
+    /// In virtual time the test is reported as ignored, for this reason: it cannot hold there.
+    pub const fn not_in_virtual_time(self, reason: &'static str) -> LabTest {
+        LabTest { kind: Kind::RealTime(reason), ..self }
+    }
+
+    /// Only the virtual-time leg has what the test needs.
+    pub const fn in_virtual_time(self) -> LabTest {
+        LabTest { kind: Kind::VirtualTime, ..self }
+    }
+
+    /// A soak: `make soak` runs it, in virtual time, and waits this long for it by this machine's clock.
+    pub const fn soak_minutes(self, minutes: u64) -> LabTest {
+        LabTest { timeout: ENDLESS, kind: Kind::Soak(Duration::from_secs(60 * minutes)), ..self }
+    }
+
+    /// How long the harness waits for it, by this machine's clock.
+    fn patience(&self, leg: Leg) -> Duration {
+        match (self.kind, leg) {
+            (Kind::Soak(patience), _) => patience,
+            (_, Leg::Stock) => self.timeout,
+            // Computing takes no virtual time, and some of the tests do nothing else.
+            (_, Leg::VirtualTime) => self.timeout * 4,
+        }
     }
 
     /// As it is listed: the file under cases/, then the function.
@@ -74,8 +116,8 @@ pub fn run_here(name: &str) -> Result<(), String> {
 /// Where lab tests run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// In a guest.
-    Guest,
+    /// In a guest of this kind.
+    Guest(Leg),
     /// Here: this machine has the drivers, in the lab's layout.
     Host,
     /// Nowhere, and said aloud.
@@ -86,10 +128,11 @@ impl Place {
     /// From `USERMEDIA_LAB`.
     pub fn from_environment() -> Result<Place, String> {
         match std::env::var("USERMEDIA_LAB").as_deref() {
-            Err(_) | Ok("" | "qemu") => Ok(Place::Guest),
+            Err(_) | Ok("" | "qemu") => Ok(Place::Guest(Leg::Stock)),
+            Ok("uml") => Ok(Place::Guest(Leg::VirtualTime)),
             Ok("host") => Ok(Place::Host),
             Ok("off") => Ok(Place::Off),
-            Ok(other) => Err(format!("USERMEDIA_LAB is {other:?}; it may be qemu (the default), host or off")),
+            Ok(other) => Err(format!("USERMEDIA_LAB is {other:?}; it may be qemu (the default), uml, host or off")),
         }
     }
 }
@@ -102,10 +145,21 @@ pub fn main() -> Result<ExitCode, String> {
     arguments.test_threads = Some(1);
     let lab = Arc::new(Mutex::new(Lab::new(place)));
     let mut trials = Vec::new();
+    let virtual_time = place == Place::Guest(Leg::VirtualTime);
     for test in cases::all() {
+        let name = test.full_name();
+        match test.kind {
+            Kind::VirtualTime | Kind::Soak(_) if !virtual_time => continue,
+            Kind::RealTime(reason) if virtual_time => {
+                trials.push(Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason))));
+                continue;
+            }
+            _ => {}
+        }
         let lab = Arc::clone(&lab);
         let run = move || lab.lock().unwrap_or_else(PoisonError::into_inner).run(&test).map_err(Failed::from);
-        trials.push(Trial::test(test.full_name(), run).with_ignored_flag(place == Place::Off));
+        let ignored = place == Place::Off || matches!(test.kind, Kind::Soak(_));
+        trials.push(Trial::test(name, run).with_ignored_flag(ignored));
     }
     for (name, run) in cases::on_the_host(place) {
         let run = move || {
@@ -118,9 +172,12 @@ pub fn main() -> Result<ExitCode, String> {
         eprintln!("\nUSERMEDIA_LAB=off: the device lab is off. Its {} tests did NOT run.", trials.len());
     }
     let anything = trials.iter().any(|trial| !arguments.is_filtered_out(trial));
-    if place == Place::Guest && anything && !arguments.list {
+    if let Place::Guest(leg) = place
+        && anything
+        && !arguments.list
+    {
         // Before the first line of results: preparing may have something to say.
-        lab.lock().unwrap_or_else(PoisonError::into_inner).machine = Some(Machine::prepare().map(Arc::new));
+        lab.lock().unwrap_or_else(PoisonError::into_inner).machine = Some(Machine::prepare(leg).map(Arc::new));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(lab);
@@ -142,13 +199,13 @@ impl Lab {
 
     fn run(&mut self, test: &LabTest) -> Result<(), String> {
         match self.place {
-            Place::Guest => self.run_in_guest(test),
+            Place::Guest(leg) => self.run_in_guest(test, leg),
             Place::Host => run_on_host(test),
             Place::Off => Err("USERMEDIA_LAB=off: the device lab is off".to_owned()),
         }
     }
 
-    fn run_in_guest(&mut self, test: &LabTest) -> Result<(), String> {
+    fn run_in_guest(&mut self, test: &LabTest, leg: Leg) -> Result<(), String> {
         let machine = self.machine.clone().ok_or("the guest's machine was not prepared")??;
         let mut guest = match self.guest.take() {
             Some(guest) => guest,
@@ -161,8 +218,8 @@ impl Lab {
                 }
             },
         };
-        let request = test.request(guest::environment())?;
-        let report = guest.run(&request, false).map_err(|error| error.to_string())?;
+        let request = test.request(guest::environment(leg))?;
+        let report = guest.run(&request, test.patience(leg), false).map_err(|error| error.to_string())?;
         let trouble = kernel_trouble(&report.dmesg);
         if report.done.is_ok_and(|done| !done.stuck) && trouble.is_none() {
             self.guest = Some(guest);

@@ -32,13 +32,17 @@ pub const LOOPBACK_EXCLUSIVE: &str = "Exclusive loopback";
 pub const LOOPBACK_OPEN: &str = "Open loopback";
 /// snd-aloop's card id: what is played into `hw:Loopback,0` is captured from `hw:Loopback,1`, and the reverse.
 pub const SOUND_LOOPBACK: &str = "Loopback";
-/// The card id of the emulated HDA codec (only in the guest): captures silence in real time.
+/// The card id of the emulated HDA codec (only in QEMU's guest): captures silence in real time.
 pub const SOUND_HDA: &str = "Intel";
+
+/// Why a test of it cannot hold in User-Mode Linux.
+pub const NO_HDA: &str = "QEMU's sound card is not there";
+
+/// The module of QEMU's sound card. Loaded before the others, because its codec is probed in the background meanwhile.
+pub const HDA_MODULE: (&str, &[&str]) = ("snd-hda-intel", &["index=1"]);
 
 /// The modules, in the order they are loaded, each with its parameters.
 pub const MODULES: &[(&str, &[&str])] = &[
-    // First, because its codec is probed in the background meanwhile.
-    ("snd-hda-intel", &["index=1"]),
     (
         "vivid",
         &[

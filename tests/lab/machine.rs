@@ -1,7 +1,7 @@
-//! The guest's machine: what it boots, on which accelerator, and the folder it shares with this side.
+//! The guest's machine: what it boots, what executes it, and the folder it shares with this side.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -9,29 +9,71 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::guest::Guest;
-use crate::protocol::{FILES, SHARE_VARIABLE, SHELL_MODE};
+use crate::protocol::{FILES, SHARE_VARIABLE, SHELL_MODE, STOCK_GUEST, VIRTUAL_TIME_GUEST};
+use crate::uml::{self, Clock, Places};
 
 /// How long a guest may take to its first word, emulated on a busy machine.
 const BOOT: Duration = Duration::from_secs(90);
 /// The same where the processor does the work; longer, and KVM counts as not working here.
 const BOOT_WITH_KVM: Duration = Duration::from_secs(10);
 
+/// How long User-Mode Linux may take to its first word.
+const BOOT_USER_MODE: Duration = Duration::from_secs(30);
+
 /// What the lab calls from here and the tests from inside; the guest sees this machine's programs.
-const NEEDED: &[&str] = &["qemu-system-x86_64", "setpriv", "v4l2-ctl", "arecord", "ffprobe"];
+const NEEDED: &[&str] = &["setpriv", "v4l2-ctl", "arecord", "ffprobe"];
+
+/// The two kernels the lab has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leg {
+    /// Debian's own in QEMU, in real time.
+    Stock,
+    /// User-Mode Linux, in virtual time.
+    VirtualTime,
+}
+
+impl Leg {
+    /// The recipe of its kernel, and the programs that run it.
+    fn means(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Leg::Stock => ("tests/lab/prepare", &["qemu-system-x86_64"]),
+            Leg::VirtualTime => ("tests/lab/uml/prepare", &["taskset", "busybox"]),
+        }
+    }
+
+    /// What `USERMEDIA_LAB` says to programs in its guest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Leg::Stock => STOCK_GUEST,
+            Leg::VirtualTime => VIRTUAL_TIME_GUEST,
+        }
+    }
+
+    /// What `make` is asked for to have all that.
+    fn target(self) -> &'static str {
+        match self {
+            Leg::Stock => "make lab",
+            Leg::VirtualTime => "make soak",
+        }
+    }
+}
 
 /// What executes the guest's instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accelerator {
-    /// The processor.
+pub enum Engine {
+    /// QEMU, and the processor through it.
     Kvm,
     /// QEMU's emulation.
     Tcg,
+    /// The processor: the guest's kernel is a program, by this clock.
+    UserMode(Clock),
 }
 
 /// A prepared kernel, and where this run of the lab keeps its files.
 #[derive(Debug)]
 pub struct Machine {
-    /// What `tests/lab/prepare` made: vmlinux, initramfs.cpio, modules.
+    leg: Leg,
+    /// What the leg's recipe made: vmlinux, initramfs.cpio, modules; or linux, modules.
     kernel: PathBuf,
     /// The host's side of the share, with the guest's console log beside it.
     folder: PathBuf,
@@ -43,11 +85,12 @@ pub struct Machine {
 
 impl Machine {
     /// Prepares what is not prepared yet. The error names the command that helps.
-    pub fn prepare() -> Result<Machine, String> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/prepare");
-        for program in NEEDED {
+    pub fn prepare(leg: Leg) -> Result<Machine, String> {
+        let (script, programs) = leg.means();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+        for program in NEEDED.iter().chain(programs) {
             if !is_in_path(program) {
-                return Err(format!("the device lab needs {program}. Please run: make lab"));
+                return Err(format!("the device lab needs {program}. Please run: {}", leg.target()));
             }
         }
         let mut command = Command::new(&script);
@@ -57,7 +100,7 @@ impl Machine {
         let output =
             command.stderr(Stdio::inherit()).output().map_err(|error| format!("{}: {error}", script.display()))?;
         if !output.status.success() {
-            return Err("the device lab's guest could not be prepared (see above). Please run: make lab".to_owned());
+            return Err(format!("the lab's guest could not be prepared (see above). Please run: {}", leg.target()));
         }
         let kernel = PathBuf::from(OsString::from(String::from_utf8_lossy(&output.stdout).trim_end()));
         let lab = kernel.parent().unwrap_or(&kernel);
@@ -65,7 +108,7 @@ impl Machine {
         remove_abandoned(&runs);
         let folder = runs.join(std::process::id().to_string());
         let files = std::env::var_os(SHARE_VARIABLE).map_or_else(|| folder.join(FILES), PathBuf::from);
-        let machine = Machine { kernel, folder, files, disk: None };
+        let machine = Machine { leg, kernel, folder, files, disk: None };
         machine.lay_out().map_err(|error| format!("{}: {error}", machine.folder.display()))?;
         Ok(machine)
     }
@@ -90,6 +133,7 @@ impl Machine {
         fs::write(share.join("keep"), keep)?;
         fs::write(share.join("agent"), format!("{}\n", agent.display()))?;
         fs::write(share.join("modules"), format!("{}\n", self.kernel.join("modules").display()))?;
+        fs::write(share.join("leg"), self.leg.name())?;
         fs::write(share.join("mode"), "agent")
     }
 
@@ -112,19 +156,39 @@ impl Machine {
 
     /// What the guest's kernel printed.
     pub fn console(&self) -> PathBuf {
-        self.folder.join("console.log")
+        match self.leg {
+            Leg::Stock => self.folder.join("console.log"),
+            Leg::VirtualTime => self.stderr(),
+        }
+    }
+
+    /// What the program that is the guest wrote to stderr.
+    pub fn stderr(&self) -> PathBuf {
+        self.folder.join("stderr.log")
     }
 
     /// The command that starts the guest, its agent's line on stdin and stdout.
-    pub fn qemu(&self, accelerator: Accelerator) -> Command {
+    pub fn command(&self, engine: Engine) -> Command {
+        match engine {
+            Engine::Kvm => self.qemu(["-accel", "kvm", "-cpu", "host"]),
+            Engine::Tcg => self.qemu(["-accel", "tcg,thread=multi", "-cpu", "max"]),
+            Engine::UserMode(clock) => {
+                let init = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/init");
+                let (share, files) = (self.share(), &self.files);
+                uml::command(
+                    &Places { kernel: &self.kernel, init: &init, share: &share, files, own: &self.folder },
+                    clock,
+                )
+            }
+        }
+    }
+
+    fn qemu(&self, accelerator: [&str; 4]) -> Command {
         // A guest must not outlive the harness, however that ends.
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
         qemu.args(["-M", "q35", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-m", "1024"]);
-        qemu.args(match accelerator {
-            Accelerator::Kvm => ["-accel", "kvm", "-cpu", "host"],
-            Accelerator::Tcg => ["-accel", "tcg,thread=multi", "-cpu", "max"],
-        });
+        qemu.args(accelerator);
         qemu.arg("-smp").arg(std::env::var_os("USERMEDIA_LAB_CPUS").unwrap_or_else(|| "1".into()));
         qemu.arg("-serial").arg(option("file:", &self.console(), ""));
         qemu.args(["-chardev", "stdio,id=agent,signal=off", "-serial", "chardev:agent"]);
@@ -143,28 +207,33 @@ impl Machine {
         qemu
     }
 
-    /// Boots a guest: with KVM where that works, which is found out once and remembered, else emulated.
+    /// Boots a guest: QEMU's with KVM where that works, which is found out once and remembered, else emulated.
     pub fn boot(self: &Arc<Self>) -> Result<Guest, String> {
+        if self.leg == Leg::VirtualTime {
+            return Guest::boot(self, Engine::UserMode(Clock::Virtual), BOOT_USER_MODE);
+        }
         let verdict = self.kernel.with_file_name("kvm");
         let here = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let known = fs::read_to_string(&verdict).unwrap_or_default();
         let refused = known.strip_prefix("no ").is_some_and(|release| release == here);
         if !refused && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok() {
-            if let Ok(guest) = Guest::boot(self, Accelerator::Kvm, BOOT_WITH_KVM) {
+            if let Ok(guest) = Guest::boot(self, Engine::Kvm, BOOT_WITH_KVM) {
                 return Ok(guest);
             }
             let _ = fs::write(&verdict, format!("no {here}"));
         }
-        Guest::boot(self, Accelerator::Tcg, BOOT)
+        Guest::boot(self, Engine::Tcg, BOOT)
     }
 
-    /// A guest whose agent line is this terminal, with a shell in it.
+    /// A guest whose agent line is this terminal, with a shell in it. Nobody types in virtual time.
     pub fn shell(&self) -> Result<ExitStatus, String> {
-        let run = || {
+        let engine = if self.leg == Leg::Stock { Engine::Tcg } else { Engine::UserMode(Clock::Real) };
+        let mut command = self.command(engine);
+        let mut run = || {
             fs::write(self.share().join("mode"), SHELL_MODE)?;
-            self.qemu(Accelerator::Tcg).status()
+            command.stderr(File::create(self.stderr())?).status()
         };
-        run().map_err(|error| format!("qemu-system-x86_64: {error}"))
+        run().map_err(|error| format!("the guest: {error}"))
     }
 }
 

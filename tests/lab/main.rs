@@ -13,6 +13,7 @@ mod harness;
 mod layout;
 mod machine;
 mod protocol;
+mod uml;
 mod usb;
 
 use std::ffi::OsString;
@@ -21,7 +22,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::Machine;
+use harness::Place;
+use machine::{Leg, Machine};
 use protocol::{Ending, Request};
 
 fn main() -> ExitCode {
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
             usb::main(&text.to_string_lossy()).map(|()| ExitCode::SUCCESS).map_err(|error| format!("USB: {error}"))
         }
         Some("--guest") => run_in_guest(arguments.collect()),
-        Some("--guest-shell") => Machine::prepare().and_then(|machine| machine.shell()).map(|_| ExitCode::SUCCESS),
+        Some("--guest-shell") => leg().and_then(|leg| Machine::prepare(leg)?.shell()).map(|_| ExitCode::SUCCESS),
         Some("--power") => {
             let part = arguments.next().unwrap_or_default();
             cases::power::in_the_guest(&part.to_string_lossy()).map(|()| ExitCode::SUCCESS)
@@ -57,6 +59,14 @@ fn main() -> ExitCode {
     })
 }
 
+/// Which guest a program or a shell gets: that of the tests, and QEMU's where they are to run elsewhere.
+fn leg() -> Result<Leg, String> {
+    Ok(match Place::from_environment()? {
+        Place::Guest(leg) => leg,
+        Place::Host | Place::Off => Leg::Stock,
+    })
+}
+
 /// Boots a guest, runs one program in it and ends as that program ended: with its status, 128 + its signal, or 124 at the
 /// timeout. 125 is the lab's own failure.
 fn run_in_guest(command: Vec<OsString>) -> Result<ExitCode, String> {
@@ -64,15 +74,16 @@ fn run_in_guest(command: Vec<OsString>) -> Result<ExitCode, String> {
         return Err("which program?".to_owned());
     }
     let seconds = std::env::var("USERMEDIA_LAB_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
-    let machine = Arc::new(Machine::prepare()?);
+    let leg = leg()?;
+    let machine = Arc::new(Machine::prepare(leg)?);
     let mut guest = machine.boot()?;
     let request = Request {
         timeout: Duration::from_secs(seconds),
         directory: std::env::current_dir().map_err(|error: io::Error| error.to_string())?,
-        environment: guest::environment(),
+        environment: guest::environment(leg),
         command,
     };
-    let report = guest.run(&request, true).map_err(|error| error.to_string())?;
+    let report = guest.run(&request, request.timeout, true).map_err(|error| error.to_string())?;
     let done = report.done.map_err(|lost| format!("{lost}\n{}", report.dmesg))?;
     let status = match done.ending {
         Ending::Exited(status) => status,

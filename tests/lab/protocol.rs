@@ -17,6 +17,10 @@ pub const SHARE_IN_GUEST: &str = "/run/usermedia-lab";
 pub const FILES: &str = "files";
 /// Names the tests' folder on the share to every program run in the lab.
 pub const SHARE_VARIABLE: &str = "USERMEDIA_LAB_SHARE";
+/// What `USERMEDIA_LAB` says to a program in QEMU's guest.
+pub const STOCK_GUEST: &str = "guest";
+/// What it says where time is virtual.
+pub const VIRTUAL_TIME_GUEST: &str = "virtual-time";
 /// The agent's line once the drivers are loaded.
 pub const READY: &str = "ready";
 /// What `mode` on the share says when the guest is to give a shell in place of an agent.
@@ -25,7 +29,7 @@ pub const SHELL_MODE: &str = "shell";
 /// A program to run in the guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// How long it may take before it is killed.
+    /// How long it may take, by the guest's clock, before it is killed.
     pub timeout: Duration,
     /// Its working directory; `/` where the guest has no such folder.
     pub directory: PathBuf,

@@ -13,7 +13,7 @@ use crate::layout;
 pub const TESTS: &[LabTest] = &[
     lab_test!(every_camera_of_the_layout_answers_with_its_driver_and_card),
     lab_test!(one_device_has_a_node_of_every_other_kind),
-    lab_test!(both_sound_cards_are_there),
+    lab_test!(both_sound_cards_are_there).not_in_virtual_time(layout::NO_HDA),
     lab_test!(the_command_under_test_runs_beside_them),
 ];
 

@@ -19,6 +19,9 @@ mod misbehaving;
 mod permission;
 pub mod power;
 mod self_test;
+mod soak;
+mod soak_ledger;
+mod soak_unplugs;
 mod sound;
 mod usb;
 mod usb_sound;
@@ -45,6 +48,8 @@ pub fn all() -> Vec<LabTest> {
         hotplug::TESTS,
         webcam::TESTS,
         loopback::TESTS,
+        soak::TESTS,
+        soak_unplugs::TESTS,
         sound::TESTS,
         usb::TESTS,
         usb_sound::TESTS,

@@ -13,12 +13,13 @@ use usermedia::permission::SYSTEM_POLICY;
 
 use crate::devices::{Background, eventually, in_guest, loopback_open, succeed, usermedia, v4l2_ctl, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
+use crate::layout;
 use crate::usb::UsbDevice;
 use crate::usb::models::{webcam, webcam_camera};
 use crate::usb::specification::Identity;
 
 pub const TESTS: &[LabTest] = &[
-    lab_test!(the_udev_rule_gives_devices_their_names_and_their_users),
+    lab_test!(the_udev_rule_gives_devices_their_names_and_their_users).not_in_virtual_time(layout::NO_HDA),
     lab_test!(the_udev_rule_names_usb_devices_by_their_serial_number),
     lab_test!(without_the_group_a_newcomer_is_told_node_group_and_rule),
     lab_test!(a_camera_denied_by_a_policy_file_gives_way_or_is_named),

@@ -15,7 +15,7 @@ use usermedia::{LocalMediaStream, MediaDevices, MediaStreamConstraints, Recorder
 use crate::devices::{modprobe, share, succeed};
 use crate::guest::{self, Report};
 use crate::harness::Place;
-use crate::machine::Machine;
+use crate::machine::{Leg, Machine};
 use crate::protocol::{Ending, Request};
 
 /// What a recording may lose, in seconds.
@@ -44,7 +44,7 @@ fn a_power_cut_costs_at_most_the_last_second() {
     let image = folder.join("disk");
     fs::File::create(&image).unwrap().set_len(256 << 20).unwrap();
     succeed(Command::new("/usr/sbin/mke2fs").args(["-q", "-t", "ext4"]).arg(&image));
-    let machine = Arc::new(Machine::prepare().unwrap().with_disk(&image));
+    let machine = Arc::new(Machine::prepare(Leg::Stock).unwrap().with_disk(&image));
     let alive = machine.files().join(ALIVE);
 
     let mut guest = machine.boot().unwrap();
