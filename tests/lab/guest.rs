@@ -101,7 +101,7 @@ impl Guest {
 
     /// QEMU's process.
     pub fn process(&self) -> u32 {
-        self.qemu.id()
+        self.process.id()
     }
 
     /// Waits for an answer, calling `meanwhile` every few milliseconds.
