@@ -59,8 +59,8 @@ fn what_was_asked_is_set_and_nothing_else() {
     let tracks = stream.video_tracks();
     let settings = tracks[0].settings();
     for (name, value) in [(ControlName::Brightness, 200), (ControlName::Contrast, 77), (ControlName::Saturation, 99)] {
-        assert_eq!(settings.controls.get(name), Some(ControlValue::Number(value.into())), "{name}");
-        assert_eq!(read(&node, name.as_str()), value.into(), "{name}");
+        assert_eq!(settings.controls.get(name), Some(ControlValue::Number(f64::from(value))), "{name}");
+        assert_eq!(read(&node, name.as_str()), i64::from(value), "{name}");
     }
     stream.stop();
     // It stays: nobody puts it back either.
@@ -72,7 +72,7 @@ fn what_was_asked_is_set_and_nothing_else() {
 
 /// The average of a frame's luma.
 fn luma(frame: &VideoFrame) -> f64 {
-    let plane = frame.plane(0).expect("YUYV has one plane").data();
+    let plane = frame.plane(0).expect("YUYV has one plane").data;
     let luma: Vec<f64> = plane.iter().step_by(2).map(|&byte| f64::from(byte)).collect();
     luma.iter().sum::<f64>() / luma.len() as f64
 }
