@@ -13,6 +13,7 @@ use super::statistics::SourceCounters;
 use super::synthetic::SyntheticCamera;
 use super::timeline::Timeline;
 use super::v4l2::{Reading, V4l2Camera};
+use crate::devices::control::ControlGoal;
 use crate::error::{Error, Result};
 
 /// A camera that can be opened again and again: the built-in one too.
@@ -56,13 +57,16 @@ impl CameraDevice {
         post: Arc<dyn Outlet<CapturedFrame>>,
     ) -> Result<(Running, Arc<VideoFormat>)> {
         let mut camera = V4l2Camera::open(engine.kernel.clone(), &self.request)?;
-        let format = camera.format().clone();
-        let started = (self.accept)(&format).and_then(|()| {
+        let started = (self.accept)(camera.format()).and_then(|()| {
+            camera.set_controls(&self.request.controls)?;
             let held = || engine.held.settle(&self.request.path);
             camera.start(self.request.buffers, engine.reaper.clone(), &held, self.reading(post))
         });
         match started.and_then(|reader| self.join(engine, Box::new(reader))) {
-            Ok(token) => Ok((Running::Camera { camera, token: Some(token) }, format)),
+            Ok(token) => {
+                let format = camera.format().clone();
+                Ok((Running::Camera { camera, token: Some(token) }, format))
+            }
             Err(error) => {
                 camera.stop();
                 Err(error)
@@ -122,6 +126,27 @@ impl Device<CapturedFrame> for CameraDevice {
     fn exchange(&mut self, asked: &mut Asked<CapturedFrame>) {
         std::mem::swap(&mut self.request, &mut asked.request);
         std::mem::swap(&mut self.accept, &mut asked.accept);
+        // Where it is, is found out here and nowhere else.
+        let before = &asked.request;
+        self.request.path.clone_from(&before.path);
+        (self.request.buffers, self.request.synthetic) = (before.buffers, before.synthetic);
+    }
+
+    fn set_controls(
+        &mut self,
+        running: Option<&mut Running>,
+        goals: &[ControlGoal],
+    ) -> Result<Option<Arc<VideoFormat>>> {
+        let format = match running {
+            Some(Running::Camera { camera, .. }) => {
+                camera.set_controls(goals)?;
+                Some(camera.format().clone())
+            }
+            // While it is away there is nothing to set: it will be when it comes back.
+            _ => None,
+        };
+        self.request.controls = goals.to_vec();
+        Ok(format)
     }
 
     fn locate(&mut self) -> bool {

@@ -1,11 +1,12 @@
 //! What the driver agreed to: the format of every frame of one generation of buffers.
 
+use crate::devices::ControlSettings;
 use crate::format::layout::{Layout, layout};
 use crate::format::{Fourcc, FrameRate};
 use crate::seam::{MAX_PLANES, PixelFormat};
 
 /// The negotiated format, as read back from the driver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct VideoFormat {
     pub(crate) fourcc: Fourcc,
     pub(crate) width: u32,
@@ -26,6 +27,9 @@ pub struct VideoFormat {
     /// Where the colour planes lie; `None` for compressed and unknown formats, and where the driver splits the memory
     /// otherwise than the kernel's documents say.
     pub(crate) layout: Option<Layout>,
+    /// What the camera's controls were set to when this was agreed. They may change while frames of it flow: a frame says
+    /// nothing about them.
+    pub(crate) controls: ControlSettings,
 }
 
 impl VideoFormat {
@@ -51,6 +55,7 @@ impl VideoFormat {
             transfer_function: pixels.transfer_function,
             frame_rate,
             layout,
+            controls: ControlSettings::default(),
         })
     }
 

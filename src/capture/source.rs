@@ -105,7 +105,8 @@ pub(crate) trait Outlet<T: Captured>: Send + Sync {
     fn ended(&self, end: SourceEnd);
     /// Something happened while the source was kept. On the reactor's thread or on the control thread.
     fn event(&self, _event: &RecoveryEvent) {}
-    /// It was started, maybe anew, in this format. On the control thread, and the first frame may have come already.
+    /// It was started, maybe anew, in this format, or its controls were set. On the control thread, and the first frame may
+    /// have come already.
     fn formatted(&self, _format: &T::Format) {}
 }
 
@@ -308,6 +309,12 @@ impl<T: Captured> Source<T> {
     /// How far the closing is, for whoever wants to know later.
     pub(crate) fn closing(&self) -> Closing {
         self.closing.clone()
+    }
+
+    /// Sets controls of a camera while its frames flow on: see [`Supervisor::set_controls`]. Waits for it.
+    pub(crate) fn set_controls(&self, goals: Vec<ControlGoal>) -> Result<()> {
+        let supervisor = self.supervisor.clone();
+        self.engine.on_control(move |_| supervisor.set_controls(&goals))
     }
 
     /// Has the device started in another mode, muted meanwhile: see [`Supervisor::reconfigure`]. Waits for it.

@@ -410,6 +410,7 @@ mod tests {
         assert!(parse_patience("never").unwrap_err().contains("forever"));
     }
 
+    #[test]
     fn controls_read_by_their_w3c_names() {
         assert_eq!(parse_control("brightness=-12.5"), Ok((ControlName::Brightness, ControlValue::Number(-12.5))));
         let manual = ControlValue::Mode(MeteringMode::Manual);

@@ -94,6 +94,12 @@ impl From<MediaTrackConstraints> for MediaTrackRequest {
     }
 }
 
+impl From<&MediaTrackConstraints> for MediaTrackRequest {
+    fn from(constraints: &MediaTrackConstraints) -> Self {
+        constraints.clone().into()
+    }
+}
+
 impl From<MediaTrackConstraintSet> for MediaTrackRequest {
     fn from(set: MediaTrackConstraintSet) -> Self {
         MediaTrackConstraints::from(set).into()

@@ -25,6 +25,7 @@ pub use settings::{AudioSettings, ResizeMode, VideoSettings};
 use crate::constraints::{Constraint, MediaStreamConstraints, MediaTrackRequest};
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind};
 use crate::error::{Error, ErrorName, Result};
+use crate::format::{Fourcc, FrameRate};
 
 /// By which rules a request is resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,6 +60,17 @@ pub struct ResolveOptions {
     pub profile: Option<Profile>,
     /// Whether the pictures go to a file: then MJPG is preferred among equals.
     pub recording: bool,
+    /// The mode of a camera that runs: preferred among equals before all else.
+    pub(crate) current: Option<CurrentMode>,
+}
+
+/// A mode that a camera runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CurrentMode {
+    pub(crate) fourcc: Option<Fourcc>,
+    pub(crate) size: (u32, u32),
+    /// The camera's own.
+    pub(crate) frame_rate: Option<FrameRate>,
 }
 
 impl ResolveOptions {

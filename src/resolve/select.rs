@@ -12,6 +12,7 @@ use super::pixels::{Class, Named, is_taken, usual_class};
 use super::range::{SizeGoal, any_size, best_size, pixel_distance};
 use super::rate::{Rates, any_rate, best_rate, exactly};
 use super::settings::{ResizeMode, VideoSettings, round_ratio};
+use super::{CurrentMode, ResolveOptions};
 use crate::constraints::{ConstraintName, MediaTrackConstraintSet, MediaTrackConstraints};
 use crate::devices::{MediaDeviceInfo, RESOLUTION_TABLE, Span, VideoMode};
 use crate::format::{Fourcc, FrameRate};
@@ -152,6 +153,8 @@ pub(super) struct Selection<'a> {
     pub basic: Set<'a>,
     pub advanced: Vec<Set<'a>>,
     pub recording: bool,
+    /// What the one camera runs in.
+    pub current: Option<CurrentMode>,
 }
 
 /// The best settings of one camera.
@@ -164,8 +167,9 @@ pub(super) struct Solution<'a> {
 
 /// The best mode of a camera so far.
 struct Best {
-    /// Distance, pixels from 640x480, distance from 30 frames per second, not the format preferred. Smaller is better.
-    order: (u64, u128, u64, bool),
+    /// Distance, not what it runs in, pixels from 640x480, distance from 30 frames per second, not the format preferred.
+    /// Smaller is better.
+    order: (u64, bool, u128, u64, bool),
     fitness: f64,
     fourcc: Option<Fourcc>,
     size: (u32, u32),
@@ -179,10 +183,11 @@ impl<'a> Selection<'a> {
         ids: &'a Ids<'a>,
         named: &'a Named,
         track: &'a MediaTrackConstraints,
-        recording: bool,
+        options: &ResolveOptions,
     ) -> Self {
         let advanced = track.advanced.iter().map(|set| Set::new(set, true)).collect();
-        Self { devices, ids, named, basic: Set::new(&track.basic, false), advanced, recording }
+        let ResolveOptions { recording, current, .. } = *options;
+        Self { devices, ids, named, basic: Set::new(&track.basic, false), advanced, recording, current }
     }
 
     /// The modes of a camera that may be taken.
@@ -302,7 +307,9 @@ impl<'a> Selection<'a> {
             let format_cost = basic.pixel_format.cost(mode.fourcc.is_some(), |name| name.parse().ok() == mode.fourcc);
             let fitness = basic.size.cost(width, height) + rate.cost + device_cost + resize_cost + format_cost;
             let second_choice = self.recording && mode.fourcc != Some(Fourcc::MJPG);
-            let order = (rank(fitness), pixel_distance(width, height), rate.default_distance(), second_choice);
+            let this = CurrentMode { fourcc: mode.fourcc, size: (width, height), frame_rate: rate.rate };
+            let change = self.current.is_some_and(|current| current != this);
+            let order = (rank(fitness), change, pixel_distance(width, height), rate.default_distance(), second_choice);
             if best.as_ref().is_none_or(|best| order < best.order) {
                 best = Some(Best { order, fitness, fourcc: mode.fourcc, size: (width, height), rate: rate.rate });
             }

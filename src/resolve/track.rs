@@ -35,12 +35,8 @@ pub(super) fn video(
         (MediaTrackRequest::Any, Profile::Libjingle) => {
             legacy_video(&any_legacy, &devices, &ids, &named, options.recording, &mut lines)?
         }
-        (MediaTrackRequest::Any, Profile::W3c) => {
-            w3c_video(&any, &devices, &ids, &named, options.recording, &mut lines)?
-        }
-        (MediaTrackRequest::Constraints(track), _) => {
-            w3c_video(track, &devices, &ids, &named, options.recording, &mut lines)?
-        }
+        (MediaTrackRequest::Any, Profile::W3c) => w3c_video(&any, &devices, &ids, &named, options, &mut lines)?,
+        (MediaTrackRequest::Constraints(track), _) => w3c_video(track, &devices, &ids, &named, options, &mut lines)?,
     };
     if let Some(chosen) = settings.first() {
         lines.add(format!("video: {} gives {}", chosen.label, why::video(chosen)));
@@ -123,12 +119,12 @@ fn w3c_video(
     devices: &Devices<'_>,
     ids: &Ids<'_>,
     named: &Named,
-    recording: bool,
+    options: &ResolveOptions,
     lines: &mut Lines,
 ) -> Result<Vec<VideoSettings>> {
     check_w3c(track, devices, VIDEO)?;
     overview(devices, VIDEO, lines);
-    let selection = Selection::new(devices.candidates.clone(), ids, named, track, recording);
+    let selection = Selection::new(devices.candidates.clone(), ids, named, track, options);
     let solutions = selection.solve();
     if let Some(best) = solutions.first() {
         lines.add(match best.settings.fitness {
@@ -142,7 +138,7 @@ fn w3c_video(
         return Err(devices.error(VIDEO, None));
     }
     let relaxed = MediaTrackConstraints::from(why::relaxed(&track.basic));
-    let nearest = Selection::new(devices.candidates.clone(), ids, named, &relaxed, recording).solve();
+    let nearest = Selection::new(devices.candidates.clone(), ids, named, &relaxed, options).solve();
     let nearest = nearest.first().map(|solution| {
         format!("{} of {} ({})", why::video(&solution.settings), solution.settings.label, solution.settings.device_id)
     });

@@ -31,18 +31,10 @@ impl Opening<'_> {
 
     fn open_camera(&self, wanted: &VideoSettings) -> Result<VideoTrack> {
         if let Some(camera) = self.session.cameras().find(&wanted.device_id) {
+            camera.share_controls(wanted)?;
             return Ok(VideoTrack::new(camera, wanted.clone(), self.constraints.clone()));
         }
-        let request = CameraRequest {
-            path: wanted.path.clone(),
-            fourcc: wanted.fourcc,
-            width: wanted.width,
-            height: wanted.height,
-            frame_rate: wanted.native_frame_rate.or(wanted.frame_rate),
-            buffers: self.buffers,
-            controls: wanted.control_goals.clone(),
-            synthetic: wanted.synthetic,
-        };
+        let request = CameraRequest { buffers: self.buffers, ..request(wanted) };
         let accept = {
             let (wanted, constraints) = (wanted.clone(), self.constraints.clone());
             Box::new(move |format: &Arc<VideoFormat>| judge(&wanted, &constraints, format))
@@ -53,9 +45,24 @@ impl Opening<'_> {
                 explain(self.machine, error, (&wanted.label, &wanted.path), &wanted.path, "another camera")
             })?;
         let device = self.device(MediaDeviceKind::VideoInput, &wanted.device_id);
-        let camera = Arc::new(Running::new(source, feed, device, wanted.clone(), self.session.clone()));
+        let options = self.options.clone();
+        let camera = Arc::new(Running::new(source, feed, device, wanted.clone(), options, self.session.clone()));
         self.session.cameras().register(&camera);
         Ok(VideoTrack::new(camera, wanted.clone(), self.constraints.clone()))
+    }
+}
+
+/// What is asked of the engine for settings.
+pub(super) fn request(wanted: &VideoSettings) -> CameraRequest {
+    CameraRequest {
+        path: wanted.path.clone(),
+        fourcc: wanted.fourcc,
+        width: wanted.width,
+        height: wanted.height,
+        frame_rate: wanted.native_frame_rate.or(wanted.frame_rate),
+        buffers: None,
+        controls: wanted.control_goals.clone(),
+        synthetic: wanted.synthetic,
     }
 }
 
@@ -66,6 +73,7 @@ pub(super) fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoS
     settings.width = format.width;
     settings.height = format.height;
     settings.native_frame_rate = format.frame_rate;
+    settings.controls = format.controls.clone();
     // A rate below the camera's own is reached by dropping; any other is the camera's.
     settings.frame_rate = match (wanted.frame_rate, wanted.native_frame_rate, format.frame_rate) {
         (Some(delivered), Some(native), Some(actual)) if delivered < native && delivered < actual => Some(delivered),
@@ -75,7 +83,7 @@ pub(super) fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoS
 }
 
 /// A driver that answers with something else is fatal only against a required constraint.
-fn judge(wanted: &VideoSettings, constraints: &MediaStreamConstraints, format: &VideoFormat) -> Result<()> {
+pub(super) fn judge(wanted: &VideoSettings, constraints: &MediaStreamConstraints, format: &VideoFormat) -> Result<()> {
     let settings = negotiated(wanted, format);
     let Some(constraint) = constraints.video_violation(&settings) else { return Ok(()) };
     let rate = settings.frame_rate.map_or_else(|| "an unknown rate".to_owned(), |rate| format!("{rate} fps"));

@@ -81,6 +81,11 @@ impl<M: Medium> Feed<M> {
         self.end_state().is_some()
     }
 
+    /// Its tracks, those that have ended left out.
+    pub(super) fn tracks(&self) -> Arc<[Arc<TrackOutlet<M>>]> {
+        self.tracks.get()
+    }
+
     pub(super) fn detach(&self, track: &Arc<TrackOutlet<M>>) {
         self.tracks.retain(|other| !Arc::ptr_eq(other, track));
     }

@@ -8,7 +8,7 @@ use super::frame::VideoFrame;
 use super::medium::{Format, Medium};
 use crate::AudioData;
 use crate::capture::{Block, CapturedAudio, CapturedFrame, Lease, Payload, VideoFormat};
-use crate::format::FrameRate;
+use crate::format::{Fourcc, FrameRate};
 use crate::resolve::{AudioSettings, VideoSettings};
 use crate::seam::MAX_PLANES;
 
@@ -27,12 +27,18 @@ pub trait Gate<M: Medium>: Send + Sync {
 /// Of a camera's track.
 pub struct VideoGate {
     decimator: Mutex<Option<Decimator>>,
+    /// What the rest was made ready for.
+    mode: Mutex<Option<Mode>>,
     black: Mutex<Option<(Lease, [Payload; MAX_PLANES])>>,
 }
 
+/// Pixel format, size, and the rates of the camera and of the track.
+type Mode = (Option<Fourcc>, (u32, u32), [Option<FrameRate>; 2]);
+
 impl VideoGate {
     pub(super) fn new(native: Option<FrameRate>, delivered: Option<FrameRate>) -> Self {
-        Self { decimator: Mutex::new(decimator(native, delivered)), black: Mutex::new(None) }
+        let decimator = Mutex::new(decimator(native, delivered));
+        Self { decimator, mode: Mutex::new(None), black: Mutex::new(None) }
     }
 }
 
@@ -70,6 +76,13 @@ impl Gate<VideoFrame> for VideoGate {
     }
 
     fn adapt(&self, settings: &VideoSettings) {
+        let VideoSettings { fourcc, width, height, native_frame_rate, frame_rate, .. } = *settings;
+        let mode = Some((fourcc, (width, height), [native_frame_rate, frame_rate]));
+        let before = std::mem::replace(&mut *self.mode.lock().unwrap_or_else(PoisonError::into_inner), mode);
+        if before == mode {
+            // Only its controls were set: what is shown goes on without a gap.
+            return;
+        }
         *self.decimator.lock().unwrap_or_else(PoisonError::into_inner) =
             decimator(settings.native_frame_rate, settings.frame_rate);
         self.close();

@@ -89,7 +89,9 @@ impl Medium for VideoFrame {
     }
 
     fn gate(settings: &VideoSettings) -> VideoGate {
-        VideoGate::new(settings.native_frame_rate, settings.frame_rate)
+        let gate = VideoGate::new(settings.native_frame_rate, settings.frame_rate);
+        gate.adapt(settings);
+        gate
     }
 
     fn device_id(settings: &VideoSettings) -> &str {

@@ -64,7 +64,8 @@ impl Opening<'_> {
             explain(self.machine, error, (&wanted.label, &wanted.path), &node(&wanted.path), "another microphone")
         })?;
         let device = self.device(MediaDeviceKind::AudioInput, &wanted.device_id);
-        let microphone = Arc::new(Running::new(source, feed, device, wanted.clone(), self.session.clone()));
+        let options = self.options.clone();
+        let microphone = Arc::new(Running::new(source, feed, device, wanted.clone(), options, self.session.clone()));
         self.session.microphones().register(&microphone);
         Ok(AudioTrack::new(microphone, wanted.clone(), self.constraints.clone()))
     }

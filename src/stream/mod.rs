@@ -6,6 +6,7 @@
 //! with a thread of its own. All share one device and its buffers; each has its own bound and drops its own frames.
 
 mod ages;
+mod apply;
 mod audio_data;
 mod bell;
 mod black;

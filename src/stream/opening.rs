@@ -61,7 +61,8 @@ pub(super) fn explain(
     node: &str,
     another: &str,
 ) -> Error {
-    let busy = error.errno() == Some(nix::errno::Errno::EBUSY as i32);
+    // A control that cannot be changed at the moment says so itself.
+    let busy = error.errno() == Some(nix::errno::Errno::EBUSY as i32) && error.constraint().is_none();
     let error = devices::explain_permission(machine, error, node.as_ref()).with_device(label, path);
     match busy.then(|| machine.world.holder(node.as_ref())).flatten() {
         Some(holder) => {

@@ -7,6 +7,7 @@ use super::consumer::Consumer;
 use super::gate::Gate;
 use super::medium::{Format, Medium};
 use crate::capture::RecoveryEvent;
+use crate::constraints::MediaStreamConstraints;
 use crate::error::Error;
 
 /// A list that is read for every frame and changed rarely: readers take a reference and leave the lock at once.
@@ -43,8 +44,11 @@ impl<T: Clone> Shared<T> {
 type OnEnd = Box<dyn FnOnce(Option<Error>) + Send>;
 type OnEvent = Box<dyn FnMut(&RecoveryEvent) + Send>;
 
-/// What a track gives.
+/// What was asked of a track, and what it gives.
 struct Given<M: Medium> {
+    /// What was asked of the device, before it answered.
+    wanted: Arc<M::Settings>,
+    constraints: Arc<MediaStreamConstraints>,
     settings: Arc<M::Settings>,
     format: Format<M>,
 }
@@ -57,8 +61,6 @@ struct End {
 
 /// One track's end of a source.
 pub(super) struct TrackOutlet<M: Medium> {
-    /// What was asked of the device, before it answered.
-    wanted: M::Settings,
     given: Mutex<Given<M>>,
     enabled: AtomicBool,
     consumers: Shared<Arc<dyn Consumer<M>>>,
@@ -69,12 +71,11 @@ pub(super) struct TrackOutlet<M: Medium> {
 
 impl<M: Medium> TrackOutlet<M> {
     /// Of a device that gives this format when asked for `wanted`.
-    pub(super) fn new(wanted: M::Settings, format: Format<M>) -> Self {
+    pub(super) fn new(wanted: Arc<M::Settings>, constraints: Arc<MediaStreamConstraints>, format: Format<M>) -> Self {
         let settings = Arc::new(M::negotiated(&wanted, &format));
         let gate = M::gate(&settings);
         Self {
-            wanted,
-            given: Mutex::new(Given { settings, format }),
+            given: Mutex::new(Given { wanted, constraints, settings, format }),
             enabled: AtomicBool::new(true),
             consumers: Shared::new(),
             gate,
@@ -92,8 +93,23 @@ impl<M: Medium> TrackOutlet<M> {
     }
 
     /// What was asked of the device.
-    pub(super) fn wanted(&self) -> &M::Settings {
-        &self.wanted
+    pub(super) fn wanted(&self) -> Arc<M::Settings> {
+        self.given().wanted.clone()
+    }
+
+    /// What was asked of the track.
+    pub(super) fn constraints(&self) -> Arc<MediaStreamConstraints> {
+        self.given().constraints.clone()
+    }
+
+    /// Something else was asked of the track.
+    pub(super) fn asked(&self, wanted: M::Settings, constraints: MediaStreamConstraints) {
+        let format = {
+            let mut given = self.given();
+            (given.wanted, given.constraints) = (Arc::new(wanted), Arc::new(constraints));
+            given.format.clone()
+        };
+        self.reformat(&format);
     }
 
     /// What the track gives.
@@ -108,8 +124,8 @@ impl<M: Medium> TrackOutlet<M> {
 
     /// The device was started in this format, which may be another than before.
     pub(super) fn reformat(&self, format: &Format<M>) {
-        let settings = M::negotiated(&self.wanted, format);
         let mut given = self.given();
+        let settings = M::negotiated(&given.wanted, format);
         let changed = *given.settings != settings;
         given.format = format.clone();
         if changed {

@@ -1,6 +1,6 @@
 //! A camera or microphone that runs, and everything its tracks share.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::feed::Feed;
 use super::medium::Medium;
@@ -8,14 +8,20 @@ use super::queue::Clock;
 use super::session::Session;
 use crate::capture::{Source, Worker};
 use crate::devices::MediaDeviceInfo;
+use crate::error::{Error, ErrorName, Result};
+use crate::resolve::ResolveOptions;
 
 /// One open device with its tracks. The source stops when the last track lets go.
 pub(super) struct Running<M: Medium> {
     source: Arc<Source<M::Captured>>,
     feed: Arc<Feed<M>>,
     device: MediaDeviceInfo,
-    /// What was asked of it.
-    wanted: M::Settings,
+    /// What was asked of it last.
+    wanted: Mutex<Arc<M::Settings>>,
+    /// How modes are chosen.
+    options: ResolveOptions,
+    /// Held while something is changed about it for one of its tracks.
+    turn: Mutex<()>,
     session: Arc<Session>,
     clock: OnceLock<Clock>,
 }
@@ -26,9 +32,11 @@ impl<M: Medium> Running<M> {
         feed: Arc<Feed<M>>,
         device: MediaDeviceInfo,
         wanted: M::Settings,
+        options: ResolveOptions,
         session: Arc<Session>,
     ) -> Self {
-        Self { source: Arc::new(source), feed, device, wanted, session, clock: OnceLock::new() }
+        let (wanted, turn) = (Mutex::new(Arc::new(wanted)), Mutex::new(()));
+        Self { source: Arc::new(source), feed, device, wanted, options, turn, session, clock: OnceLock::new() }
     }
 
     pub(super) fn source(&self) -> &Source<M::Captured> {
@@ -45,7 +53,34 @@ impl<M: Medium> Running<M> {
 
     /// As negotiated, at the device's own rate.
     pub(super) fn settings(&self) -> M::Settings {
-        M::negotiated(&self.wanted, &self.source.format())
+        M::negotiated(&self.wanted(), &self.source.format())
+    }
+
+    /// What was asked of it last.
+    pub(super) fn wanted(&self) -> Arc<M::Settings> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Something else was asked of it.
+    pub(super) fn asked(&self, wanted: M::Settings) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(wanted);
+    }
+
+    /// How modes are chosen.
+    pub(super) fn options(&self) -> &ResolveOptions {
+        &self.options
+    }
+
+    /// Waits until nobody else changes anything about it.
+    ///
+    /// # Errors
+    /// On the capture thread: who has the turn may be waiting for that.
+    pub(super) fn turn(&self) -> Result<MutexGuard<'_, ()>> {
+        if self.session.engine().is_capture_thread() {
+            return Err(Error::new(ErrorName::AbortError, "a device cannot be changed from on_frame or on_data")
+                .with_remedy("do it on a thread of your own"));
+        }
+        Ok(self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn dispatcher(&self) -> Arc<Worker> {
@@ -85,7 +120,7 @@ impl<M: Medium> Registry<M> {
 
     /// The one with this `deviceId`.
     pub(super) fn find(&self, device_id: &str) -> Option<Arc<Running<M>>> {
-        self.running().into_iter().find(|device| M::device_id(&device.wanted) == device_id)
+        self.running().into_iter().find(|device| M::device_id(&device.wanted()) == device_id)
     }
 
     pub(super) fn register(&self, device: &Arc<Running<M>>) {

@@ -26,7 +26,7 @@ use crate::error::Error;
 /// buffers. The device is closed when its last track is stopped or dropped, held frames or not.
 pub struct MediaStreamTrack<M: Medium> {
     id: String,
-    constraints: MediaStreamConstraints,
+    label: String,
     feed: Arc<Feed<M>>,
     outlet: Arc<TrackOutlet<M>>,
     hold: Arc<Mutex<Hold<M>>>,
@@ -61,12 +61,17 @@ impl<M: Medium> Hold<M> {
 
 impl<M: Medium> MediaStreamTrack<M> {
     pub(super) fn new(device: Arc<Running<M>>, wanted: M::Settings, constraints: MediaStreamConstraints) -> Self {
-        let outlet = Arc::new(TrackOutlet::new(wanted, device.source().format()));
+        Self::sharing(device, Arc::new(wanted), Arc::new(constraints))
+    }
+
+    fn sharing(device: Arc<Running<M>>, wanted: Arc<M::Settings>, constraints: Arc<MediaStreamConstraints>) -> Self {
+        let label = M::label(&wanted).to_owned();
+        let outlet = Arc::new(TrackOutlet::new(wanted, constraints, device.source().format()));
         let feed = device.feed().clone();
         feed.attach(outlet.clone());
         let track = Self {
             id: random_id(),
-            constraints,
+            label,
             feed,
             outlet,
             capabilities: device.device().clone(),
@@ -104,7 +109,7 @@ impl<M: Medium> MediaStreamTrack<M> {
 
     /// The device's name.
     pub fn label(&self) -> &str {
-        M::label(self.outlet.wanted())
+        &self.label
     }
 
     /// Whether the picture is shown, or the sound heard. A disabled track yields black frames or silence, in the device's
@@ -186,8 +191,18 @@ impl<M: Medium> MediaStreamTrack<M> {
     }
 
     /// What was asked: `getConstraints()`.
-    pub fn constraints(&self) -> &MediaStreamConstraints {
-        &self.constraints
+    pub fn constraints(&self) -> Arc<MediaStreamConstraints> {
+        self.outlet.constraints()
+    }
+
+    /// The device it holds; `None` once it ended.
+    pub(super) fn device(&self) -> Option<Arc<Running<M>>> {
+        self.hold().device.clone()
+    }
+
+    /// Its end of the source.
+    pub(super) fn outlet(&self) -> &Arc<TrackOutlet<M>> {
+        &self.outlet
     }
 
     /// What was counted at the device, all its tracks together, up to now or to the end.
@@ -284,16 +299,16 @@ impl<M: Medium> Clone for MediaStreamTrack<M> {
         let device = self.hold().device.clone();
         match device {
             Some(device) => {
-                let track = Self::new(device, self.outlet.wanted().clone(), self.constraints.clone());
+                let track = Self::sharing(device, self.outlet.wanted(), self.constraints());
                 track.outlet.set_enabled(self.enabled());
                 track
             }
             None => {
-                let outlet = Arc::new(TrackOutlet::new(self.outlet.wanted().clone(), self.format()));
+                let outlet = Arc::new(TrackOutlet::new(self.outlet.wanted(), self.constraints(), self.format()));
                 outlet.end(self.outlet.error());
                 Self {
                     id: random_id(),
-                    constraints: self.constraints.clone(),
+                    label: self.label.clone(),
                     feed: self.feed.clone(),
                     outlet,
                     hold: Arc::new(Mutex::new(Hold { device: None, last: self.statistics(), closing: None })),

@@ -16,6 +16,7 @@ use crate::capture::engine::{Accept, Engine};
 use crate::capture::hotplug::Subscription;
 use crate::capture::source::{Captured, Outlet, Running, SourceEnd};
 use crate::capture::statistics::Incident;
+use crate::devices::control::ControlGoal;
 use crate::error::{Error, ErrorName, Result};
 
 /// A camera or microphone that can be opened again and again. On the control thread.
@@ -25,6 +26,11 @@ pub(in crate::capture) trait Device<T: Captured>: Send {
     fn open(&mut self, engine: &Arc<Engine>, post: Arc<dyn Outlet<T>>) -> Result<(Running, T::Format)>;
     /// Has it asked for `asked` from the next opening on; `asked` becomes what it was asked for before.
     fn exchange(&mut self, asked: &mut Asked<T>);
+    /// Sets controls of what is open, if it is, and has them set at every opening from now on: `goals` are all there are.
+    /// What the driver agreed to, where that has changed.
+    fn set_controls(&mut self, _running: Option<&mut Running>, _goals: &[ControlGoal]) -> Result<Option<T::Format>> {
+        Ok(None)
+    }
     /// Whether what is open says that nothing is connected to it.
     fn has_no_signal(&self, _running: &Running) -> bool {
         false
@@ -337,6 +343,23 @@ impl<T: Captured> Supervisor<T> {
         *self.format.lock().unwrap_or_else(PoisonError::into_inner) = Some(format.clone());
         self.outlet.formatted(&format);
         Ok(format)
+    }
+
+    /// Sets controls while frames flow on. On the control thread.
+    ///
+    /// # Errors
+    /// Something that is required is not to be had; nothing is changed then.
+    pub(in crate::capture) fn set_controls(&self, goals: &[ControlGoal]) -> Result<()> {
+        let mut state = self.state();
+        if self.is_stopped() {
+            return Err(Error::new(ErrorName::AbortError, "it was stopped"));
+        }
+        let State { device, running, .. } = &mut *state;
+        if let Some(format) = device.set_controls(running.as_mut(), goals)? {
+            *self.format.lock().unwrap_or_else(PoisonError::into_inner) = Some(format.clone());
+            self.outlet.formatted(&format);
+        }
+        Ok(())
     }
 
     /// A post for the next start; the one before is heard no more.

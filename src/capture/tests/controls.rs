@@ -2,13 +2,14 @@
 
 use nix::errno::Errno;
 
-use super::bench::{NODE, request, yuyv};
+use super::bench::{Keeper, NODE, request, yuyv};
 use crate::capture::v4l2::V4l2Camera;
+use crate::capture::{CameraRequest, Engine, HeldFrames, Keep, RecoveryPolicy};
 use crate::devices::control::{Choices, ControlGoal, Goal};
 use crate::devices::{ControlName, ControlValue, MeteringMode};
 use crate::error::ErrorName;
 use crate::seam::abi::cid;
-use crate::seam::scripted::{Call, CameraScript, FOREVER, ScriptedCamera, ScriptedControl, ScriptedKernel};
+use crate::seam::scripted::{Call, CameraScript, FOREVER, ScriptedCamera, ScriptedKernel, ScriptedPcms};
 use crate::seam::{ControlFlags, Kernel};
 
 const CONTINUOUS: ControlValue = ControlValue::Mode(MeteringMode::Continuous);
@@ -16,24 +17,7 @@ const MANUAL: ControlValue = ControlValue::Mode(MeteringMode::Manual);
 
 /// A webcam, everything automatic.
 pub(super) fn webcam() -> ScriptedCamera {
-    let mut camera = yuyv();
-    camera.controls = vec![
-        ScriptedControl::integer(cid::V4L2_CID_BRIGHTNESS, "Brightness", (0, 255), 128),
-        ScriptedControl::integer(cid::V4L2_CID_CONTRAST, "Contrast", (0, 100), 40),
-        ScriptedControl::boolean(cid::V4L2_CID_AUTO_WHITE_BALANCE, "White Balance, Automatic", true),
-        ScriptedControl::integer(
-            cid::V4L2_CID_WHITE_BALANCE_TEMPERATURE,
-            "White Balance Temperature",
-            (2800, 6500),
-            4600,
-        )
-        .governed(cid::V4L2_CID_AUTO_WHITE_BALANCE, &[0]),
-        ScriptedControl::menu(cid::V4L2_CID_EXPOSURE_AUTO, "Auto Exposure", &[1, 3], 3),
-        ScriptedControl::integer(cid::V4L2_CID_EXPOSURE_ABSOLUTE, "Exposure Time, Absolute", (3, 2047), 250)
-            .governed(cid::V4L2_CID_EXPOSURE_AUTO, &[1, 2]),
-        ScriptedControl::boolean(cid::V4L2_CID_EXPOSURE_AUTO_PRIORITY, "Exposure, Dynamic Framerate", true),
-    ];
-    camera
+    yuyv().with_webcam_controls()
 }
 
 fn open(camera: ScriptedCamera) -> (V4l2Camera, CameraScript) {
@@ -56,23 +40,11 @@ fn required(name: ControlName, value: ControlValue) -> ControlGoal {
     ControlGoal { name, goal: Goal::Choice { allowed: Choices::NONE.with(value), wished: Choices::NONE } }
 }
 
-fn written(script: &CameraScript) -> Vec<(u32, i32)> {
-    let mut written = Vec::new();
-    script.change(|camera| written = camera.written.clone());
-    written
-}
-
-fn value(script: &CameraScript, id: u32) -> i32 {
-    let mut value = 0;
-    script.change(|camera| value = camera.control(id).unwrap().value);
-    value
-}
-
 #[test]
 fn nothing_is_written_that_nobody_asked_for() {
-    let (camera, script) = open(webcam());
-    let settings = camera.set_controls(&[]).unwrap();
-    assert_eq!(written(&script), []);
+    let (mut camera, script) = open(webcam());
+    let settings = camera.set_controls(&[]).unwrap().clone();
+    assert_eq!(script.written(), []);
     assert_eq!(settings.get(ControlName::Brightness), Some(ControlValue::Number(128.0)));
     assert_eq!(settings.get(ControlName::ExposureMode), Some(CONTINUOUS));
     assert_eq!(settings.get(ControlName::ConstantFrameRate), Some(ControlValue::Switch(false)));
@@ -82,16 +54,16 @@ fn nothing_is_written_that_nobody_asked_for() {
 
 #[test]
 fn a_control_that_is_as_asked_is_not_written() {
-    let (camera, script) = open(webcam());
+    let (mut camera, script) = open(webcam());
     camera
         .set_controls(&[exactly(ControlName::Brightness, 128.0), required(ControlName::ExposureMode, CONTINUOUS)])
         .unwrap();
-    assert_eq!(written(&script), []);
+    assert_eq!(script.written(), []);
 }
 
 #[test]
 fn modes_are_written_before_the_values_they_govern() {
-    let (camera, script) = open(webcam());
+    let (mut camera, script) = open(webcam());
     // In any order: the engine puts them right.
     let goals = [
         exactly(ControlName::ExposureTime, 100.0),
@@ -100,9 +72,9 @@ fn modes_are_written_before_the_values_they_govern() {
         ControlGoal::wish(ControlName::WhiteBalanceMode, MANUAL),
         required(ControlName::ConstantFrameRate, ControlValue::Switch(true)),
     ];
-    let settings = camera.set_controls(&goals).unwrap();
+    let settings = camera.set_controls(&goals).unwrap().clone();
     assert_eq!(
-        written(&script),
+        script.written(),
         [
             (cid::V4L2_CID_EXPOSURE_AUTO, 1),
             (cid::V4L2_CID_AUTO_WHITE_BALANCE, 0),
@@ -119,8 +91,8 @@ fn modes_are_written_before_the_values_they_govern() {
 fn what_the_driver_made_of_it_is_what_the_settings_say() {
     let mut camera = webcam();
     camera.controls[0].sticks_at = Some(100);
-    let (camera, _) = open(camera);
-    let settings = camera.set_controls(&[ideally(ControlName::Brightness, 200.0)]).unwrap();
+    let (mut camera, _) = open(camera);
+    let settings = camera.set_controls(&[ideally(ControlName::Brightness, 200.0)]).unwrap().clone();
     assert_eq!(settings.get(ControlName::Brightness), Some(ControlValue::Number(100.0)));
     let error = camera.set_controls(&[exactly(ControlName::Brightness, 200.0)]).unwrap_err();
     assert_eq!((error.name(), error.constraint()), (ErrorName::OverconstrainedError, Some("brightness")));
@@ -139,7 +111,7 @@ fn a_required_refusal_says_what_and_why_and_puts_everything_back() {
     ] {
         let mut camera = webcam();
         camera.controls[1].refusal = Some(errno);
-        let (camera, script) = open(camera);
+        let (mut camera, script) = open(camera);
         let goals = [required(ControlName::ExposureMode, MANUAL), exactly(ControlName::Contrast, 60.0)];
         let error = camera.set_controls(&goals).unwrap_err();
         assert_eq!((error.name(), error.constraint()), (ErrorName::OverconstrainedError, Some("contrast")), "{errno}");
@@ -148,7 +120,7 @@ fn a_required_refusal_says_what_and_why_and_puts_everything_back() {
             assert!(error.message().contains(part), "{error}");
         }
         assert!(error.remedy().is_some(), "{error}");
-        assert_eq!(value(&script, cid::V4L2_CID_EXPOSURE_AUTO), 3, "as it was");
+        assert_eq!(script.control(cid::V4L2_CID_EXPOSURE_AUTO), 3, "as it was");
     }
 }
 
@@ -156,21 +128,21 @@ fn a_required_refusal_says_what_and_why_and_puts_everything_back() {
 fn a_refused_wish_is_no_error() {
     let mut camera = webcam();
     camera.controls[0].refusal = Some(Errno::EIO);
-    let (camera, script) = open(camera);
+    let (mut camera, script) = open(camera);
     let settings =
         camera.set_controls(&[ideally(ControlName::Brightness, 9.0), ideally(ControlName::Contrast, 9.0)]).unwrap();
     assert_eq!(settings.get(ControlName::Brightness), Some(ControlValue::Number(128.0)));
     assert_eq!(settings.get(ControlName::Contrast), Some(ControlValue::Number(9.0)));
     // A value whose mode is automatic, because that was asked for: uvcvideo refuses it.
     let goals = [ideally(ControlName::ExposureTime, 9.0), required(ControlName::ExposureMode, CONTINUOUS)];
-    let settings = camera.set_controls(&goals).unwrap();
+    let settings = camera.set_controls(&goals).unwrap().clone();
     assert_eq!(settings.get(ControlName::ExposureTime), Some(ControlValue::Number(250.0)));
-    assert_eq!(value(&script, cid::V4L2_CID_EXPOSURE_AUTO), 3);
+    assert_eq!(script.control(cid::V4L2_CID_EXPOSURE_AUTO), 3);
 }
 
 #[test]
 fn a_camera_that_goes_meanwhile_is_no_matter_of_constraints() {
-    let (camera, script) = open(webcam());
+    let (mut camera, script) = open(webcam());
     script.fail(Call::SetControl, Errno::ENODEV, FOREVER);
     let error = camera.set_controls(&[ideally(ControlName::Brightness, 9.0)]).unwrap_err();
     assert_eq!((error.name(), error.errno()), (ErrorName::NotReadableError, Some(Errno::ENODEV as i32)));
@@ -178,7 +150,7 @@ fn a_camera_that_goes_meanwhile_is_no_matter_of_constraints() {
 
 #[test]
 fn a_control_that_is_required_and_not_there_any_more_is_named() {
-    let (camera, _) = open(yuyv());
+    let (mut camera, _) = open(yuyv());
     assert!(camera.set_controls(&[ideally(ControlName::Zoom, 2.0)]).unwrap().is_empty());
     let error = camera.set_controls(&[exactly(ControlName::Zoom, 2.0)]).unwrap_err();
     assert_eq!((error.name(), error.constraint()), (ErrorName::OverconstrainedError, Some("zoom")));
@@ -188,18 +160,50 @@ fn a_control_that_is_required_and_not_there_any_more_is_named() {
 fn a_control_that_tells_no_value_is_written_and_believed() {
     let mut camera = webcam();
     camera.controls[0].description.flags |= ControlFlags::WRITE_ONLY;
-    let (camera, script) = open(camera);
-    let settings = camera.set_controls(&[exactly(ControlName::Brightness, 7.0)]).unwrap();
+    let (mut camera, script) = open(camera);
+    let settings = camera.set_controls(&[exactly(ControlName::Brightness, 7.0)]).unwrap().clone();
     assert_eq!(settings.get(ControlName::Brightness), None);
-    assert_eq!(value(&script, cid::V4L2_CID_BRIGHTNESS), 7);
+    assert_eq!(script.control(cid::V4L2_CID_BRIGHTNESS), 7);
+}
+
+/// Replugged, a camera has its firmware's defaults.
+#[test]
+fn what_was_asked_is_written_again_when_the_camera_comes_back() {
+    let kernel = ScriptedKernel::new();
+    let camera = kernel.plug(NODE, webcam());
+    let engine = Engine::start(kernel.clone(), ScriptedPcms::new(&kernel), HeldFrames::default()).unwrap();
+    let keep =
+        Keep { policy: RecoveryPolicy::new(), locate: Box::new(|| Some("/dev/video7".to_owned())), ..Keep::not() };
+    let controls = vec![exactly(ControlName::Brightness, 200.0)];
+    let asked = CameraRequest { controls, ..request(None) };
+    let source = engine.open(asked, Box::new(|_| Ok(())), keep, Keeper::keeping(1)).unwrap();
+    assert_eq!(camera.written(), [(cid::V4L2_CID_BRIGHTNESS, 200)]);
+    // Asked for while it runs, and remembered as well.
+    source.set_controls(vec![exactly(ControlName::Brightness, 200.0), exactly(ControlName::Contrast, 60.0)]).unwrap();
+    assert_eq!(source.format().controls.get(ControlName::Contrast), Some(ControlValue::Number(60.0)));
+    camera.run(3);
+    camera.unplug();
+    let again = kernel.plug("/dev/video7", webcam());
+    for _ in 0..1000 {
+        if again.queued() > 0 {
+            break;
+        }
+        kernel.advance(std::time::Duration::from_millis(20));
+        std::thread::sleep(std::time::Duration::from_micros(300));
+    }
+    assert_eq!(again.written(), [(cid::V4L2_CID_BRIGHTNESS, 200), (cid::V4L2_CID_CONTRAST, 60)]);
+    // Before the first frame.
+    assert_eq!(again.run(1), 1);
+    source.stop();
+    assert_eq!(kernel.misuse(), Vec::<String>::new());
 }
 
 #[test]
 fn interrupted_calls_are_made_again() {
-    let (camera, script) = open(webcam());
+    let (mut camera, script) = open(webcam());
     for call in [Call::GetControl, Call::SetControl, Call::QueryControl] {
         script.fail(call, Errno::EINTR, 2);
     }
     camera.set_controls(&[exactly(ControlName::Brightness, 7.0)]).unwrap();
-    assert_eq!(value(&script, cid::V4L2_CID_BRIGHTNESS), 7);
+    assert_eq!(script.control(cid::V4L2_CID_BRIGHTNESS), 7);
 }

@@ -129,8 +129,11 @@ impl V4l2Camera {
     /// # Errors
     ///
     /// Something required is not to be had; nothing is changed then.
-    pub(in crate::capture) fn set_controls(&self, goals: &[ControlGoal]) -> Result<ControlSettings> {
-        self.controls.apply(&*self.kernel, self.fd.as_fd(), goals)
+    pub(in crate::capture) fn set_controls(&mut self, goals: &[ControlGoal]) -> Result<&ControlSettings> {
+        let controls = self.controls.apply(&*self.kernel, self.fd.as_fd(), goals)?;
+        // A copy where frames have the format already.
+        Arc::make_mut(&mut self.format).controls = controls;
+        Ok(&self.format.controls)
     }
 
     /// Has buffers made and mapped, queues them, and streams. The reader belongs on the reactor from here on.

@@ -102,6 +102,26 @@ impl ControlGoal {
         }
     }
 
+    /// What both will do with, and what this one wishes for; `None` where `range` has nothing of that.
+    pub(crate) fn and(&self, other: &Self, range: &ControlRange) -> Option<Self> {
+        let goal = match (self.goal, other.goal) {
+            (Goal::Number { bounds: a, ideal }, Goal::Number { bounds: b, ideal: wish }) => {
+                let bounds = (a.0.max(b.0), a.1.min(b.1));
+                range.nearest(bounds, 0.0)?;
+                Goal::Number { bounds, ideal: ideal.or(wish) }
+            }
+            (Goal::Choice { allowed: a, wished }, Goal::Choice { allowed: b, wished: wish }) => {
+                let allowed = a.and(b);
+                if allowed.and(Choices::of(range)).is_none() {
+                    return None;
+                }
+                Goal::Choice { allowed, wished: if wished.is_none() { wish } else { wished } }
+            }
+            (goal, _) => goal,
+        };
+        Some(Self { name: self.name, goal })
+    }
+
     /// Whether a value will do.
     pub(crate) fn allows(&self, value: ControlValue) -> bool {
         match (self.goal, value) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 
 use super::camera::ScriptedCamera;
+use crate::seam::abi::cid;
 use crate::seam::{ControlDescription, ControlFlags, ControlType};
 
 /// One control. Change what a test is about; everything else is a well-behaved driver's.
@@ -91,6 +92,25 @@ impl ScriptedControl {
 }
 
 impl ScriptedCamera {
+    /// With what most webcams have: brightness from 0 to 255 at 128, contrast from 0 to 100 at 40, white balance and exposure
+    /// automatic, and a rate that falls in low light.
+    pub(crate) fn with_webcam_controls(mut self) -> Self {
+        use ScriptedControl as Control;
+        let temperature = "White Balance Temperature";
+        self.controls = vec![
+            Control::integer(cid::V4L2_CID_BRIGHTNESS, "Brightness", (0, 255), 128),
+            Control::integer(cid::V4L2_CID_CONTRAST, "Contrast", (0, 100), 40),
+            Control::boolean(cid::V4L2_CID_AUTO_WHITE_BALANCE, "White Balance, Automatic", true),
+            Control::integer(cid::V4L2_CID_WHITE_BALANCE_TEMPERATURE, temperature, (2800, 6500), 4600)
+                .governed(cid::V4L2_CID_AUTO_WHITE_BALANCE, &[0]),
+            Control::menu(cid::V4L2_CID_EXPOSURE_AUTO, "Auto Exposure", &[1, 3], 3),
+            Control::integer(cid::V4L2_CID_EXPOSURE_ABSOLUTE, "Exposure Time, Absolute", (3, 2047), 250)
+                .governed(cid::V4L2_CID_EXPOSURE_AUTO, &[1, 2]),
+            Control::boolean(cid::V4L2_CID_EXPOSURE_AUTO_PRIORITY, "Exposure, Dynamic Framerate", true),
+        ];
+        self
+    }
+
     /// The control with this number.
     pub(crate) fn control(&self, id: u32) -> Option<&ScriptedControl> {
         self.controls.iter().find(|control| control.id == id)

@@ -42,7 +42,6 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 pub(crate) use call::{Call, FOREVER};
 pub(crate) use camera::{ScriptedCamera, pixels};
-pub(crate) use control::ScriptedControl;
 pub(crate) use frame::{Frame, JPEG};
 pub(crate) use node::mark;
 pub(crate) use pcm::{PcmScript, ScriptedPcm, ScriptedPcms};
@@ -233,6 +232,16 @@ impl CameraScript {
 
     fn look<T>(&self, look: impl FnOnce(&Node) -> T) -> T {
         look(self.kernel.state().nodes.get(&self.path).expect("plugged in before"))
+    }
+
+    /// What S_CTRL was asked for, in its order.
+    pub(crate) fn written(&self) -> Vec<(u32, i32)> {
+        self.look(|node| node.camera.written.clone())
+    }
+
+    /// What a control is set to.
+    pub(crate) fn control(&self, id: u32) -> i32 {
+        self.look(|node| node.camera.control(id).expect("it has that control").value)
     }
 
     /// Changes what it is.

@@ -1,5 +1,6 @@
 //! What the caller holds, over cameras of the scripted kernel: from the request to the last frame.
 
+mod apply;
 mod bench;
 mod callbacks;
 mod consumers;

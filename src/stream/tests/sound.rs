@@ -45,7 +45,7 @@ fn take(queue: &Queue<AudioData>) -> Option<AudioData> {
 fn outlet(format: AudioFormat) -> TrackOutlet<AudioData> {
     let request = MediaStreamConstraints::new().audio(true);
     let resolved = resolve(&request, &synthetic_devices(), &ResolveOptions::new()).unwrap();
-    TrackOutlet::new(resolved.audio.unwrap(), format)
+    TrackOutlet::new(Arc::new(resolved.audio.unwrap()), Arc::new(request), format)
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn what_was_asked_is_set_and_nothing_else() {
     let tracks = stream.video_tracks();
     let settings = tracks[0].settings();
     for (name, value) in [(ControlName::Brightness, 200), (ControlName::Contrast, 77), (ControlName::Saturation, 99)] {
-        assert_eq!(settings.controls.get(name), Some(ControlValue::Number(value.into())), "{name}");
+        assert_eq!(settings.controls.get(name), Some(ControlValue::Number(f64::from(value))), "{name}");
         assert_eq!(read(&node, name.as_str()), i64::from(value), "{name}");
     }
     stream.stop();
