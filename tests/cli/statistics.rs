@@ -6,7 +6,7 @@ use std::io::Read;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
-use crate::support::{Folder, argument, eventually, run, send, start, usermedia};
+use crate::support::{Folder, argument, eventually, frames_in, run, send, start, usermedia};
 
 /// The value of a sample without further labels to tell it by.
 fn sample(text: &str, begin: &str) -> f64 {
@@ -103,6 +103,42 @@ fn a_pipe_whose_reader_has_gone_is_called_that() {
     assert_eq!(error["message"], format!("cannot write {}: its reader has gone", fifo.display()));
     assert_eq!((&error["errno"], &document["endedBy"]), (&(Errno::EPIPE as i32).into(), &"error".into()));
     assert!(error["remedy"].as_str().is_some_and(|remedy| remedy.contains("keep the program running")), "{error}");
+}
+
+/// A limit of the shell's stands for a disk that is full: unlike /dev/full it takes a part of a frame first.
+#[test]
+fn a_file_that_reaches_a_limit_ends_with_its_last_whole_frame() {
+    let folder = Folder::new();
+    for name in ["film.raw", "film.y4m", "film.mkv", "sound.wav"] {
+        let path = folder.path(name);
+        // In blocks of 512 or 1024 bytes: some frames of 450 kB, or the sound of a second or two.
+        let (request, blocks) = if name == "sound.wav" { ("--audio", 500) } else { ("--fourcc YU12", 7001) };
+        let line = format!("ulimit -f {blocks}; exec \"$0\" capture --json --synthetic {request} -o \"$1\"");
+        let mut shell = std::process::Command::new("sh");
+        let output =
+            shell.args(["-c", &line, env!("CARGO_BIN_EXE_usermedia"), &argument(&path)]).output().expect("a shell");
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document");
+        assert_eq!(
+            (output.status.code(), &document["error"]["errno"]),
+            (Some(1), &(Errno::EFBIG as i32).into()),
+            "{name}"
+        );
+        let (frames, message) = (&document["files"][0]["frames"], document["error"]["message"].as_str().expect("text"));
+        assert!(
+            message.contains("the file is as large as its file system, or a limit (ulimit -f), allows"),
+            "{message}"
+        );
+        let saved = if name == "sound.wav" { " s of sound, ".to_owned() } else { format!("; {frames} frames, ") };
+        assert!(message.contains(&saved) && message.ends_with(" MB, are saved"), "{message}");
+        assert!(document["error"]["remedy"].as_str().is_some_and(|remedy| remedy.contains("--segment 2GB")));
+        let bytes = fs::metadata(&path).expect("it is kept").len();
+        match name {
+            "film.raw" => assert_eq!(bytes, frames.as_u64().expect("a count") * 640 * 480 * 3 / 2),
+            "sound.wav" => assert_eq!(bytes, document["files"][0]["bytes"].as_u64().expect("a count")),
+            // ffprobe complains of anything after the last frame.
+            _ => assert_eq!(frames_in(&path), frames.as_u64().expect("a count"), "{name}"),
+        }
+    }
 }
 
 #[test]
