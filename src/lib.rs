@@ -106,6 +106,7 @@
 //! | `json` | constraints, devices and resolutions from and to JSON | through `cli` |
 //! | `record` | `Recorder`: Matroska, WAV, Y4M, MJPEG, H.264 and raw files | through `cli` |
 //! | `picture` | `Snapshot`: JPEG and PNG | through `cli` |
+//! | `tracing` | what happens to devices and recordings as structured events of the crate `tracing` | through `cli` |
 //!
 //! With `default-features = false` there is the capture engine alone.
 //!
@@ -143,6 +144,7 @@ pub mod resolve;
 mod seam;
 mod sink;
 mod stream;
+mod trace;
 
 pub use capture::{
     AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, SourceStatistics, StallLimit,

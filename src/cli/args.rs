@@ -237,6 +237,9 @@ pub(super) struct CaptureArguments {
     /// node_exporter's textfile collector; - prints them at the end.
     #[arg(long, value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
+    /// Tell on stderr what happens to devices and recordings, and once a minute the statistics: error, warn, info, debug.
+    #[arg(long, value_name = "LEVEL", hide_env_values = true, env = "USERMEDIA_LOG", value_parser = parse_level)]
+    pub(super) log: Option<tracing::Level>,
     /// Wait this long for a device that matches.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) wait: Option<Duration>,
@@ -319,6 +322,11 @@ fn parse_length(text: &str) -> Result<Duration, String> {
     parse_duration(text).and_then(|length| {
         if length.is_zero() { Err("nothing can be captured in no time".to_owned()) } else { Ok(length) }
     })
+}
+
+/// A level of `tracing`.
+fn parse_level(text: &str) -> Result<tracing::Level, String> {
+    text.parse().map_err(|_| format!("{text:?} is none of error, warn, info, debug, trace"))
 }
 
 /// A duration, or `forever`.

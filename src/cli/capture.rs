@@ -16,6 +16,9 @@ use crate::error;
 use crate::sink::{Metrics, Recorder, RecordingProgress, Snapshot};
 use crate::stream::{LocalMediaStream, StreamStatistics};
 
+/// How often the statistics are told to a log.
+const MINUTE: Duration = Duration::from_secs(60);
+
 pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     check_outputs(arguments, to_stdout)?;
@@ -25,6 +28,10 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let (recorder, snapshot) =
         recorder.and_then(|recorder| Ok((recorder, snapshot?))).map_err(|e| Failure::usage(&e))?;
     let (events, ends) = event::channel()?;
+    if let Some(level) = arguments.log {
+        // Only the first of a process can be: this one.
+        let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_ansi(false).try_init();
+    }
 
     let recording_to_file = recorder.is_some() && !to_stdout;
     let devices = permission::guard(request::devices(&arguments.common), &arguments.permission)
@@ -51,6 +58,7 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let report = work.finish(&stream, &tracks, event, started.elapsed());
     let metrics = || metrics(&report.statistics(), recording.as_ref());
     file.iter_mut().for_each(|file| file.write(&metrics()));
+    report.statistics().trace();
     let code = match signal {
         Some(signal) => ExitCode::from(signals::exit_code(signal)),
         None if report.error.is_some() => ExitCode::from(1),
@@ -131,6 +139,7 @@ fn wait(
     (stream, mut file): (&LocalMediaStream, Option<&mut MetricsFile>),
 ) -> Event {
     let progress = Progress::new(arguments.frames, arguments.duration);
+    let mut logged = started;
     let deadline = arguments.duration.and_then(|duration| started.checked_add(duration));
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -140,8 +149,14 @@ fn wait(
             }
             file.due()
         });
-        // Without a bar and metrics nothing wakes this thread but the end.
-        let next: Option<Duration> = [left, due, progress.tick()].into_iter().flatten().min();
+        let to_log = arguments.log.map(|_| logged + MINUTE).map(|due| due.saturating_duration_since(Instant::now()));
+        if to_log == Some(Duration::ZERO) {
+            logged = Instant::now();
+            stream.statistics().trace();
+            continue;
+        }
+        // Without a bar, metrics and a log nothing wakes this thread but the end.
+        let next: Option<Duration> = [left, due, to_log, progress.tick()].into_iter().flatten().min();
         let event = match next {
             None => ends.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(next) => ends.recv_timeout(next),

@@ -16,6 +16,9 @@ pub(super) fn watch(first: impl FnOnce(Signal) + Send + 'static) -> io::Result<(
             set.add(caught);
         }
     }
+    // A file that reaches a limit (`ulimit -f`) is an error of its write, EFBIG, and not the end of the process.
+    // SAFETY: ignoring installs no handler, so nothing of ours runs in a signal's context.
+    unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }?;
     set.thread_block()?;
     thread::Builder::new().name("usermedia-signals".into()).spawn(move || {
         if let Ok(caught) = set.wait() {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::container::Summary;
+use crate::trace;
 
 /// How many files are remembered although they were deleted: a recording goes on for months.
 const REMEMBERED: usize = 1000;
@@ -121,6 +122,7 @@ impl RecordingProgress {
 
     /// A file was begun. What to call it by from now on.
     pub(super) fn begun(&self, path: &Path) -> usize {
+        trace::recording_opened(path);
         let mut state = self.state();
         let file = RecordedFile { path: path.to_owned(), frames: 0, bytes: 0, duration: None, deleted: false };
         state.files.push_back(file);
@@ -162,6 +164,9 @@ impl RecordingProgress {
         state.duration_ns += summary.duration_ns;
         if let Some(file) = state.file(file) {
             file.duration = Some(Duration::from_nanos(summary.duration_ns));
+            let file = file.clone();
+            drop(state);
+            trace::recording_closed(&file);
         }
     }
 

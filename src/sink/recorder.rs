@@ -11,6 +11,7 @@ use super::segments::Segments;
 use crate::error::{Error, Result};
 use crate::format::SampleFormat;
 use crate::stream::{self, AudioData, Backlog, Flow, Sink, TrackMetadata, TrackSettings, VideoFrame};
+use crate::trace;
 
 /// How much of the newest waits while the disk is busy.
 const BACKLOG: Backlog = Backlog::Recent { span: Duration::from_secs(2), bytes: 64 << 20 };
@@ -98,7 +99,9 @@ impl Recorder {
             let _ = recording.close();
         }
         let to_nobody = error.errno() == Some(nix::errno::Errno::EPIPE as i32);
-        if to_nobody { error } else { error.add_to_message(&saved(&self.progress)) }
+        let error = if to_nobody { error } else { error.add_to_message(&saved(&self.progress)) };
+        trace::recording_failed(self.progress.path(), &error);
+        error
     }
 
     /// A view of what it has come to, to keep when the recorder is handed to a stream.
@@ -123,7 +126,8 @@ impl Sink for Recorder {
             recorded: None,
             synthetic: tracks.iter().any(|track| track.settings.is_synthetic()),
         };
-        recording.begin(metadata, tracks.iter().map(track_format).collect())
+        let begun = recording.begin(metadata, tracks.iter().map(track_format).collect());
+        begun.inspect_err(|error| trace::recording_failed(self.progress.path(), error))
     }
 
     fn video_frame(&mut self, track: usize, frame: &VideoFrame) -> Result<Flow> {
@@ -149,7 +153,8 @@ impl Sink for Recorder {
     }
 
     fn ended(&mut self) -> Result<()> {
-        self.recording.take().map_or(Ok(()), Recording::finish)
+        let finished = self.recording.take().map_or(Ok(()), Recording::finish);
+        finished.inspect_err(|error| trace::recording_failed(self.progress.path(), error))
     }
 }
 

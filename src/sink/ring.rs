@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::progress::RecordingProgress;
 use super::segments::Found;
 use crate::error::{Error, ErrorName, Result};
+use crate::trace;
 
 /// A finished segment.
 pub(super) struct Shelved {
@@ -84,7 +85,10 @@ impl Ring {
     fn delete_oldest(&self, state: &mut State) -> Option<Result<()>> {
         let oldest = state.shelved.front()?;
         match fs::remove_file(&oldest.path) {
-            Ok(()) => self.progress.deleted_one(oldest.file, oldest.bytes),
+            Ok(()) => {
+                self.progress.deleted_one(oldest.file, oldest.bytes);
+                trace::segment_deleted(&oldest.path, oldest.bytes);
+            }
             // Somebody else was faster.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::feed::Feed;
 use super::frame::VideoFrame;
+use super::medium::Medium;
 use super::opening::{Opening, explain};
 use super::running::{Registry, Running};
 use super::track::VideoTrack;
@@ -12,6 +13,7 @@ use crate::constraints::MediaStreamConstraints;
 use crate::devices::{FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, VideoMode};
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::VideoSettings;
+use crate::trace;
 
 /// Leaves a camera that runs the one mode it runs in. Whether it does.
 pub(super) fn offers_what_it_runs_in(device: &mut MediaDeviceInfo, cameras: &Registry<VideoFrame>) -> bool {
@@ -48,6 +50,7 @@ impl Opening<'_> {
         let options = self.options.clone();
         let camera = Arc::new(Running::new(source, feed, device, wanted.clone(), options, self.session.clone()));
         self.session.cameras().register(&camera);
+        trace::started(VideoFrame::KIND, &wanted.label, &wanted.path, &mode(&camera.settings()));
         Ok(VideoTrack::new(camera, wanted.clone(), self.constraints.clone()))
     }
 }
@@ -64,6 +67,13 @@ pub(super) fn request(wanted: &VideoSettings) -> CameraRequest {
         controls: wanted.control_goals.clone(),
         synthetic: wanted.synthetic,
     }
+}
+
+/// A mode in a word: `YUYV 640x480 30/1`.
+fn mode(settings: &VideoSettings) -> String {
+    let fourcc = settings.fourcc.map_or_else(String::new, |fourcc| fourcc.to_string());
+    let rate = settings.native_frame_rate.map_or_else(String::new, |rate| rate.to_string());
+    format!("{fourcc} {}x{} {rate}", settings.width, settings.height)
 }
 
 /// The settings that the driver's answer makes of what was wanted.

@@ -9,6 +9,7 @@ use super::medium::{Format, Medium};
 use super::outlet::{Shared, TrackOutlet};
 use crate::capture::{MuteReason, Outlet, RecoveryEvent, RecoveryStep, SourceEnd, Worker};
 use crate::error::{Error, ErrorName};
+use crate::trace;
 
 /// How many events are kept.
 const EVENTS: usize = 64;
@@ -101,9 +102,13 @@ impl<M: Medium> Outlet<M::Captured> for Feed<M> {
     fn event(&self, event: &RecoveryEvent) {
         self.past().note(event);
         let listening: Vec<_> = self.tracks.get().iter().filter(|track| track.is_listened_to()).cloned().collect();
-        if let (false, Some(dispatcher)) = (listening.is_empty(), self.dispatcher.upgrade()) {
-            let event = event.clone();
-            dispatcher.post(move || listening.iter().for_each(|track| track.tell(&event)));
+        let heard = trace::TOLD || !listening.is_empty();
+        if let (true, Some(dispatcher)) = (heard, self.dispatcher.upgrade()) {
+            let (event, label) = (event.clone(), self.label.clone());
+            dispatcher.post(move || {
+                trace::recovery(M::KIND, &label, &event);
+                listening.iter().for_each(|track| track.tell(&event));
+            });
         }
     }
 
@@ -118,6 +123,10 @@ impl<M: Medium> Outlet<M::Captured> for Feed<M> {
             past.error.take()
         };
         let error = end_error(&self.label, end, last);
+        if let (true, Some(dispatcher)) = (trace::TOLD, self.dispatcher.upgrade()) {
+            let (error, label) = (error.clone(), self.label.clone());
+            dispatcher.post(move || trace::ended(M::KIND, &label, &error));
+        }
         let tracks = {
             let mut ended = self.end_state();
             *ended = Some(error.clone());

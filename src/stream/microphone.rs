@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::audio_data::AudioData;
 use super::feed::Feed;
+use super::medium::Medium;
 use super::opening::{Opening, explain};
 use super::running::{Registry, Running};
 use super::track::AudioTrack;
@@ -13,6 +14,7 @@ use crate::devices::{AudioModes, MediaDeviceInfo, MediaDeviceKind, Values};
 use crate::error::{Error, ErrorName, Result};
 use crate::format::SampleFormat;
 use crate::resolve::AudioSettings;
+use crate::trace;
 
 /// Leaves a microphone that runs the parameters it runs with. Whether it does.
 pub(super) fn offers_what_it_runs_in(device: &mut MediaDeviceInfo, microphones: &Registry<AudioData>) -> bool {
@@ -67,8 +69,14 @@ impl Opening<'_> {
         let options = self.options.clone();
         let microphone = Arc::new(Running::new(source, feed, device, wanted.clone(), options, self.session.clone()));
         self.session.microphones().register(&microphone);
+        trace::started(AudioData::KIND, &wanted.label, &wanted.path, &mode(&microphone.settings()));
         Ok(AudioTrack::new(microphone, wanted.clone(), self.constraints.clone()))
     }
+}
+
+/// A format in a word: `S16_LE 48000 2`.
+fn mode(settings: &AudioSettings) -> String {
+    format!("{} {} {}", settings.sample_format, settings.sample_rate, settings.channel_count)
 }
 
 /// The node behind a PCM such as `hw:1,0`, whose holder a busy one names; a PCM of another kind has none of its own.

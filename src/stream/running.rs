@@ -10,6 +10,7 @@ use crate::capture::{Source, Worker};
 use crate::devices::MediaDeviceInfo;
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::ResolveOptions;
+use crate::trace;
 
 /// One open device with its tracks. The source stops when the last track lets go.
 pub(super) struct Running<M: Medium> {
@@ -95,6 +96,16 @@ impl<M: Medium> Running<M> {
     /// Closes the device, whoever still holds it.
     pub(super) fn stop(&self) {
         self.source.stop();
+    }
+}
+
+impl<M: Medium> Drop for Running<M> {
+    fn drop(&mut self) {
+        if trace::TOLD {
+            // The last holder may be a callback on the capture thread.
+            let label = M::label(&self.wanted).to_owned();
+            self.session.dispatcher().post(move || trace::stopped(M::KIND, &label));
+        }
     }
 }
 

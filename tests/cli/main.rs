@@ -7,6 +7,7 @@ mod recording;
 mod resolve;
 mod signals;
 mod sound;
+mod statistics;
 mod support;
 mod sync;
 mod terminal;

@@ -56,7 +56,7 @@ fn a_power_cut_costs_at_most_the_last_second() {
         // At no special moment of a second, some seconds in.
         let begun = Instant::now();
         while read(&seen).is_none_or(|(seconds, _)| seconds < 5.37) {
-            assert!(begun.elapsed() < Duration::from_secs(120), "the recording does not get on: {:?}", read(&seen));
+            assert!(begun.elapsed() < Duration::from_secs(240), "the recording does not get on: {:?}", read(&seen));
             thread::sleep(Duration::from_millis(5));
         }
         kill(qemu, Signal::SIGKILL).unwrap();
@@ -76,7 +76,8 @@ fn a_power_cut_costs_at_most_the_last_second() {
 
 fn request(part: &str) -> Request {
     Request {
-        timeout: PATIENCE,
+        // By the guest's clock, which a busy machine may have set running too fast.
+        timeout: Duration::from_secs(900),
         directory: env!("CARGO_MANIFEST_DIR").into(),
         environment: guest::environment(Leg::Stock),
         command: vec![std::env::current_exe().unwrap().into(), "--power".into(), part.into()],
@@ -84,7 +85,7 @@ fn request(part: &str) -> Request {
 }
 
 fn told(report: &Report) -> String {
-    format!("{}\n{}\n{}", report.stdout, report.stderr, report.dmesg)
+    format!("{:?}\n{}\n{}\n{}", report.done, report.stdout, report.stderr, report.dmesg)
 }
 
 /// How far the camera was: seconds since the first frame, and frames.
