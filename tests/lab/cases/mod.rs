@@ -4,6 +4,7 @@ mod audio;
 mod capture;
 mod discovery;
 mod drivers;
+mod faults_loopback;
 mod faults_replug;
 mod faults_usb;
 mod faults_usb_modes;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<LabTest> {
         faults_usb::TESTS,
         faults_replug::TESTS,
         faults_vivid::TESTS,
+        faults_loopback::TESTS,
         faults_usb_start::TESTS,
         faults_usb_modes::TESTS,
         faults_usb_sound::TESTS,
