@@ -261,7 +261,7 @@ fn frames_outlive_the_stream_and_the_device_opens_again() {
     next(&mut again.video_tracks()[0].processor(1));
 }
 
-fn descriptors_of(node: &Path) -> usize {
+pub(super) fn descriptors_of(node: &Path) -> usize {
     let links = fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
     links.filter(|target| target == node).count()
 }

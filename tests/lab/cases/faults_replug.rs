@@ -1,6 +1,5 @@
 //! USB devices that are pulled out and put in again, or have to be started anew: their tracks go on.
 
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use usermedia::{Fourcc, MediaDevices, MediaStreamConstraints, MediaStreamTrackSt
 
 use super::capture::{check_sums, on, open};
 use super::usb_stream::both;
-use super::watched::{Damaged, Watched, only, plug, resumed, story, tell, tell_in_words, try_open};
+use super::watched::{Damaged, Gathered, Watched, cycles, only, plug, resumed, story, tell, tell_in_words, try_open};
 use crate::devices::{eventually, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
 use crate::usb::faults::{Fault, scatter};
@@ -26,6 +25,7 @@ pub const TESTS: &[LabTest] = &[
     lab_test!(a_camera_that_pauses_goes_on),
     lab_test!(a_microphone_that_stops_answering_is_opened_anew),
     lab_test!(an_unanswered_commit_is_noticed_by_no_other_camera),
+    lab_test!(a_camera_that_goes_while_it_starts_holds_nobody_up),
     lab_test!(cameras_that_come_and_go_leave_nothing_behind).timeout_secs(300),
 ];
 
@@ -183,7 +183,9 @@ fn an_unanswered_commit_is_noticed_by_no_other_camera() {
     let track = &stream.video_tracks()[0];
     let period = track.settings().native_frame_rate.unwrap().interval_ns();
     let (arrivals, arrived) = mpsc::channel();
-    let _callback = track.on_frame(move |_| drop(arrivals.send(now())));
+    let _callback = track.on_frame(move |_| {
+        let _ = arrivals.send(now());
+    });
     arrived.recv_timeout(Duration::from_secs(5)).expect("the other camera streams");
     plugged.inject(Fault::CommitUnanswered);
     let (node, listing, begun) = (plugged.camera(), enumerate_devices(), now());
@@ -210,23 +212,9 @@ fn an_unanswered_commit_is_noticed_by_no_other_camera() {
     );
 }
 
-/// Descriptors, mappings of video nodes and sound cards, threads: what a process must not gather.
-fn gathered() -> (Vec<PathBuf>, usize, usize) {
-    let list = |folder: &str| std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
-    let mut open: Vec<_> = list("/proc/self/fd").filter_map(|link| std::fs::read_link(link).ok()).collect();
-    open.retain(|target| target.starts_with("/dev"));
-    open.sort();
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let mapped = maps.lines().filter(|line| line.contains("/dev/video") || line.contains("/dev/snd")).count();
-    (open, mapped, list("/proc/self/task").count())
-}
-
-/// How often: as many as this variable says, or a few.
-const CYCLES: &str = "USERMEDIA_LAB_CYCLES";
-
 /// In and out at random moments, in any state of the recovery.
 fn cameras_that_come_and_go_leave_nothing_behind() {
-    let cycles = std::env::var(CYCLES).ok().and_then(|text| text.parse().ok()).unwrap_or(8);
+    let cycles = cycles(8);
     let device = only(webcam_camera());
     let mut plugged = device.plug(0);
     let listing = enumerate_devices();
@@ -234,7 +222,9 @@ fn cameras_that_come_and_go_leave_nothing_behind() {
     let stream = devices.get_user_media(&MediaStreamConstraints::new().video(on(&plugged.camera()))).unwrap();
     let track = stream.video_tracks().remove(0);
     let (frames, came) = mpsc::channel();
-    let _callback = track.on_frame(move |frame| drop(frames.send(frame.sequence())));
+    let _callback = track.on_frame(move |frame| {
+        let _ = frames.send(frame.sequence());
+    });
     let mut before = None;
     for cycle in 0..cycles {
         came.recv_timeout(Duration::from_secs(10)).expect("frames");
@@ -244,7 +234,7 @@ fn cameras_that_come_and_go_leave_nothing_behind() {
             thread::sleep(Duration::from_millis(scatter(2, cycle) % 400));
         }
         if cycle == 1 {
-            before = Some(gathered());
+            before = Some(Gathered::now());
         }
         plugged.unplug();
         thread::sleep(Duration::from_millis(scatter(3, cycle) % 300));
@@ -253,9 +243,7 @@ fn cameras_that_come_and_go_leave_nothing_behind() {
     }
     came.recv_timeout(Duration::from_secs(10)).expect("frames");
     resumed_by_now(&track);
-    let after = gathered();
-    let before = before.expect("two cycles at least");
-    assert_eq!((before.0.len(), before.1, before.2), (after.0.len(), after.1, after.2), "{before:?}, {after:?}");
+    assert_eq!(Gathered::now(), before.expect("two cycles at least"));
     let counted = track.statistics();
     println!("{cycles} cycles: {counted:?}");
     tell_in_words(
@@ -269,4 +257,22 @@ fn cameras_that_come_and_go_leave_nothing_behind() {
 
 fn resumed_by_now(track: &usermedia::VideoTrack) {
     eventually("it not muted", || (!track.muted()).then_some(()));
+}
+
+/// What is pulled out is not waited for.
+fn a_camera_that_goes_while_it_starts_holds_nobody_up() {
+    let mut plugged = plug(&only(webcam_camera()), Damaged::Dropped);
+    plugged.inject(Fault::CommitUnanswered);
+    let (node, listing, begun) = (plugged.camera(), enumerate_devices(), now());
+    let refused = thread::spawn(move || try_open(&node, &listing, Fourcc::YUYV).map(drop));
+    thread::sleep(Duration::from_secs(1));
+    let gone = plugged.unplug();
+    let error = refused.join().unwrap().expect_err("no camera");
+    let took = Duration::from_nanos(now() - gone);
+    println!("{took:?}: {error:?}");
+    assert!(gone - begun < 4 * SECOND && took < Duration::from_secs(2), "{took:?} after it had gone");
+    tell_in_words(
+        "USB camera unplugged while it owes an answer to COMMIT",
+        format_args!("{}, {:.2} s after it has gone | -", error.name(), took.as_secs_f64()),
+    );
 }

@@ -6,6 +6,7 @@ mod controls;
 mod discovery;
 mod disk;
 mod drivers;
+mod faults_loopback;
 mod faults_replug;
 mod faults_usb;
 mod faults_usb_modes;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<LabTest> {
         faults_usb::TESTS,
         faults_replug::TESTS,
         faults_vivid::TESTS,
+        faults_loopback::TESTS,
         faults_usb_start::TESTS,
         faults_usb_modes::TESTS,
         faults_usb_sound::TESTS,

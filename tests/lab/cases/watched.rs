@@ -173,7 +173,34 @@ pub fn tell<M: Medium>(fault: impl Display, track: &MediaStreamTrack<M>) {
 
 /// The same in other words: what is done | how long it takes.
 pub fn tell_in_words(fault: impl Display, what: impl Display) {
-    let test = std::env::args().last().unwrap_or_default();
+    let test = std::env::args().next_back().unwrap_or_default();
     let file = OpenOptions::new().create(true).append(true).open(share().join("faults.md"));
     writeln!(file.expect("the share takes files"), "{fault} | {what} | {test}").expect("the share takes text");
+}
+
+/// What a process must not gather: descriptors and mappings of devices, threads.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Gathered {
+    open: usize,
+    mapped: usize,
+    threads: usize,
+}
+
+impl Gathered {
+    /// What this process has now.
+    pub fn now() -> Gathered {
+        let list = |folder: &str| fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+        let open = list("/proc/self/fd").filter_map(|link| fs::read_link(link).ok());
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        Gathered {
+            open: open.filter(|target| target.starts_with("/dev")).count(),
+            mapped: maps.lines().filter(|line| line.contains("/dev/video") || line.contains("/dev/snd")).count(),
+            threads: list("/proc/self/task").count(),
+        }
+    }
+}
+
+/// How often something is repeated: as often as USERMEDIA_LAB_CYCLES says, or so many times.
+pub fn cycles(usually: u32) -> u32 {
+    std::env::var("USERMEDIA_LAB_CYCLES").ok().and_then(|text| text.parse().ok()).unwrap_or(usually)
 }
