@@ -1,10 +1,11 @@
-//! The two threads, and how a device gets onto them.
+//! The reactor and the control threads, and how a device gets onto them.
 
 use std::io;
 use std::sync::Arc;
 
 use super::buffer::Reaper;
 use super::camera::CameraDevice;
+use super::control::{Control, Grave};
 use super::format::VideoFormat;
 use super::held::HeldFrames;
 use super::hotplug::Hotplug;
@@ -14,21 +15,23 @@ use super::recovery::{Device, RecoveryEvent, RecoveryPolicy, RecoveryStep, Super
 use super::sound::{AudioCounters, AudioFormat, CapturedAudio, MicrophoneRequest};
 use super::source::{CameraRequest, Captured, CapturedFrame, Closing, Outlet, Running, Source};
 use super::statistics::SourceCounters;
-use super::worker::{Grave, Worker};
 use crate::error::{Error, ErrorName, Result};
 use crate::seam::{Kernel, PcmSystem, World};
 
-/// The capture engine: one reactor thread and one control thread for any number of devices.
+/// The capture engine: one reactor thread for any number of devices, and one control thread as long as none is held up.
 pub(crate) struct Engine {
     pub(super) kernel: Arc<dyn Kernel>,
     pub(super) pcms: Arc<dyn PcmSystem>,
     pub(super) reactor: Reactor,
-    pub(super) control: Worker,
+    pub(super) control: Control,
     pub(super) reaper: Arc<dyn Reaper>,
     grave: Arc<Grave>,
     pub(super) held: HeldFrames,
     hotplug: Arc<Hotplug>,
 }
+
+/// The lane of listings, which open every device for a moment.
+const LISTING: &str = "listing";
 
 /// Judges what the driver made of a request, before buffers exist.
 pub(crate) type Accept<F> = Box<dyn Fn(&F) -> Result<()> + Send>;
@@ -65,7 +68,7 @@ impl Engine {
         pcms: Arc<dyn PcmSystem>,
         held: HeldFrames,
     ) -> io::Result<Arc<Self>> {
-        let control = Worker::start("usermedia-control")?;
+        let control = Control::start()?;
         let grave = Arc::new(Grave::default());
         let reaper: Arc<dyn Reaper> = Arc::new(control.reaper(&grave));
         let reactor = Reactor::start(kernel.clone())?;
@@ -84,9 +87,9 @@ impl Engine {
         self.kernel.now()
     }
 
-    /// Has `job` done on the control thread, without waiting for it.
+    /// Has `job` done on a control thread, without waiting for it: after others of its kind.
     pub(crate) fn post(&self, job: impl FnOnce() + Send + 'static) {
-        self.control.post(job);
+        self.control.post(LISTING, job);
     }
 
     /// Whether the caller is on the capture thread, where nothing may wait for a device.
@@ -133,18 +136,20 @@ impl Engine {
         outlet: Arc<dyn Outlet<T>>,
         policy: RecoveryPolicy,
     ) -> Result<Source<T>> {
-        self.on_control(move |engine| {
-            let supervisor = Supervisor::new(engine, device, counters.clone(), outlet, policy);
+        let lane = device.path().to_owned();
+        self.on_control(&lane.clone(), move |engine| {
+            let supervisor = Supervisor::new(engine, device, lane, counters.clone(), outlet, policy);
             let format = supervisor.start(engine)?;
             let closing = Closing::new(engine.reactor.thread_id());
             Ok(Source { engine: engine.clone(), supervisor, format, counters, closing })
         })
     }
 
-    /// Has a source opened on the control thread, and waits for it.
+    /// Has something done with a device on a control thread, after what else is to be done with it, and waits for it.
     pub(super) fn on_control<T: Send + 'static>(
         self: &Arc<Self>,
-        open: impl FnOnce(&Arc<Self>) -> Result<T> + Send + 'static,
+        lane: &str,
+        job: impl FnOnce(&Arc<Self>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if self.is_capture_thread() {
             // The control thread hands the new source to the reactor and waits for it: it would wait for ever.
@@ -153,7 +158,7 @@ impl Engine {
         }
         let engine = self.clone();
         self.control
-            .run(move || open(&engine))
+            .run(lane, move || job(&engine))
             .unwrap_or_else(|| Err(Error::new(ErrorName::AbortError, "the capture engine was shut down")))
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::buffer::Pool;
-use super::worker::Grave;
+use super::control::Grave;
 
 /// The buffers of stopped streams, by node, for as long as somebody holds one. Shared by the engines that follow each
 /// other: the first is gone with its last stream, its frames are not.

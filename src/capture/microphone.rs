@@ -46,6 +46,7 @@ impl Device<CapturedAudio> for MicrophoneDevice {
             let reading = Reading {
                 kernel: engine.kernel.clone(),
                 engine: Arc::downgrade(engine),
+                lane: self.request.path.clone(),
                 counters: self.counters.clone(),
                 outlet: post,
                 progress: self.progress.clone(),

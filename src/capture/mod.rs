@@ -1,7 +1,7 @@
 //! How buffers flow: from the driver, through a lease, to whoever reads, and back.
 //!
 //! Two threads serve any number of devices. The *reactor* ([`reactor`]) waits for all of them in one epoll, takes one
-//! buffer per readiness and delivers it; nothing on it may block. The *control* thread ([`worker`]) does what can
+//! buffer per readiness and delivers it; nothing on it may block. The *control* threads ([`control`]) do what can
 //! block. A camera is split along that line: its control half opens, configures, starts and stops ([`v4l2`]), its reader
 //! dequeues, checks ([`inspect`]), places in time ([`timeline`]) and counts ([`statistics`], [`drift`]). A buffer that was
 //! delivered is *leased* ([`lease`], [`buffer`]); the last drop queues it back from whichever thread dropped it.
@@ -13,6 +13,7 @@
 mod alsa;
 mod buffer;
 mod camera;
+mod control;
 mod drift;
 mod engine;
 mod format;

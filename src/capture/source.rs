@@ -314,13 +314,14 @@ impl<T: Captured> Source<T> {
     /// Sets controls of a camera while its frames flow on: see [`Supervisor::set_controls`]. Waits for it.
     pub(crate) fn set_controls(&self, goals: Vec<ControlGoal>) -> Result<()> {
         let supervisor = self.supervisor.clone();
-        self.engine.on_control(move |_| supervisor.set_controls(&goals))
+        self.engine.on_control(self.supervisor.lane(), move |_| supervisor.set_controls(&goals))
     }
 
     /// Has the device started in another mode, muted meanwhile: see [`Supervisor::reconfigure`]. Waits for it.
     pub(crate) fn reconfigure(&self, request: T::Request, accept: Accept<T::Format>) -> Result<T::Format> {
         let supervisor = self.supervisor.clone();
-        self.engine.on_control(move |engine| supervisor.reconfigure(engine, Asked { request, accept }))
+        self.engine
+            .on_control(self.supervisor.lane(), move |engine| supervisor.reconfigure(engine, Asked { request, accept }))
     }
 
     /// Stops and closes the device, held frames or not. Waits at most 100 ms for that, and not at all on the
@@ -335,9 +336,9 @@ impl<T: Captured> Source<T> {
             closing.enter(Phase::Closed);
         };
         if self.engine.reactor.is_current_thread() {
-            self.engine.control.post(stop);
+            self.engine.control.post(self.supervisor.lane(), stop);
         } else {
-            self.engine.control.run_within(STOP_WAIT, stop);
+            self.engine.control.run_within(STOP_WAIT, self.supervisor.lane(), stop);
         }
     }
 }

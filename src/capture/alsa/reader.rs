@@ -50,6 +50,8 @@ pub(in crate::capture) struct Progress {
 pub(in crate::capture) struct Reading {
     pub(in crate::capture) kernel: Arc<dyn Kernel>,
     pub(in crate::capture) engine: Weak<Engine>,
+    /// Where the control threads see to this microphone.
+    pub(in crate::capture) lane: String,
     pub(in crate::capture) counters: Arc<AudioCounters>,
     pub(in crate::capture) outlet: Arc<dyn Outlet<CapturedAudio>>,
     pub(in crate::capture) progress: Arc<Mutex<Progress>>,
@@ -60,6 +62,7 @@ pub(in crate::capture) struct Reading {
 pub(in crate::capture) struct Reader {
     kernel: Arc<dyn Kernel>,
     engine: Weak<Engine>,
+    lane: String,
     /// Not here while the control thread has it.
     pcm: Option<Box<dyn Pcm>>,
     format: AudioFormat,
@@ -96,7 +99,7 @@ impl Reader {
         free_running: bool,
         reading: Reading,
     ) -> Self {
-        let Reading { kernel, engine, counters, outlet, progress, policy } = reading;
+        let Reading { kernel, engine, lane, counters, outlet, progress, policy } = reading;
         let patience = policy.stall_ns(Some(format.duration_ns(u64::from(format.period_frames))));
         let resumed_from = progress.lock().unwrap_or_else(PoisonError::into_inner).next;
         counters.expect(format.sample_rate);
@@ -106,6 +109,7 @@ impl Reader {
         Self {
             kernel,
             engine,
+            lane,
             pcm: Some(pcm),
             format,
             buffer_frames: u64::from(setup.buffer_frames),
@@ -251,7 +255,7 @@ impl Reader {
         let slot = Arc::new(Slot::default());
         let place = Arc::downgrade(&slot);
         self.aside = Aside::Recovering(slot);
-        engine.control.post(move || {
+        engine.control.post(&self.lane, move || {
             // The microphone was stopped meanwhile where there is no place for it any more: it is closed here.
             let Some(place) = place.upgrade() else { return };
             let outcome = recovery::apply(&mut *pcm, remedy);

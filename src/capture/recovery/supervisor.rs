@@ -61,6 +61,8 @@ pub(in crate::capture) struct Asked<T: Captured> {
 pub(in crate::capture) struct Supervisor<T: Captured> {
     me: Weak<Self>,
     engine: Weak<Engine>,
+    /// In which its jobs follow each other on the control threads, wherever the device is by then.
+    lane: String,
     outlet: Arc<dyn Outlet<T>>,
     counters: Arc<T::Counters>,
     policy: RecoveryPolicy,
@@ -95,6 +97,7 @@ impl<T: Captured> Supervisor<T> {
     pub(in crate::capture) fn new(
         engine: &Arc<Engine>,
         device: Box<dyn Device<T>>,
+        lane: String,
         counters: Arc<T::Counters>,
         outlet: Arc<dyn Outlet<T>>,
         policy: RecoveryPolicy,
@@ -104,6 +107,7 @@ impl<T: Captured> Supervisor<T> {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             engine: Arc::downgrade(engine),
+            lane,
             outlet,
             counters,
             policy,
@@ -126,6 +130,11 @@ impl<T: Captured> Supervisor<T> {
     /// What the driver agreed to, last; `None` before the first start.
     pub(in crate::capture) fn format(&self) -> Option<T::Format> {
         self.format.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The lane of its jobs.
+    pub(in crate::capture) fn lane(&self) -> &str {
+        &self.lane
     }
 
     /// No rung is begun from here on; the one that is under way ends by itself. From any thread.
@@ -218,7 +227,7 @@ impl<T: Captured> Supervisor<T> {
     /// Has something done on the control thread.
     fn post(&self, engine: &Arc<Engine>, job: impl FnOnce(&Self, &Arc<Engine>) + Send + 'static) {
         let (me, weak) = (self.me.clone(), Arc::downgrade(engine));
-        engine.control.post(move || {
+        engine.control.post(&self.lane, move || {
             if let (Some(this), Some(engine)) = (me.upgrade(), weak.upgrade())
                 && !this.is_stopped()
             {

@@ -9,7 +9,7 @@ use crate::devices::control::{Choices, ControlGoal, Goal};
 use crate::devices::{ControlName, ControlValue, MeteringMode};
 use crate::error::ErrorName;
 use crate::seam::abi::cid;
-use crate::seam::scripted::{Call, CameraScript, FOREVER, ScriptedCamera, ScriptedKernel, ScriptedPcms};
+use crate::seam::scripted::{Call, CameraScript, FOREVER, ScriptedCamera, ScriptedKernel, ScriptedPcms, ScriptedWorld};
 use crate::seam::{ControlFlags, Kernel};
 
 const CONTINUOUS: ControlValue = ControlValue::Mode(MeteringMode::Continuous);
@@ -171,7 +171,9 @@ fn a_control_that_tells_no_value_is_written_and_believed() {
 fn what_was_asked_is_written_again_when_the_camera_comes_back() {
     let kernel = ScriptedKernel::new();
     let camera = kernel.plug(NODE, webcam());
-    let engine = Engine::start(kernel.clone(), ScriptedPcms::new(&kernel), HeldFrames::default()).unwrap();
+    let engine =
+        Engine::start(kernel.clone(), ScriptedWorld::new(&kernel), ScriptedPcms::new(&kernel), HeldFrames::default())
+            .unwrap();
     let keep =
         Keep { policy: RecoveryPolicy::new(), locate: Box::new(|| Some("/dev/video7".to_owned())), ..Keep::not() };
     let controls = vec![exactly(ControlName::Brightness, 200.0)];
