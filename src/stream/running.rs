@@ -103,7 +103,7 @@ impl<M: Medium> Drop for Running<M> {
     fn drop(&mut self) {
         if trace::TOLD {
             // The last holder may be a callback on the capture thread.
-            let label = M::label(&self.wanted).to_owned();
+            let label = M::label(&self.wanted()).to_owned();
             self.session.dispatcher().post(move || trace::stopped(M::KIND, &label));
         }
     }
