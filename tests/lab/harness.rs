@@ -161,6 +161,11 @@ pub fn main() -> Result<ExitCode, String> {
         let ignored = place == Place::Off || matches!(test.kind, Kind::Soak(_));
         trials.push(Trial::test(name, run).with_ignored_flag(ignored));
     }
+    if virtual_time {
+        for &(name, reason) in cases::not_in_virtual_time() {
+            trials.push(Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason))));
+        }
+    }
     for (name, run) in cases::on_the_host(place) {
         let run = move || {
             run();
@@ -223,6 +228,10 @@ impl Lab {
         let trouble = kernel_trouble(&report.dmesg);
         if report.done.is_ok_and(|done| !done.stuck) && trouble.is_none() {
             self.guest = Some(guest);
+        }
+        if let Kind::Soak(_) = test.kind {
+            // What it measured is worth knowing even where nothing is wrong.
+            eprint!("\n{}", report.stdout);
         }
         judge(&report, trouble)
     }

@@ -18,6 +18,7 @@ mod hotplug;
 mod loopback;
 mod misbehaving;
 mod permission;
+mod pipeline;
 pub mod power;
 mod self_test;
 mod soak;
@@ -63,9 +64,18 @@ pub fn all() -> Vec<LabTest> {
         faults_usb_modes::TESTS,
         faults_usb_sound::TESTS,
         permission::TESTS,
+        pipeline::TESTS,
         disk::TESTS,
     ]
     .concat()
+}
+
+/// Those of them that cannot hold in virtual time, and why.
+pub fn not_in_virtual_time() -> &'static [(&'static str, &'static str)] {
+    if misbehaving::wanted() {
+        return &[];
+    }
+    &[("harness::a_crashed_guest_is_replaced", misbehaving::NO_SYSRQ), (power::NAME, "its power cut is QEMU's")]
 }
 
 /// Tests of the harness itself, run on this side.

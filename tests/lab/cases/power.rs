@@ -29,12 +29,15 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Bytes of a picture of 320x180 in YUYV.
 const PICTURE: u64 = 320 * 180 * 2;
 
+/// As it is listed.
+pub const NAME: &str = "power::a_power_cut_costs_at_most_the_last_second";
+
 /// Where there is a guest whose power can be cut.
 pub fn tests(place: Place) -> Vec<(&'static str, fn())> {
     match place {
         Place::Host | Place::Guest(Leg::VirtualTime) => Vec::new(),
         Place::Guest(Leg::Stock) | Place::Off => {
-            vec![("power::a_power_cut_costs_at_most_the_last_second", a_power_cut_costs_at_most_the_last_second)]
+            vec![(NAME, a_power_cut_costs_at_most_the_last_second)]
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::cases::misbehaving;
 use crate::guest::GRACE_VARIABLE;
 use crate::harness::{Place, kernel_trouble};
+use crate::machine::Leg;
 use crate::protocol::Request;
 
 /// The tests that make sense there: a machine somebody needs is neither crashed nor stopped.
@@ -21,10 +22,12 @@ pub fn tests(place: Place) -> Vec<(&'static str, fn())> {
         ("harness::a_panic_fails_its_test_and_is_shown", a_panic_fails_its_test_and_is_shown),
         ("harness::a_hanging_test_is_killed_with_all_its_processes", a_hanging_test_is_killed_with_all_its_processes),
     ];
+    if place != Place::Host && place != Place::Guest(Leg::VirtualTime) {
+        tests.push(("harness::a_crashed_guest_is_replaced", a_crashed_guest_is_replaced));
+    }
     if place != Place::Host {
         tests.extend([
-            ("harness::a_crashed_guest_is_replaced", a_crashed_guest_is_replaced as fn()),
-            ("harness::a_guest_that_does_not_answer_is_replaced", a_guest_that_does_not_answer_is_replaced),
+            ("harness::a_guest_that_does_not_answer_is_replaced", a_guest_that_does_not_answer_is_replaced as fn()),
             ("harness::a_kernel_bug_fails_the_test_that_met_it", a_kernel_bug_fails_the_test_that_met_it),
         ]);
     }

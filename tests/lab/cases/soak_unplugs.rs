@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use usermedia::constraints::MediaStreamConstraints;
 use usermedia::{
-    Fourcc, MediaDevices, MediaStreamTrackProcessor, MediaStreamTrackState, RecoveryStep, VideoFrame, VideoTrack,
+    Fourcc, MediaDevices, MediaStreamTrackProcessor, MediaStreamTrackState, RecoveryPolicy, RecoveryStep, VideoFrame,
+    VideoTrack,
 };
 
 use super::capture::{check_sums, exactly, format, on};
@@ -89,7 +90,10 @@ fn soak_a_thousand_unplugs() {
     let device = UsbDevice { microphone: None, ..webcam().with_camera(webcam_camera()) };
     let mut plugged = device.plug(0);
     let video = on(&plugged.camera()).width(exactly(320)).height(exactly(240)).pixel_format(format(Fourcc::MJPG));
-    let stream = MediaDevices::new().get_user_media(&MediaStreamConstraints::new().video(video)).expect("a camera");
+    // As an appliance waits: a camera that is pulled again within five seconds has not been well in between, and its
+    // track's patience goes on where it was.
+    let devices = MediaDevices::new().with_recovery(RecoveryPolicy::new().patience(None));
+    let stream = devices.get_user_media(&MediaStreamConstraints::new().video(video)).expect("a camera");
     let track = &stream.video_tracks()[0];
     let diary = Diary::keep(track);
     let mut processors: Vec<_> = (0..PROCESSORS).map(|_| track.processor(2)).collect();
