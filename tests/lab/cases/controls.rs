@@ -7,7 +7,7 @@ use usermedia::devices::{ControlName, ControlRange, ControlValue, MediaDeviceInf
 use usermedia::{ErrorName, MediaStreamConstraints, VideoFrame, get_user_media};
 
 use super::capture::{exactly, format, on, open};
-use crate::devices::{succeed, v4l2_ctl, vivid_webcam};
+use crate::devices::{eventually, succeed, usermedia, v4l2_ctl, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
 
 pub const TESTS: &[LabTest] = &[
@@ -15,6 +15,9 @@ pub const TESTS: &[LabTest] = &[
     lab_test!(what_was_asked_is_set_and_nothing_else),
     lab_test!(a_control_shows_in_the_picture),
     lab_test!(a_value_out_of_range_is_refused_before_the_camera_opens),
+    lab_test!(controls_are_set_while_frames_flow_without_a_gap),
+    lab_test!(another_mode_mutes_and_what_cannot_be_changes_nothing),
+    lab_test!(the_command_sets_controls_and_says_both_rates),
 ];
 
 /// What v4l2-ctl reads of a control.
@@ -97,4 +100,65 @@ fn a_value_out_of_range_is_refused_before_the_camera_opens() {
     assert_eq!((error.name(), error.constraint()), (ErrorName::OverconstrainedError, Some("brightness")));
     assert!(error.message().contains("0 to 255"), "{error}");
     assert_eq!(read(&node, "brightness"), before);
+}
+
+fn controls_are_set_while_frames_flow_without_a_gap() {
+    let node = vivid_webcam();
+    let stream = open(small(&node));
+    let track = &stream.video_tracks()[0];
+    let mut frames = track.processor(32);
+    let mut sequences = Vec::new();
+    for number in 0..60 {
+        let frame = frames.next().expect("a frame").expect("a good one");
+        sequences.push(frame.sequence());
+        drop(frame);
+        if number % 6 == 5 {
+            let value = f64::from(40 + number);
+            track.apply_constraints(small(&node).brightness(only(value)).contrast(value)).unwrap();
+            assert_eq!(track.settings().controls.get(ControlName::Brightness), Some(ControlValue::Number(value)));
+            assert_eq!(read(&node, "brightness"), 40 + i64::from(number));
+        }
+    }
+    let first = sequences[0];
+    assert_eq!(sequences, (first..first + 60).collect::<Vec<_>>(), "no frame is missing");
+    let statistics = track.statistics();
+    assert_eq!((statistics.lost_in_driver, statistics.error), (0, 0), "{statistics:?}");
+    assert!(track.recovery_events().is_empty(), "{:?}", track.recovery_events());
+    for control in ["brightness", "contrast"] {
+        write(&node, control, 128);
+    }
+}
+
+fn another_mode_mutes_and_what_cannot_be_changes_nothing() {
+    let node = vivid_webcam();
+    let stream = open(small(&node));
+    let track = &stream.video_tracks()[0];
+    let mut frames = track.processor(4);
+    assert_eq!(frames.next().unwrap().unwrap().width(), 320);
+    track.apply_constraints(on(&node).width(exactly(640)).height(exactly(360)).brightness(only(50.0))).unwrap();
+    assert_eq!((track.settings().width, track.settings().height), (640, 360));
+    assert_eq!(read(&node, "brightness"), 50);
+    eventually("a frame of the new size", || (frames.next().unwrap().unwrap().width() == 640).then_some(()));
+    assert!(!track.muted());
+    let steps: Vec<String> = track.recovery_events().iter().map(|event| event.to_string()).collect();
+    assert_eq!(steps.len(), 2, "muted and resumed: {steps:?}");
+    let error = track.apply_constraints(on(&node).width(exactly(641))).unwrap_err();
+    assert_eq!((error.name(), error.constraint()), (ErrorName::OverconstrainedError, Some("width")));
+    let error = track.apply_constraints(on(&node).brightness(only(256.0))).unwrap_err();
+    assert_eq!((error.name(), error.constraint()), (ErrorName::OverconstrainedError, Some("brightness")));
+    assert_eq!(frames.next().unwrap().unwrap().width(), 640);
+    write(&node, "brightness", 128);
+}
+
+fn the_command_sets_controls_and_says_both_rates() {
+    let node = vivid_webcam();
+    let device = node.to_string_lossy().into_owned();
+    let flags = ["capture", "--json", "--frames", "30", "--device", &device, "--set", "saturation=60"];
+    let output = succeed(usermedia().args(flags));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(document["video"]["settings"]["saturation"], 60, "{document}");
+    assert_eq!(document["video"]["frameRate"]["negotiated"], document["video"]["settings"]["frameRate"]);
+    assert!(document["video"]["frameRate"]["measured"].is_number(), "{document}");
+    assert_eq!(read(&node, "saturation"), 60);
+    write(&node, "saturation", 128);
 }
