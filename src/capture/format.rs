@@ -33,6 +33,15 @@ pub struct VideoFormat {
 }
 
 impl VideoFormat {
+    /// Whether who reads one need not know of the other: pictures of one kind and size, laid out alike.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let colours =
+            |format: &Self| (format.colorspace, format.ycbcr_encoding, format.quantization, format.transfer_function);
+        (self.fourcc, self.width, self.height) == (other.fourcc, other.width, other.height)
+            && self.layout == other.layout
+            && colours(self) == colours(other)
+    }
+
     /// From the driver's answer; `None` where that cannot be true: no pixels, no planes or too many.
     pub(crate) fn from_driver(pixels: &PixelFormat, frame_rate: Option<FrameRate>) -> Option<Self> {
         let memory_count = usize::try_from(pixels.plane_count).ok()?;

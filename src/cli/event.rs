@@ -47,7 +47,7 @@ pub(super) fn device_within(ends: &Receiver<Event>, limit: Duration) -> Result<b
 
 /// The next event that is not about devices. `None` where none can come any more.
 pub(super) fn next(ends: &Receiver<Event>) -> Option<Event> {
-    ends.iter().find(|event| !matches!(event, Event::Devices))
+    ends.iter().find(|event| !matches!(event, Event::Devices | Event::Recovery(..)))
 }
 
 /// A sink that says when it has ended, whichever way it did.
@@ -65,6 +65,10 @@ impl<S: Sink> Sink for Announced<S> {
 
     fn loaded_metadata(&mut self, tracks: &[TrackMetadata]) -> Result<()> {
         self.sink.loaded_metadata(tracks)
+    }
+
+    fn reconfigured(&mut self, track: usize, metadata: &TrackMetadata) -> Result<()> {
+        self.sink.reconfigured(track, metadata)
     }
 
     fn video_frame(&mut self, track: usize, frame: &VideoFrame) -> Result<Flow> {

@@ -130,6 +130,12 @@ impl Sink for Recorder {
         begun.inspect_err(|error| trace::recording_failed(self.progress.path(), error))
     }
 
+    fn reconfigured(&mut self, track: usize, metadata: &TrackMetadata) -> Result<()> {
+        let Some(recording) = &mut self.recording else { return Ok(()) };
+        let changed = recording.reformat(track, track_format(metadata));
+        changed.map_err(|error| self.stopped(error))
+    }
+
     fn video_frame(&mut self, track: usize, frame: &VideoFrame) -> Result<Flow> {
         let Some(recording) = &mut self.recording else { return Ok(Flow::Done) };
         let mut memories: [&[u8]; MAX_MEMORIES] = [&[]; MAX_MEMORIES];

@@ -51,6 +51,8 @@ pub(super) struct Recording {
     /// The segment before, while there is a track that has not gone over.
     old: Option<Part>,
     shelf: Option<Shelf>,
+    /// A track's format has changed: the next picture begins another file.
+    reformatted: bool,
     /// Of the next segment.
     number: u64,
     told: Instant,
@@ -95,6 +97,7 @@ impl Recording {
             current: None,
             old: None,
             shelf: None,
+            reformatted: false,
             number: 1,
             told: Instant::now(),
             progress,
@@ -121,13 +124,8 @@ impl Recording {
     pub fn begin(&mut self, metadata: Metadata, tracks: Vec<TrackFormat>) -> Result<()> {
         self.format.check(&tracks)?;
         self.metadata = metadata;
-        // In raw bytes a frame is a frame.
-        let has_keys = matches!(self.format, FileFormat::Matroska | FileFormat::H264);
-        let sets = |track: &TrackFormat| match track {
-            TrackFormat::Video(format) if has_keys && format.fourcc.is_h264() => Some(ParameterSets::default()),
-            _ => None,
-        };
-        self.lanes = tracks.iter().map(|track| Lane { sets: sets(track), gone_over: false, newest_ns: 0 }).collect();
+        let lane = |track| Lane { sets: self.parameter_sets(track), gone_over: false, newest_ns: 0 };
+        self.lanes = tracks.iter().map(lane).collect();
         self.tracks = tracks;
         if let Some((segments, names)) = &self.segments {
             let found = names.find().map_err(|error| cannot_read(names.directory(), &error))?;
@@ -136,6 +134,50 @@ impl Recording {
             self.shelf = Some(Shelf::start(ring, self.progress.clone())?);
         }
         Ok(())
+    }
+
+    /// Where to keep the parameter sets of a track that has some.
+    fn parameter_sets(&self, track: &TrackFormat) -> Option<ParameterSets> {
+        // In raw bytes a frame is a frame.
+        let has_keys = matches!(self.format, FileFormat::Matroska | FileFormat::H264);
+        match track {
+            TrackFormat::Video(format) if has_keys && format.fourcc.is_h264() => Some(ParameterSets::default()),
+            _ => None,
+        }
+    }
+
+    /// What comes of a track from here on has another format: it goes into another file, of the next number. The sound of a
+    /// microphone, which has no pictures to begin at, does so at once.
+    ///
+    /// # Errors
+    /// `NotSupportedError` where this kind of file cannot hold it, and on stdout, where there is no other file.
+    pub fn reformat(&mut self, track: usize, format: TrackFormat) -> Result<()> {
+        let mut tracks = self.tracks.clone();
+        let Some(place) = tracks.get_mut(track) else { return Err(no_such_track()) };
+        *place = format;
+        self.format.check(&tracks)?;
+        if self.path == Path::new("-") && self.current.is_some() {
+            let told = "the device gives another format now, and a pipe holds only one";
+            return Err(
+                Error::new(ErrorName::NotSupportedError, told).with_remedy("record to a file: another one is begun")
+            );
+        }
+        if let (Some(lane), Some(format)) = (self.lanes.get(track), tracks.get(track)) {
+            let sets = self.parameter_sets(format);
+            self.lanes[track] = Lane { sets, gone_over: false, newest_ns: lane.newest_ns };
+        }
+        self.tracks = tracks;
+        self.reformatted = self.current.is_some();
+        Ok(())
+    }
+
+    /// Begins another file where a format has changed.
+    fn begin_reformatted(&mut self, start_ns: u64) -> Result<()> {
+        self.reformatted = false;
+        if let Some(old) = self.old.take() {
+            self.put_away(old)?;
+        }
+        self.begin_next(start_ns)
     }
 
     /// A picture. Whether it was written.
@@ -150,15 +192,20 @@ impl Recording {
             let held = self.held.iter().map(|held| held.timestamp_ns).min();
             self.begin_next(held.unwrap_or(timestamp_ns).min(timestamp_ns))?;
         }
+        if self.reformatted && picture.keyframe && self.is_known() {
+            self.begin_reformatted(timestamp_ns)?;
+        }
         if picture.keyframe && self.leads(track, timestamp_ns) && self.due(timestamp_ns, 0).is_some() {
             self.begin_next(timestamp_ns)?;
         }
         let part = match (&mut self.current, &mut self.lanes[track]) {
-            (Some(current), lane) if lane.gone_over => Some(current),
-            (Some(current), lane) if picture.keyframe && timestamp_ns >= current.start_ns => {
+            (Some(current), lane) if lane.gone_over && !self.reformatted => Some(current),
+            (Some(current), lane) if picture.keyframe && timestamp_ns >= current.start_ns && !self.reformatted => {
                 lane.gone_over = true;
                 Some(current)
             }
+            // It has another format than the file that is open.
+            _ if self.reformatted => None,
             _ => self.old.as_mut(),
         };
         let Some(part) = part else {
@@ -220,12 +267,17 @@ impl Recording {
                 format.codec_private = sets.avcc();
             }
         }
-        let Some((_, names)) = &self.segments else {
-            let container = Container::create(&self.path, metadata)?.starting_at(start_ns);
-            return self.open(container, &tracks, start_ns);
+        let names = match &self.segments {
+            Some((_, names)) => names.clone(),
+            // A format has changed.
+            None if self.old.is_some() => Names::of(&self.path)?,
+            None => {
+                self.number = 2;
+                let container = Container::create(&self.path, metadata)?.starting_at(start_ns);
+                return self.open(container, &tracks, start_ns);
+            }
         };
         let last = self.number.saturating_add(ATTEMPTS);
-        let names = names.clone();
         loop {
             let path = names.name(self.number, now);
             self.number = self.number.saturating_add(1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::capture::{CapturedAudio, TimestampSource};
+use crate::capture::{AudioFormat, CapturedAudio, TimestampSource};
 use crate::format::SampleFormat;
 
 /// A block of sound, after WebCodecs' `AudioData`: a whole period of the microphone, interleaved, as the card gives it.
@@ -55,6 +55,10 @@ impl AudioData {
     /// [`VideoFrame::timestamp`](crate::VideoFrame::timestamp).
     pub fn timestamp(&self) -> u64 {
         self.sound.info.timestamp
+    }
+
+    pub(super) fn shared_format(&self) -> AudioFormat {
+        self.sound.format
     }
 
     /// Whether the timestamp is the driver's or made from the time of arrival.

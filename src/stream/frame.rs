@@ -34,6 +34,10 @@ impl VideoFrame {
         self.frame.lease.format()
     }
 
+    pub(super) fn shared_format(&self) -> Arc<VideoFormat> {
+        self.frame.lease.format().clone()
+    }
+
     /// The pixel format.
     pub fn fourcc(&self) -> Fourcc {
         self.frame.lease.format().fourcc

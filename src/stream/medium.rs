@@ -8,9 +8,9 @@ use super::audio_data::AudioData;
 use super::frame::VideoFrame;
 use super::gate::{AudioGate, Gate, VideoGate};
 use super::media_stream::Tracks;
-use super::sink::{Flow, Sink};
+use super::sink::{Flow, Sink, TrackFormat, TrackMetadata, TrackSettings};
 use super::track::MediaStreamTrack;
-use crate::capture::{Captured, CapturedAudio, CapturedFrame};
+use crate::capture::{AudioFormat, Captured, CapturedAudio, CapturedFrame};
 use crate::error::Result;
 use crate::resolve::{AudioSettings, VideoSettings};
 
@@ -49,6 +49,15 @@ pub trait Medium: fmt::Debug + Sized + Send + sealed::Sealed + 'static {
     fn device_id(settings: &Self::Settings) -> &str;
     #[doc(hidden)]
     fn label(settings: &Self::Settings) -> &str;
+    /// What a sink learns of a track of it.
+    #[doc(hidden)]
+    fn metadata(settings: Self::Settings, format: <Self::Captured as Captured>::Format) -> TrackMetadata;
+    /// Its format.
+    #[doc(hidden)]
+    fn format(&self) -> <Self::Captured as Captured>::Format;
+    /// Whether who reads one format need not know of the other.
+    #[doc(hidden)]
+    fn is_alike(one: &<Self::Captured as Captured>::Format, other: &<Self::Captured as Captured>::Format) -> bool;
     /// Nanoseconds from one frame or block to the next, where that is known.
     #[doc(hidden)]
     fn interval(settings: &Self::Settings, format: &<Self::Captured as Captured>::Format) -> Option<u64>;
@@ -86,6 +95,19 @@ impl Medium for VideoFrame {
 
     fn negotiated(wanted: &VideoSettings, format: &Format<Self>) -> VideoSettings {
         super::camera::negotiated(wanted, format)
+    }
+
+    fn metadata(settings: VideoSettings, format: Format<Self>) -> TrackMetadata {
+        let (settings, format) = (TrackSettings::Video(settings), TrackFormat::Video(format));
+        TrackMetadata { label: settings.label().to_owned(), settings, format }
+    }
+
+    fn format(&self) -> Format<Self> {
+        self.shared_format()
+    }
+
+    fn is_alike(one: &Format<Self>, other: &Format<Self>) -> bool {
+        Arc::ptr_eq(one, other) || one.is_alike(other)
     }
 
     fn gate(settings: &VideoSettings) -> VideoGate {
@@ -130,6 +152,20 @@ impl Medium for AudioData {
 
     fn negotiated(wanted: &AudioSettings, format: &Format<Self>) -> AudioSettings {
         super::microphone::negotiated(wanted, format)
+    }
+
+    fn metadata(settings: AudioSettings, format: Format<Self>) -> TrackMetadata {
+        let (settings, format) = (TrackSettings::Audio(settings), TrackFormat::Audio(format));
+        TrackMetadata { label: settings.label().to_owned(), settings, format }
+    }
+
+    fn format(&self) -> Format<Self> {
+        self.shared_format()
+    }
+
+    /// Periods of another length are blocks of another length, as every gap makes them.
+    fn is_alike(one: &Format<Self>, other: &Format<Self>) -> bool {
+        AudioFormat { period_frames: 0, ..*one } == AudioFormat { period_frames: 0, ..*other }
     }
 
     fn gate(_settings: &AudioSettings) -> AudioGate {

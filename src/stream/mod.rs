@@ -20,6 +20,7 @@ mod gate;
 mod id;
 mod inline;
 mod keeping;
+mod lane;
 mod media_devices;
 mod media_stream;
 mod medium;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -10,10 +9,10 @@ use super::audio_data::AudioData;
 use super::bell::Bell;
 use super::consumer::{Consumer, ConsumerStatistics};
 use super::frame::VideoFrame;
+use super::lane::{Lane, feed, lane};
 use super::medium::Medium;
-use super::processor::MediaStreamTrackProcessor;
 use super::queue::{Bound, Queue};
-use super::track::{AudioTrack, MediaStreamTrack, VideoTrack};
+use super::track::{AudioTrack, VideoTrack};
 use crate::capture::{AudioFormat, VideoFormat};
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::{AudioSettings, VideoSettings};
@@ -45,6 +44,14 @@ pub enum TrackSettings {
 }
 
 impl TrackSettings {
+    /// The device's name.
+    pub(super) fn label(&self) -> &str {
+        match self {
+            Self::Video(settings) => &settings.label,
+            Self::Audio(settings) => &settings.label,
+        }
+    }
+
     /// Whether the device is built in here, not one of the machine.
     pub fn is_synthetic(&self) -> bool {
         match self {
@@ -122,6 +129,16 @@ pub trait Sink: Send {
         Ok(Flow::Continue)
     }
 
+    /// What the track with this index yields from here on is of another format: the device came back in another mode, or
+    /// `applyConstraints()` chose one. As the element's `resize`. A sink that looks at each frame need not say anything.
+    ///
+    /// # Errors
+    /// Ends the sink; [`Sink::ended`] is still called.
+    fn reconfigured(&mut self, track: usize, metadata: &TrackMetadata) -> Result<()> {
+        let _ = (track, metadata);
+        Ok(())
+    }
+
     /// There will be no more frames.
     ///
     /// # Errors
@@ -167,17 +184,13 @@ impl Attachment {
         };
         let (mut metadata, mut lanes, mut queues) = (Vec::new(), Vec::new(), Vec::new());
         for track in video {
-            let settings = TrackSettings::Video((*track.settings()).clone());
-            let format = TrackFormat::Video(track.format());
-            metadata.push(TrackMetadata { label: track.label().to_owned(), settings, format });
+            metadata.push(track.metadata());
             let (lane, queue) = lane(track, sink.name(), pictures, &bell);
             lanes.push(lane);
             queues.push(queue);
         }
         for track in audio {
-            let settings = TrackSettings::Audio((*track.settings()).clone());
-            let format = TrackFormat::Audio(track.format());
-            metadata.push(TrackMetadata { label: track.label().to_owned(), settings, format });
+            metadata.push(track.metadata());
             let (lane, queue) = lane(track, sink.name(), Bound::backlog(SOUND.0, SOUND.1), &bell);
             lanes.push(lane);
             queues.push(queue);
@@ -228,7 +241,7 @@ impl Attachment {
 }
 
 /// What waits for a sink from one track, whichever its kind, as the [`Attachment`] sees it.
-trait Waiting: Send + Sync {
+pub(super) trait Waiting: Send + Sync {
     fn end(&self);
     fn statistics(&self) -> ConsumerStatistics;
 }
@@ -243,85 +256,10 @@ impl<M: Medium> Waiting for Queue<M> {
     }
 }
 
-/// The same as the sink's thread sees it.
-trait Lane: Send {
-    /// When the next was captured, if one waits.
-    fn next_timestamp(&self) -> Option<u64>;
-    /// Hands over the next, if one waits.
-    fn hand_to(&self, sink: &mut dyn Sink, track: usize) -> Handed;
-    fn statistics(&self) -> ConsumerStatistics;
-}
-
-/// What came of asking a track for its next.
-enum Handed {
-    /// None waits.
-    Nothing,
-    /// The sink got it, and said this.
-    Over(Result<Flow>),
-    /// There will be no more, and this is why.
-    Ended(Result<()>),
-}
-
-impl<M: Medium> Lane for MediaStreamTrackProcessor<M> {
-    fn next_timestamp(&self) -> Option<u64> {
-        self.queue().next_timestamp()
-    }
-
-    fn hand_to(&self, sink: &mut dyn Sink, track: usize) -> Handed {
-        match self.try_next() {
-            Poll::Pending => Handed::Nothing,
-            Poll::Ready(Some(Ok(item))) => Handed::Over(item.hand_to(sink, track)),
-            Poll::Ready(Some(Err(error))) => Handed::Ended(Err(error)),
-            Poll::Ready(None) => Handed::Ended(Ok(())),
-        }
-    }
-
-    fn statistics(&self) -> ConsumerStatistics {
-        MediaStreamTrackProcessor::statistics(self)
-    }
-}
-
-fn lane<M: Medium>(
-    track: &MediaStreamTrack<M>,
-    name: &str,
-    bound: Bound,
-    bell: &Arc<Bell>,
-) -> (Box<dyn Lane>, Arc<dyn Waiting>) {
-    let processor = track.bounded_processor(name, bound, Some(bell.clone()));
-    let queue = processor.queue();
-    (Box::new(processor), queue)
-}
-
-fn run(mut sink: Box<dyn Sink>, tracks: &[TrackMetadata], lanes: Vec<Box<dyn Lane>>, bell: &Bell) -> Outcome {
-    let result = sink.loaded_metadata(tracks).and_then(|()| feed(&mut *sink, &lanes, bell));
+fn run(mut sink: Box<dyn Sink>, tracks: &[TrackMetadata], mut lanes: Vec<Box<dyn Lane>>, bell: &Bell) -> Outcome {
+    let result = sink.loaded_metadata(tracks).and_then(|()| feed(&mut *sink, &mut lanes, bell));
     let statistics = lanes.iter().map(|lane| lane.statistics()).collect();
     drop(lanes);
     let ended = sink.ended();
     Outcome { result: result.and(ended), statistics }
-}
-
-/// Hands over what comes, the oldest first, until every track has ended or the sink has enough. A track that ends badly ends
-/// no other; what it said is told in the end.
-fn feed(sink: &mut dyn Sink, lanes: &[Box<dyn Lane>], bell: &Bell) -> Result<()> {
-    let mut outcome = Ok(());
-    let mut live: Vec<(usize, &dyn Lane)> = lanes.iter().map(|lane| &**lane).enumerate().collect();
-    while !live.is_empty() {
-        // One that has nothing waiting is asked last: that is how its end is learned.
-        live.sort_by_key(|(_, lane)| lane.next_timestamp().unwrap_or(u64::MAX));
-        let answer = live.iter().enumerate().find_map(|(place, &(track, lane))| match lane.hand_to(sink, track) {
-            Handed::Nothing => None,
-            answer => Some((place, answer)),
-        });
-        match answer {
-            None => bell.wait(),
-            Some((_, Handed::Nothing | Handed::Over(Ok(Flow::Continue)))) => {}
-            Some((_, Handed::Over(Ok(Flow::Done)))) => break,
-            Some((_, Handed::Over(Err(error)))) => return Err(error),
-            Some((place, Handed::Ended(end))) => {
-                outcome = outcome.and(end);
-                live.remove(place);
-            }
-        }
-    }
-    outcome
 }

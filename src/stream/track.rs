@@ -14,6 +14,7 @@ use super::outlet::TrackOutlet;
 use super::processor::MediaStreamTrackProcessor;
 use super::queue::{Bound, Clock, Queue};
 use super::running::Running;
+use super::sink::TrackMetadata;
 use super::{MediaStreamTrackState, random_id};
 use crate::capture::{Closing, MuteReason, RecoveryEvent, RecoveryStep, Worker};
 use crate::constraints::MediaStreamConstraints;
@@ -172,6 +173,11 @@ impl<M: Medium> MediaStreamTrack<M> {
     /// Why it ended, if it ended badly.
     pub fn error(&self) -> Option<Error> {
         self.outlet.error()
+    }
+
+    /// What a sink learns of it.
+    pub(super) fn metadata(&self) -> TrackMetadata {
+        M::metadata((*self.settings()).clone(), self.format())
     }
 
     /// The format of its frames or blocks.

@@ -25,7 +25,7 @@ impl Recording {
         let now_ns = sound.timestamp_ns;
         lane.newest_ns = lane.newest_ns.max(now_ns);
         if self.current.is_none() {
-            let pictures = self.tracks.iter().any(|track| matches!(track, TrackFormat::Video(_)));
+            let pictures = self.has_pictures();
             match self.held.front().map(|held| held.timestamp_ns) {
                 _ if !pictures => self.begin_next(now_ns)?,
                 // No picture comes.
@@ -36,6 +36,9 @@ impl Recording {
                 _ => {}
             }
         }
+        if self.reformatted && self.is_known() && !self.has_pictures() {
+            self.begin_reformatted(now_ns)?;
+        }
         self.release(now_ns)?;
         if self.held.is_empty() && self.is_time_for(track, sound, now_ns) {
             self.place_sound(track, sound)?;
@@ -44,6 +47,10 @@ impl Recording {
             self.held.push_back(Held { track, timestamp_ns, position, samples: samples.to_vec() });
         }
         self.tidy(now_ns)
+    }
+
+    fn has_pictures(&self) -> bool {
+        self.tracks.iter().any(|track| matches!(track, TrackFormat::Video(_)))
     }
 
     /// Writes the sound that need not wait any longer.
