@@ -7,9 +7,7 @@ use super::text;
 use crate::capture::{AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, SourceStatistics, TimestampSource};
 use crate::error::Error;
 use crate::resolve::{AudioSettings, VideoSettings};
-use crate::stream::{
-    ConsumerStatistics, MediaStreamTrack, MediaStreamTrackState, Medium, StreamStatistics, TrackStatistics,
-};
+use crate::stream::{ConsumerStatistics, MediaStreamTrack, Medium, StreamStatistics, TrackStatistics};
 
 /// How wide the column of names is.
 const NAMES: usize = 15;
@@ -98,9 +96,8 @@ pub(super) struct Report {
     pub(super) error: Option<Error>,
 }
 
-/// How a track was in the end, and what happened to its device.
+/// Whether a track was muted in the end, and what happened to its device.
 pub(super) struct State {
-    pub(super) live: bool,
     pub(super) muted: Option<MuteReason>,
     /// The last few, the oldest first.
     pub(super) events: Vec<RecoveryEvent>,
@@ -108,8 +105,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn of<M: Medium>(track: &MediaStreamTrack<M>) -> Self {
-        let live = track.ready_state() == MediaStreamTrackState::Live;
-        Self { live, muted: track.mute_reason(), events: track.recovery_events() }
+        Self { muted: track.mute_reason(), events: track.recovery_events() }
     }
 }
 
@@ -142,12 +138,12 @@ impl Report {
             || self.audio.as_ref().is_some_and(|audio| audio.settings.synthetic)
     }
 
-    /// The counters in one piece.
+    /// The counters in one piece, of a capture that is over.
     pub(super) fn statistics(&self) -> StreamStatistics {
         let video = self.video.as_ref().map(|video| TrackStatistics {
             device_id: video.settings.device_id.clone(),
             label: video.settings.label.clone(),
-            live: video.state.live,
+            live: false,
             muted: video.state.muted,
             source: video.source,
             consumers: video.consumers.clone(),
@@ -155,7 +151,7 @@ impl Report {
         let audio = self.audio.as_ref().map(|audio| TrackStatistics {
             device_id: audio.settings.device_id.clone(),
             label: audio.settings.label.clone(),
-            live: audio.state.live,
+            live: false,
             muted: audio.state.muted,
             source: audio.source,
             consumers: audio.consumers.clone(),

@@ -23,8 +23,8 @@ fn parse(text: &str) -> Vec<Read> {
             assert_eq!(name, helped, "HELP stands before TYPE");
             assert_eq!(kind == "counter", name.ends_with("_total"), "{name} is a {kind}");
             assert!(name.starts_with("usermedia_") && !name.contains("__"), "{name}");
-            let units = ["milli", "micro", "nano", "kilo", "mega", "_ms", "_ns", "_mb", "minutes", "hours", "ppm"];
-            assert!(units.iter().all(|unit| !name.contains(unit)), "{name} has no base unit");
+            let units = ["milliseconds", "microseconds", "nanoseconds", "ms", "ns", "mb", "minutes", "hours", "ppm"];
+            assert!(name.split('_').all(|word| !units.contains(&word)), "{name} has no base unit");
             kinds.insert(name.to_owned(), kind.to_owned());
             family = name.to_owned();
         } else {
