@@ -47,7 +47,7 @@ impl Opening<'_> {
                 explain(self.machine, error, (&wanted.label, &wanted.path), &wanted.path, "another camera")
             })?;
         let device = self.device(MediaDeviceKind::VideoInput, &wanted.device_id);
-        let options = self.options.clone();
+        let options = *self.options;
         let camera = Arc::new(Running::new(source, feed, device, wanted.clone(), options, self.session.clone()));
         self.session.cameras().register(&camera);
         trace::started(VideoFrame::KIND, &wanted.label, &wanted.path, &mode(&camera.settings()));

@@ -66,7 +66,7 @@ impl Opening<'_> {
             explain(self.machine, error, (&wanted.label, &wanted.path), &node(&wanted.path), "another microphone")
         })?;
         let device = self.device(MediaDeviceKind::AudioInput, &wanted.device_id);
-        let options = self.options.clone();
+        let options = *self.options;
         let microphone = Arc::new(Running::new(source, feed, device, wanted.clone(), options, self.session.clone()));
         self.session.microphones().register(&microphone);
         trace::started(AudioData::KIND, &wanted.label, &wanted.path, &mode(&microphone.settings()));

@@ -57,13 +57,6 @@ impl ScriptedControl {
         Self { items, ..Self::new(id, ControlType::Menu, name, (ends.0, i64::from(ends.1)), default) }
     }
 
-    /// V4L2_CTRL_TYPE_INTEGER_MENU with the numbers of its items.
-    pub(crate) fn integer_menu(id: u32, name: &str, items: &[i64], default: i32) -> Self {
-        let items: BTreeMap<u32, i64> = (0..).zip(items.iter().copied()).collect();
-        let last = items.len().saturating_sub(1) as i64;
-        Self { items, ..Self::new(id, ControlType::IntegerMenu, name, (0, last), default) }
-    }
-
     /// Inactive unless another control has one of these values.
     pub(crate) fn governed(mut self, id: u32, by: &[i32]) -> Self {
         self.governor = Some((id, by.to_vec()));

@@ -1,4 +1,4 @@
-//! Controls of real drivers: vivid's picture controls.
+//! Controls of real drivers: vivid's picture controls, and the brightness of a USB camera.
 
 use std::path::Path;
 
@@ -7,8 +7,10 @@ use usermedia::devices::{ControlName, ControlRange, ControlValue, MediaDeviceInf
 use usermedia::{ErrorName, MediaStreamConstraints, VideoFrame, get_user_media};
 
 use super::capture::{exactly, format, on, open};
+use super::watched;
 use crate::devices::{eventually, succeed, usermedia, v4l2_ctl, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
+use crate::usb::models::webcam_camera;
 
 pub const TESTS: &[LabTest] = &[
     lab_test!(controls_are_listed_with_the_drivers_ranges),
@@ -18,6 +20,7 @@ pub const TESTS: &[LabTest] = &[
     lab_test!(controls_are_set_while_frames_flow_without_a_gap),
     lab_test!(another_mode_mutes_and_what_cannot_be_changes_nothing),
     lab_test!(the_command_sets_controls_and_says_both_rates),
+    lab_test!(a_replugged_usb_camera_gets_its_controls_again),
 ];
 
 /// What v4l2-ctl reads of a control.
@@ -161,4 +164,28 @@ fn the_command_sets_controls_and_says_both_rates() {
     assert!(document["video"]["frameRate"]["measured"].is_number(), "{document}");
     assert_eq!(read(&node, "saturation"), 60);
     write(&node, "saturation", 128);
+}
+
+/// uvcvideo asks the device for a control's range, and the device forgets what it was set to when it is pulled out.
+fn a_replugged_usb_camera_gets_its_controls_again() {
+    let device = watched::only(webcam_camera());
+    let plugged = device.plug(0);
+    let node = plugged.camera();
+    assert_eq!(
+        listed(&node).control(ControlName::Brightness).expect("it has a brightness").range,
+        ControlRange::Numbers { min: 0.0, max: 255.0, step: 1.0 }
+    );
+    assert_eq!(read(&node, "brightness"), 128);
+    let stream = open(on(&node).brightness(only(200.0)));
+    let track = &stream.video_tracks()[0];
+    let mut frames = track.processor(2);
+    frames.next().expect("a frame").expect("a good one");
+    assert_eq!(read(&node, "brightness"), 200);
+    plugged.unplug();
+    eventually("it muted", || track.muted().then_some(()));
+    let plugged = device.plug(5);
+    eventually("it goes on", || (!track.muted()).then_some(()));
+    frames.next().expect("a frame").expect("a good one");
+    assert_eq!(read(&plugged.camera(), "brightness"), 200);
+    assert_eq!(track.settings().controls.get(ControlName::Brightness), Some(ControlValue::Number(200.0)));
 }
