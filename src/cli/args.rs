@@ -289,6 +289,7 @@ pub(super) struct CheckArguments {
 With --json each line is a document: {\"event\": ..., \"time\": seconds since 1970, \"device\": as `usermedia devices --json`
 has it}. The events are
   present   it was there when the watching began
+  watching  all that was there has been said; `polling` where neither the kernel nor inotify tells of more
   arrived   it can be opened, or still cannot after a second; device.unusable says why
   removed   it has been away for 2.5 seconds
   changed   it may be opened now or no longer may, or has another id or node; `previous` is the device before

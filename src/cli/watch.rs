@@ -29,11 +29,12 @@ pub(super) fn run(arguments: &WatchArguments) -> Result<ExitCode, Failure> {
         .on_device_change(move |changes| drop(happenings.send(Happening::Changes(changes.to_vec()))))?;
 
     let out = Lines { json: arguments.common.json };
-    if watch.is_polling() {
+    let polling = watch.is_polling();
+    if polling {
         print::note("Neither the kernel nor inotify tells of devices here: they are listed again now and then.");
     }
-    for device in watch.devices() {
-        if !out.line(&Line::Present(device))? {
+    for line in watch.devices().iter().map(Line::Present).chain([Line::Watching { polling }]) {
+        if !out.line(&line)? {
             return Ok(ExitCode::SUCCESS);
         }
     }
@@ -62,6 +63,11 @@ pub(super) fn run(arguments: &WatchArguments) -> Result<ExitCode, Failure> {
 /// What is said in a line.
 enum Line<'a> {
     Present(&'a MediaDeviceInfo),
+    /// All that is there has been said.
+    Watching {
+        /// Whether devices are listed again now and then, because nobody tells.
+        polling: bool,
+    },
     Change(&'a DeviceChange),
     Ended(&'a str),
 }
@@ -78,8 +84,8 @@ impl Lines {
             (true, line) => crate::json::to_string(line),
             (false, Line::Present(device)) => sentence("present", device, None),
             (false, Line::Change(change)) => sentence(change.kind.as_str(), &change.device, changed_from(change)),
-            // A person sees that it has ended.
-            (false, Line::Ended(_)) => return Ok(true),
+            // A person sees that it waits, and that it has ended.
+            (false, Line::Watching { .. } | Line::Ended(_)) => return Ok(true),
         };
         let mut stdout = io::stdout().lock();
         match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
@@ -129,6 +135,7 @@ impl Serialize for Line<'_> {
         let mut map = serializer.serialize_map(None)?;
         let event = match self {
             Line::Present(_) => "present",
+            Line::Watching { .. } => "watching",
             Line::Change(change) => change.kind.as_str(),
             Line::Ended(_) => "ended",
         };
@@ -136,6 +143,7 @@ impl Serialize for Line<'_> {
         map.serialize_entry("time", &now())?;
         match self {
             Line::Present(device) => map.serialize_entry("device", device)?,
+            Line::Watching { polling } => map.serialize_entry("polling", polling)?,
             Line::Change(change) => {
                 map.serialize_entry("device", &change.device)?;
                 if let Some(previous) = changed_from(change) {

@@ -10,8 +10,9 @@ use crate::capture::{Engine, Hotplug, Subscription, Worker};
 use crate::devices::{DeviceChange, DeviceTracker, Machine, MediaDeviceInfo};
 use crate::error::{Error, ErrorName, Result};
 
-/// The least time between two listings. A camera that is plugged in makes dozens of notices within a tenth of a second.
-const SPACING: Duration = Duration::from_millis(100);
+/// How long after a notice the devices are listed. A camera that is plugged in makes dozens of notices, node by node, and
+/// ids are final only when all of its nodes are there.
+const GATHERING: Duration = Duration::from_millis(100);
 
 /// How long to wait between listings where nobody tells of changes: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
@@ -125,8 +126,8 @@ struct Observer {
 #[derive(Default)]
 struct State {
     tracker: DeviceTracker,
-    /// When the next listing may begin.
-    earliest: u64,
+    /// When the devices are to be listed next, if they are.
+    due: Option<u64>,
     /// How long to wait for the next one where nobody tells.
     backoff: Option<Duration>,
 }
@@ -157,12 +158,17 @@ impl Observer {
         devices
     }
 
+    /// A notice has come, or the time of a listing.
     fn look(self: &Arc<Self>) {
         self.looking.store(false, Ordering::SeqCst);
         let Some(engine) = self.engine.upgrade().filter(|_| !self.stopped.load(Ordering::SeqCst)) else { return };
         let mut state = self.state();
-        if engine.now() < state.earliest {
-            return self.subscription.wake_at(Some(state.earliest));
+        let now = engine.now();
+        if state.due.is_none_or(|due| now < due) {
+            // A notice: it brings the next listing forward.
+            let soon = after(now, GATHERING);
+            let due = state.due.map_or(soon, |due| due.min(soon));
+            return self.look_at(&mut state, Some(due));
         }
         let listing = self.machine.enumerate_all();
         let now = engine.now();
@@ -178,18 +184,21 @@ impl Observer {
         }
     }
 
-    /// When to look again, if nobody tells before.
+    /// Until when to rest, if nobody tells before.
     fn rest(&self, state: &mut State, next: Option<u64>, now: u64) {
-        let after = |pause: Duration| now.saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX));
-        state.earliest = after(SPACING);
-        let mut next = next.map(|next| next.max(state.earliest));
+        let mut next = next;
         if self.hotplug.is_deaf() {
             let (first, most) = LOOK_AGAIN;
             let pause = state.backoff.map_or(first, |pause| (pause * 2).min(most));
             state.backoff = Some(pause);
-            next = Some(next.map_or(after(pause), |next| next.min(after(pause))));
+            next = Some(next.map_or(after(now, pause), |next| next.min(after(now, pause))));
         }
-        self.subscription.wake_at(next);
+        self.look_at(state, next);
+    }
+
+    fn look_at(&self, state: &mut State, due: Option<u64>) {
+        state.due = due;
+        self.subscription.wake_at(due);
     }
 
     /// Calls back, on the dispatcher.
@@ -212,6 +221,10 @@ impl Observer {
         let observer = self.clone();
         self.dispatcher.post(move || drop(observer.callback.lock().unwrap_or_else(PoisonError::into_inner).take()));
     }
+}
+
+fn after(now: u64, pause: Duration) -> u64 {
+    now.saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// Bare notices that a device may have come or changed, for whoever tries again at each of them.

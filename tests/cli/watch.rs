@@ -19,11 +19,11 @@ fn what_is_there_comes_first_and_the_end_last() {
     assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""));
     let documents = documents(&run.stdout);
     let events: Vec<_> = documents.iter().map(|document| document["event"].as_str().unwrap()).collect();
-    assert_eq!(events, ["present", "present", "ended"]);
+    assert_eq!(events, ["present", "present", "watching", "ended"]);
     assert_eq!(documents[0]["device"]["kind"], "videoinput");
     assert_eq!(documents[1]["device"]["deviceId"], "synthetic-microphone");
     assert!(!documents[0]["device"]["modes"].as_array().unwrap().is_empty(), "as `devices --json` has it");
-    assert_eq!(documents[2]["endedBy"], "duration");
+    assert_eq!((&documents[2]["polling"], &documents[3]["endedBy"]), (&false.into(), &"duration".into()));
     // A number of seconds, for `date -d @…` and jq's todate.
     assert!(documents.iter().all(|document| document["time"].as_f64().unwrap() > 1.7e9));
 }
@@ -47,8 +47,8 @@ fn this_machine_can_be_watched_whatever_it_has() {
     let run = run(["watch", "--json", "--duration", "100ms"]);
     assert_eq!(run.status, Some(0), "{}", run.stderr);
     let documents = documents(&run.stdout);
-    let (end, present) = documents.split_last().unwrap();
-    assert_eq!(end["endedBy"], "duration");
+    let (present, rest) = documents.split_at(documents.len() - 2);
+    assert_eq!((&rest[0]["event"], &rest[1]["endedBy"]), (&"watching".into(), &"duration".into()));
     assert!(present.iter().all(|document| document["event"] == "present"), "{present:?}");
 }
 
