@@ -343,7 +343,7 @@ fn a_camera_that_is_back_is_used_when_that_is_permitted() {
     let plugged = device.plug(0);
     open_to_all(&plugged, 0o666);
     let mut command = as_nobody();
-    command.args(["capture", "--fourcc", "YUYV", "--width", "320", "--height", "240", "-o", "/dev/null", "--device"]);
+    command.args(["capture", "--fourcc", "YUYV", "--width", "320", "--height", "240", "-o", "-", "--device"]);
     let mut capture = command.arg(plugged.camera()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(capture.stderr.take().unwrap()).lines();
     let (told, heard) = mpsc::channel();

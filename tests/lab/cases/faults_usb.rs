@@ -272,11 +272,12 @@ fn damaged_frames_without_end_start_the_camera_anew() {
     watched.next();
     plugged.inject(Fault::ErrorBit.times(75));
     let story = resumed(&watched.track(), 1);
-    assert_eq!(story, ["failing", "restarting", "resumed"]);
-    tell("USB camera: 64 frames in a row flagged as damaged", &watched.track());
+    // At this rate the two seconds are over before 64 frames are.
+    assert_eq!(story, ["stalled", "restarting", "resumed"]);
+    tell("USB camera: nothing but frames flagged as damaged", &watched.track());
     watched.next();
     watched.stream.stop();
     let counted = watched.statistics();
     check_sums(&counted);
-    assert!((64..=75).contains(&counted.error), "{counted:?}");
+    assert!((50..=75).contains(&counted.error), "{counted:?}");
 }
