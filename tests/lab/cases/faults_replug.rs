@@ -1,16 +1,22 @@
 //! USB devices that are pulled out and put in again, or have to be started anew: their tracks go on.
 
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use usermedia::devices::enumerate_devices;
-use usermedia::{Fourcc, MediaDevices, MediaStreamConstraints, MediaStreamTrackState};
+use usermedia::{Fourcc, MediaDevices, MediaStreamConstraints, MediaStreamTrackState, RecoveryPolicy, VideoFrame};
 
-use super::capture::{check_sums, on, open};
+use super::capture::{check_sums, next, on, open, vga};
+use super::hotplug::as_nobody;
 use super::usb_stream::both;
 use super::watched::{Damaged, Gathered, Watched, cycles, only, plug, resumed, story, tell, tell_in_words, try_open};
-use crate::devices::{eventually, vivid_webcam};
+use crate::devices::{Background, eventually, in_guest, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
 use crate::usb::faults::{Fault, scatter};
 use crate::usb::models::{webcam, webcam_camera};
@@ -26,6 +32,9 @@ pub const TESTS: &[LabTest] = &[
     lab_test!(a_microphone_that_stops_answering_is_opened_anew),
     lab_test!(an_unanswered_commit_is_noticed_by_no_other_camera),
     lab_test!(a_camera_that_goes_while_it_starts_holds_nobody_up),
+    lab_test!(a_camera_that_does_not_come_back_ends_its_track_when_patience_does),
+    lab_test!(frames_held_while_a_camera_goes_are_read_when_it_is_back),
+    lab_test!(a_camera_that_is_back_is_used_when_that_is_permitted),
     lab_test!(cameras_that_come_and_go_leave_nothing_behind).timeout_secs(300),
 ];
 
@@ -197,7 +206,7 @@ fn an_unanswered_commit_is_noticed_by_no_other_camera() {
     let mut times = while_it_waits;
     times.extend(arrived.iter().take_while(|at| *at < until));
     assert!(!refused.is_finished(), "it waits still");
-    assert_eq!(refused.join().unwrap().expect_err("no answer").errno(), Some(nix::errno::Errno::EIO as i32));
+    assert_eq!(refused.join().unwrap().expect_err("no answer").errno(), Some(Errno::EIO as i32));
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
     println!("{} frames of {expected}, at most {longest} ns apart", times.len());
     assert!(times.len() as u64 * 10 >= expected * 9, "{} frames of {expected}", times.len());
@@ -259,20 +268,112 @@ fn resumed_by_now(track: &usermedia::VideoTrack) {
     eventually("it not muted", || (!track.muted()).then_some(()));
 }
 
-/// What is pulled out is not waited for.
+/// What is pulled out is not waited for: not in STREAMON, not in S_FMT.
 fn a_camera_that_goes_while_it_starts_holds_nobody_up() {
-    let mut plugged = plug(&only(webcam_camera()), Damaged::Dropped);
-    plugged.inject(Fault::CommitUnanswered);
-    let (node, listing, begun) = (plugged.camera(), enumerate_devices(), now());
-    let refused = thread::spawn(move || try_open(&node, &listing, Fourcc::YUYV).map(drop));
-    thread::sleep(Duration::from_secs(1));
+    let device = only(webcam_camera());
+    for (owed, fault) in [("COMMIT", Fault::CommitUnanswered), ("PROBE", Fault::ProbeDelayed(Duration::from_secs(60)))]
+    {
+        let mut plugged = device.plug(0);
+        plugged.inject(fault);
+        let (node, listing, begun) = (plugged.camera(), enumerate_devices(), now());
+        let refused = thread::spawn(move || try_open(&node, &listing, Fourcc::YUYV).map(drop));
+        thread::sleep(Duration::from_secs(1));
+        let gone = plugged.unplug();
+        let error = refused.join().unwrap().expect_err("no camera");
+        let took = Duration::from_nanos(now() - gone);
+        println!("{took:?}: {error:?}");
+        assert!(gone - begun < 4 * SECOND && took < Duration::from_secs(2), "{owed}: {took:?} after it had gone");
+        tell_in_words(
+            format_args!("USB camera unplugged while it owes an answer to {owed}"),
+            format_args!("{}, {:.2} s after it has gone | -", error.name(), took.as_secs_f64()),
+        );
+    }
+}
+
+fn a_camera_that_does_not_come_back_ends_its_track_when_patience_does() {
+    let plugged = only(webcam_camera()).plug(0);
+    let devices = MediaDevices::new().with_recovery(RecoveryPolicy::new().patience(Duration::from_secs(2)));
+    let stream = devices.get_user_media(&MediaStreamConstraints::new().video(on(&plugged.camera()))).unwrap();
+    let track = stream.video_tracks().remove(0);
+    let mut frames = track.processor(1);
+    next(&mut frames);
     let gone = plugged.unplug();
-    let error = refused.join().unwrap().expect_err("no camera");
+    let error = frames.find_map(Result::err).expect("a reason");
     let took = Duration::from_nanos(now() - gone);
-    println!("{took:?}: {error:?}");
-    assert!(gone - begun < 4 * SECOND && took < Duration::from_secs(2), "{took:?} after it had gone");
+    assert_eq!(error.errno(), Some(Errno::ENODEV as i32), "{error:?}");
+    assert!(took >= Duration::from_secs(2), "{took:?}");
+    assert_eq!((story(&track), track.ready_state()), (vec!["unplugged"], MediaStreamTrackState::Ended));
     tell_in_words(
-        "USB camera unplugged while it owes an answer to COMMIT",
-        format_args!("{}, {:.2} s after it has gone | -", error.name(), took.as_secs_f64()),
+        "USB camera unplugged for good, patience 2 s",
+        format_args!("{} | ended after {:.2} s", error.message(), took.as_secs_f64()),
+    );
+}
+
+/// A frame is the camera's memory, which stays while the frame does.
+fn frames_held_while_a_camera_goes_are_read_when_it_is_back() {
+    let device = only(webcam_camera());
+    let mut plugged = device.plug(0);
+    let stream = open(vga(&plugged.camera()));
+    let track = stream.video_tracks().remove(0);
+    let mut frames = track.processor(4);
+    for cycle in 1..=3 {
+        let held: Vec<_> = (0..3).map(|_| next(&mut frames)).collect();
+        let bytes: Vec<_> = held.iter().map(|frame| frame.memory(0).unwrap().to_vec()).collect();
+        plugged.unplug();
+        plugged = device.plug(cycle);
+        resumed(&track, usize::from(cycle));
+        assert!(held.iter().zip(&bytes).all(|(frame, bytes)| frame.memory(0) == Some(bytes)), "a held frame changed");
+        let last = held.iter().map(VideoFrame::sequence).max();
+        assert!(last < Some(next(&mut frames).sequence()));
+    }
+    tell("USB camera unplugged while 3 frames are held, 3 times", &track);
+    stream.stop();
+    check_sums(&track.statistics());
+}
+
+/// The node is there first, and root's alone; who may use it is said later.
+fn a_camera_that_is_back_is_used_when_that_is_permitted() {
+    if !in_guest() {
+        return;
+    }
+    let open_to_all = |plugged: &Plugged, mode| {
+        fs::set_permissions(plugged.camera(), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let device = only(webcam_camera());
+    let plugged = device.plug(0);
+    open_to_all(&plugged, 0o666);
+    let mut command = as_nobody();
+    command.args(["capture", "--fourcc", "YUYV", "--width", "320", "--height", "240", "-o", "-", "--device"]);
+    let mut capture = command.arg(plugged.camera()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(capture.stderr.take().unwrap()).lines();
+    let (told, heard) = mpsc::channel();
+    thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(told.send((now(), line)))));
+    let _capture = Background::of(capture);
+    let mut said = Vec::new();
+    let mut wait_for = |word: &str| loop {
+        let line = heard.recv_timeout(Duration::from_secs(10));
+        let (at, line) = line.unwrap_or_else(|_| panic!("no {word:?} in {said:#?}"));
+        said.push(line.clone());
+        if line.contains(word) {
+            break at;
+        }
+    };
+    thread::sleep(Duration::from_secs(2));
+    plugged.unplug();
+    wait_for("unplugged");
+    // Its group's, which nobody is not in.
+    let plugged = device.plug(0);
+    wait_for("no permission");
+    thread::sleep(Duration::from_secs(2));
+    let permitted = now();
+    open_to_all(&plugged, 0o666);
+    let took = Duration::from_nanos(wait_for("going on") - permitted);
+    println!("{took:?}: {said:#?}");
+    tell_in_words(
+        "USB camera is back, the permission to open it comes later",
+        format_args!(
+            "unplugged, searching, failed, searching, resumed | {:.2} s after the permission",
+            took.as_secs_f64()
+        ),
     );
 }

@@ -10,7 +10,7 @@ use usermedia::devices::{MediaDeviceInfo, enumerate_devices};
 use usermedia::{Fourcc, SourceStatistics};
 
 use super::capture::check_sums;
-use super::watched::{Damaged, Seen, Watched, is_calm, only, plug};
+use super::watched::{Damaged, Seen, Watched, is_calm, only, plug, resumed, tell};
 use crate::harness::{LabTest, lab_test};
 use crate::usb::Plugged;
 use crate::usb::faults::{Fault, Injection};
@@ -29,6 +29,8 @@ pub const TESTS: &[LabTest] = &[
     lab_test!(a_stall_is_missed_by_the_clock),
     lab_test!(a_silence_on_the_bus_is_missed_by_the_clock),
     lab_test!(frames_damaged_by_chance_are_all_accounted_for),
+    lab_test!(an_empty_frame_is_missed_by_the_clock),
+    lab_test!(damaged_frames_without_end_start_the_camera_anew),
     lab_test!(a_failed_transfer_gives_back_every_buffer_flagged),
 ];
 
@@ -253,4 +255,29 @@ fn a_failed_transfer_gives_back_every_buffer_flagged() {
         println!("{code}: {counted:?}");
         check_sums(&counted);
     }
+}
+
+/// A header that says end of frame, and nothing before it.
+fn an_empty_frame_is_missed_by_the_clock() {
+    strike_each(Fault::ShortFrame(0), 0, EACH, |_, _, outcome| {
+        outcome.assert_missed(1);
+        println!("{:?}", outcome.counted);
+    });
+}
+
+/// One is an accident; two seconds of them are a camera in trouble.
+fn damaged_frames_without_end_start_the_camera_anew() {
+    let mut plugged = plug(&only(webcam_camera()), Damaged::Flagged);
+    let watched = Watched::open(&plugged.camera(), &enumerate_devices(), Fourcc::YUYV);
+    watched.next();
+    plugged.inject(Fault::ErrorBit.times(75));
+    let story = resumed(&watched.track(), 1);
+    // At this rate the two seconds are over before 64 frames are.
+    assert_eq!(story, ["stalled", "restarting", "resumed"]);
+    tell("USB camera: nothing but frames flagged as damaged", &watched.track());
+    watched.next();
+    watched.stream.stop();
+    let counted = watched.statistics();
+    check_sums(&counted);
+    assert!((50..=75).contains(&counted.error), "{counted:?}");
 }

@@ -137,7 +137,7 @@ fn assert_event(line: &Value, event: &str) {
 }
 
 /// A command as the user `nobody`, which has no groups.
-fn as_nobody() -> Command {
+pub(super) fn as_nobody() -> Command {
     let copy = "/tmp/usermedia-for-nobody";
     fs::copy(env!("CARGO_BIN_EXE_usermedia"), copy).unwrap();
     fs::set_permissions(copy, fs::Permissions::from_mode(0o755)).unwrap();
