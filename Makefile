@@ -3,7 +3,7 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross fmt loom lab lab-shell help
+.PHONY: run test check deny cross fmt loom lab lab-shell soak help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = json record picture tracing scripted json,record,picture cli
@@ -62,3 +62,14 @@ lab: ## install and prepare what the device lab needs (tests/lab/README.md)
 
 lab-shell: lab ## a shell among the lab's devices
 	@tests/lab/guest
+
+# The day's hours, the unplugging's cycles and the dice's seed: make soak HOURS=1 UNPLUGS=100 SEED=7
+HOURS ?=
+UNPLUGS ?=
+SEED ?=
+
+soak: ## hours of capture and a thousand unpluggings in virtual time, and every lab test there (tests/lab/README.md)
+	@tests/lab/packages soak
+	@tests/lab/uml/prepare >/dev/null
+	USERMEDIA_LAB=uml USERMEDIA_SOAK_HOURS=$(HOURS) USERMEDIA_SOAK_UNPLUGS=$(UNPLUGS) USERMEDIA_SOAK_SEED=$(SEED) \
+		cargo test --test lab -- --include-ignored

@@ -41,16 +41,25 @@ pub fn loopback_open() -> PathBuf {
 
 /// The node whose name in sysfs is this one.
 pub fn node(name: &str) -> PathBuf {
-    let mut seen = Vec::new();
-    for entry in fs::read_dir("/sys/class/video4linux").into_iter().flatten().flatten() {
-        let its_name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
-        if its_name.trim_end() == name {
-            return Path::new("/dev").join(entry.file_name());
-        }
-        seen.push(its_name.trim_end().to_owned());
-    }
-    seen.sort();
-    panic!("no video node is named {name:?}; there are {seen:?} (with USERMEDIA_LAB=host, see --modprobe)");
+    find_node(name).unwrap_or_else(|| {
+        let mut seen: Vec<String> = named_nodes().into_iter().map(|(name, _)| name).collect();
+        seen.sort();
+        panic!("no video node is named {name:?}; there are {seen:?} (with USERMEDIA_LAB=host, see --modprobe)");
+    })
+}
+
+/// The same, where it may be away.
+pub fn find_node(name: &str) -> Option<PathBuf> {
+    named_nodes().into_iter().find_map(|(its_name, node)| (its_name == name).then_some(node))
+}
+
+fn named_nodes() -> Vec<(String, PathBuf)> {
+    let nodes = fs::read_dir("/sys/class/video4linux").into_iter().flatten().flatten();
+    let named = nodes.map(|entry| {
+        let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
+        (name.trim_end().to_owned(), Path::new("/dev").join(entry.file_name()))
+    });
+    named.collect()
 }
 
 /// A folder the test may write to, which the harness's machine sees too. /tmp is faster: it is the guest's memory.

@@ -229,11 +229,12 @@ impl Lab {
         if report.done.is_ok_and(|done| !done.stuck) && trouble.is_none() {
             self.guest = Some(guest);
         }
-        if let Kind::Soak(_) = test.kind {
+        let verdict = judge(&report, trouble);
+        if let (Kind::Soak(_), Ok(())) = (test.kind, &verdict) {
             // What it measured is worth knowing even where nothing is wrong.
             eprint!("\n{}", report.stdout);
         }
-        judge(&report, trouble)
+        verdict
     }
 }
 

@@ -22,6 +22,8 @@ mod pipeline;
 pub mod power;
 mod self_test;
 mod soak;
+mod soak_clapper;
+mod soak_day;
 mod soak_ledger;
 mod soak_unplugs;
 mod sound;
@@ -51,6 +53,7 @@ pub fn all() -> Vec<LabTest> {
         webcam::TESTS,
         loopback::TESTS,
         soak::TESTS,
+        soak_day::TESTS,
         soak_unplugs::TESTS,
         sound::TESTS,
         usb::TESTS,

@@ -1,7 +1,6 @@
 //! What the soaks count: what this process holds, and what became of each second of picture and sound.
 
 use std::fs;
-use std::ops::RangeInclusive;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use usermedia::{AudioData, VideoFrame};
@@ -78,33 +77,49 @@ impl Ledger {
 /// second is judged when it is over, so that the books of a day are no longer than those of a minute.
 #[derive(Debug)]
 pub struct Seconds {
-    /// What a whole second has to account for.
-    each: RangeInclusive<u64>,
+    /// How many there are in a second.
+    rate: f64,
+    /// How far a whole second may be from that.
+    slack: u64,
     /// The second being filled, and what is in it.
     second: u64,
     came: u64,
     missing: u64,
+    /// A time for which no number accounts reaches into the seconds up to this one.
+    silent_through: u64,
     /// All seconds before it.
     whole: u64,
     total: Total,
     /// Those that account for too little or too much, the first few.
     bad: Vec<String>,
-    /// When the first one came; number and time of the one that is to come next.
     begun: u64,
-    next: Option<(u64, u64)>,
+    last: Option<Last>,
 }
 
-/// How many came, and how many are missing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The last that came: its number, its time, and how many there were of it.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    number: u64,
+    time: u64,
+    count: u64,
+}
+
+/// What all seconds come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Total {
     pub came: u64,
     pub missing: u64,
+    /// How often there was a time for which no number accounts, and how long they were together, in seconds.
+    pub silences: u64,
+    pub silent: f64,
 }
 
 impl Seconds {
-    pub fn of(each: RangeInclusive<u64>) -> Seconds {
+    /// Of `rate` in a second, give or take `slack`.
+    pub fn of(rate: f64, slack: u64) -> Seconds {
         let (total, bad) = (Total::default(), Vec::new());
-        Seconds { each, second: 0, came: 0, missing: 0, whole: 0, total, bad, begun: 0, next: None }
+        let (second, came, missing, silent_through, whole, begun) = (0, 0, 0, 0, 0, 0);
+        Seconds { rate, slack, second, came, missing, silent_through, whole, total, bad, begun, last: None }
     }
 
     pub fn picture(&mut self, frame: &VideoFrame) {
@@ -117,31 +132,42 @@ impl Seconds {
     }
 
     fn note(&mut self, number: u64, time: u64, count: u64) {
-        let (next, before) = *self.next.get_or_insert_with(|| {
+        let last = self.last.replace(Last { number, time, count });
+        let Some(last) = last else {
             (self.second, self.begun) = (time / SECOND, time);
-            (number, time)
-        });
-        if number < next || time < before {
-            self.complain(format!("{number} at {time} ns, where {next} after {before} ns was to come"));
+            self.came = count;
+            self.total.came = count;
             return;
+        };
+        let next = last.number + last.count;
+        if number < next || time < last.time {
+            self.complain(format!("{number} at {time} ns, where {next} after {} ns was to come", last.time));
+            return;
+        }
+        let silent = (time - last.time) as f64 / SECOND as f64 - (number - last.number) as f64 / self.rate;
+        // Half a frame, half a block: less than what could be missing.
+        if silent > 0.5 * last.count as f64 / self.rate {
+            self.silent_through = time / SECOND;
+            self.total.silences += 1;
+            self.total.silent += silent;
         }
         // The missing ones lie evenly between the two.
         let missing = number - next;
         for n in 1..=missing {
-            self.turn_to(before + (time - before) * n / (missing + 1));
+            self.turn_to(last.time + (time - last.time) / (missing + 1) * n);
             self.missing += 1;
         }
         self.turn_to(time);
         self.came += count;
         self.total.came += count;
         self.total.missing += missing;
-        self.next = Some((number + count, time));
     }
 
     /// Judges the seconds that are over by then. The first one began before we did.
     fn turn_to(&mut self, time: u64) {
         while self.second < time / SECOND {
-            if self.whole > 0 && !self.each.contains(&(self.came + self.missing)) {
+            let judged = self.whole > 0 && self.second > self.silent_through;
+            if judged && ((self.came + self.missing) as f64 - self.rate).abs() > self.slack as f64 {
                 self.complain(format!("second {}: {} came, {} are missing", self.second, self.came, self.missing));
             }
             (self.came, self.missing) = (0, 0);
@@ -156,17 +182,20 @@ impl Seconds {
         }
     }
 
-    /// Every second was accounted for; all of them together come to `rate` a second.
+    /// Every second was accounted for, and all of them together.
     #[track_caller]
-    pub fn assert_accounted(&self, what: &str, rate: f64) -> Total {
-        let Total { came, missing } = self.total;
-        println!("{what}: {came} came and {missing} are missing in {} seconds", self.whole);
+    pub fn assert_accounted(&self, what: &str) -> Total {
+        let Total { came, missing, silences, silent } = self.total;
+        println!(
+            "{what}: {came} came, {missing} are missing in {} seconds, of which {silent:.3} in {silences} silences",
+            self.whole
+        );
         assert!(self.bad.is_empty(), "{what}: {:#?}", self.bad);
-        let (_, end) = self.next.expect("something came");
-        let wanted = (end - self.begun) as f64 / 1e9 * rate;
-        // A second's slack for all of them: the last one is not over, and a block is counted where it begins.
-        let slack = *self.each.end() as f64 - rate + 1.0;
-        assert!(((came + missing) as f64 - wanted).abs() <= slack, "{what}: {} for {wanted:.1}", came + missing);
+        let last = self.last.expect("something came");
+        let wanted = ((last.time - self.begun) as f64 / SECOND as f64 - silent) * self.rate;
+        // The last one's time is when it begins.
+        let all = (came + missing - last.count) as f64;
+        assert!((all - wanted).abs() <= (self.slack * (1 + silences)) as f64, "{what}: {all} for {wanted:.1}");
         self.total
     }
 }

@@ -21,7 +21,7 @@ use crate::usb::specification::MicrophoneSpec;
 use crate::usb::{Plugged, now};
 
 #[path = "../../support/sync.rs"]
-mod sync;
+pub(super) mod sync;
 
 pub const TESTS: &[LabTest] = &[
     lab_test!(a_webcams_flash_and_tick_are_recorded_in_step).timeout_secs(90),
