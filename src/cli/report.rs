@@ -256,8 +256,13 @@ impl VideoReport {
     fn losses(&self) -> String {
         let source = &self.source;
         let consumer = self.consumers.first();
+        // A camera that exposes longer in low light loses nothing: it makes fewer frames than its driver agreed to.
+        let lost = match self.rate_hint() {
+            Some(_) => "due at the rate agreed to, and never made or lost in the driver",
+            None => "lost in the driver",
+        };
         let reasons = [
-            (source.lost_in_driver, "lost in the driver"),
+            (source.lost_in_driver, lost),
             (source.error, "damaged"),
             (source.short, "too short"),
             (source.bad_jpeg, "broken JPEG"),
