@@ -11,6 +11,7 @@ use crate::sink::ffmpeg::{TempFolder, assert_holds, decode, decode_sound, probe,
 
 mod compressed;
 mod kept;
+mod reformatted;
 
 const SECOND: u64 = 1_000_000_000;
 /// Some time after the machine was started.
