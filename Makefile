@@ -3,7 +3,7 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross fmt loom lab lab-shell soak help
+.PHONY: run test check deny cross fmt loom fuzz lab lab-shell soak help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = json record picture tracing scripted json,record,picture cli
@@ -55,6 +55,24 @@ fmt: ## format the sources
 
 loom: ## every interleaving of the lease, the stop and the late drop, by loom's models
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom cargo test --no-default-features --lib loom_
+
+# Seconds for each target, and which.
+SECONDS = 60
+FUZZ_TARGETS = $(basename $(notdir $(filter-out %/lib.rs,$(wildcard tests/fuzz/targets/*.rs))))
+# AddressSanitizer comes with every toolchain, and asks a stable one to look away.
+FUZZ = RUSTC_BOOTSTRAP=1 cargo fuzz
+FUZZ_FOLDERS = --fuzz-dir tests/fuzz --target-dir target/fuzz
+
+fuzz: ## fuzz every parser and the queue, SECONDS each (tests/fuzz/README.md)
+	@tests/lab/packages build
+	@cargo fuzz --version >/dev/null 2>&1 || { set -x; cargo install --locked --debug cargo-fuzz --version '^0.13'; }
+	$(FUZZ) build $(FUZZ_FOLDERS)
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/corpus/$$target; \
+		set -x; $(FUZZ) run $(FUZZ_FOLDERS) $$target target/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- \
+			-max_total_time=$(SECONDS) -timeout=25 -max_len=4096 -detect_leaks=0 -print_final_stats=1 || exit; \
+		{ set +x; } 2>/dev/null; \
+	done
 
 lab: ## install and prepare what the device lab needs (tests/lab/README.md)
 	@tests/lab/packages lab

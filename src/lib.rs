@@ -137,6 +137,9 @@ pub mod constraints;
 pub mod devices;
 pub mod error;
 pub mod format;
+#[cfg(all(feature = "scripted", feature = "json", feature = "record", feature = "picture", not(loom)))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "json")]
 mod json;
 pub mod permission;

@@ -11,7 +11,8 @@ mod changes;
 pub(crate) mod control;
 #[cfg(feature = "json")]
 mod document;
-#[cfg(test)]
+#[cfg(any(test, all(feature = "scripted", not(loom))))]
+#[cfg_attr(not(test), allow(dead_code, reason = "fuzz targets take what they need"))]
 pub(crate) mod fixture;
 mod identity;
 mod model;

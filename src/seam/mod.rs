@@ -28,5 +28,6 @@ pub(crate) use pcm::{
 };
 pub(crate) use watch::Watch;
 pub(crate) use world::{LinuxWorld, Node, World};
-#[cfg(test)]
-pub(crate) use {kernel::Interval, pcm::SoundCard, world::Access};
+#[cfg(any(test, feature = "scripted"))]
+#[cfg_attr(not(test), allow(unused_imports, reason = "as the script's own"))]
+pub(crate) use {kernel::Interval, pcm::SoundCard, watch::uevent_device, world::Access};

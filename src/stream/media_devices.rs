@@ -52,9 +52,17 @@ impl MediaDevices {
     }
 
     /// The devices of a scripted machine, with an engine of their own.
-    #[cfg(all(test, not(loom)))]
-    pub(super) fn of(machine: Machine) -> Self {
+    #[cfg(any(all(test, not(loom)), feature = "scripted"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "fuzz targets take what they need"))]
+    pub(crate) fn of(machine: Machine) -> Self {
         Self { machine, place: SessionPlace::default(), ..Self::new() }
+    }
+
+    /// Keeps the engine while nothing runs, until what this gives is dropped: a script can let time pass then.
+    #[cfg(feature = "scripted")]
+    #[allow(dead_code, reason = "fuzz targets take what they need")]
+    pub(crate) fn keep_engine(&self) -> Result<Arc<dyn std::any::Any + Send + Sync>> {
+        Ok(self.place.current_or_start(&self.machine)?)
     }
 
     /// The built-in camera and microphone in place of the machine's. They are never mixed in, and never fallen back to.

@@ -190,10 +190,9 @@ impl<T: Captured> Supervisor<T> {
 
     fn mute(&self, reason: MuteReason, now: u64) {
         // Never 0: that is what says "not muted".
-        if self.muted_since.compare_exchange(0, now.max(1), Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            if reason == MuteReason::Stalled {
-                T::note(&self.counters, Incident::Stall);
-            }
+        let first = self.muted_since.compare_exchange(0, now.max(1), Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if first && reason == MuteReason::Stalled {
+            T::note(&self.counters, Incident::Stall);
         }
         self.outlet.event(&RecoveryEvent::new(now, RecoveryStep::Muted(reason)));
     }
@@ -221,7 +220,12 @@ impl<T: Captured> Supervisor<T> {
             return;
         }
         self.mute(end.mute_reason(), engine.kernel.now());
-        self.post(&engine, move |this, engine| this.rescue(engine, end));
+        self.post(&engine, move |this, engine| {
+            // Where it was started in another mode meanwhile, this was the trouble of the stream before.
+            if this.generation.load(Ordering::SeqCst) == current.1 {
+                this.rescue(engine, end);
+            }
+        });
     }
 
     /// Has something done on the control thread.

@@ -5,7 +5,7 @@ mod libasound;
 mod linux;
 mod stream;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "scripted"))]
 pub(crate) use directory::SoundCard;
 pub(crate) use directory::{Accepted, CapturePcm, LinuxPcmDirectory, PcmDirectory, PcmRanges};
 pub(crate) use linux::LinuxPcmSystem;

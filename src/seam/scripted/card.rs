@@ -74,6 +74,10 @@ impl Card {
         self.next - self.oldest
     }
 
+    fn told_avail(&self) -> u64 {
+        self.pcm.says_avail.unwrap_or_else(|| self.avail())
+    }
+
     fn is_ready(&self) -> bool {
         let Some((setup, ..)) = self.setup else { return false };
         let least = self.pcm.wakes_at.unwrap_or(u64::from(setup.period_frames));
@@ -219,8 +223,8 @@ impl Pcm for OpenPcm {
 
     fn avail(&mut self) -> Result<u64, Errno> {
         self.call(Call::PcmAvail, |card| match card.state {
-            PcmState::Xrun if card.pcm.hides_xruns => Ok(card.avail()),
-            _ => card.check().map(|()| card.avail()),
+            PcmState::Xrun if card.pcm.hides_xruns => Ok(card.told_avail()),
+            _ => card.check().map(|()| card.told_avail()),
         })
     }
 
@@ -229,8 +233,8 @@ impl Pcm for OpenPcm {
         // As in the kernel, it answers in every state but the last, and of a stopped ring with the time it is.
         self.call(Call::PcmStatus, |card| match card.state {
             PcmState::Disconnected => Err(Errno::ENODEV),
-            PcmState::Xrun => Ok(PcmStatus { avail: card.avail(), timestamp: (card.pcm.stamp)(now) }),
-            _ => Ok(PcmStatus { avail: card.avail(), timestamp: (card.pcm.stamp)(card.time) }),
+            PcmState::Xrun => Ok(PcmStatus { avail: card.told_avail(), timestamp: (card.pcm.stamp)(now) }),
+            _ => Ok(PcmStatus { avail: card.told_avail(), timestamp: (card.pcm.stamp)(card.time) }),
         })
     }
 

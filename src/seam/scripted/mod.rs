@@ -42,8 +42,9 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 pub(crate) use call::{Call, FOREVER};
 pub(crate) use camera::{ScriptedCamera, pixels};
+pub(crate) use control::ScriptedControl;
 pub(crate) use frame::{Frame, JPEG};
-pub(crate) use node::mark;
+pub(crate) use node::{guard_mappings, mark};
 pub(crate) use pcm::{PcmScript, ScriptedPcm, ScriptedPcms};
 pub(crate) use world::ScriptedWorld;
 

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -37,12 +38,31 @@ impl Memory {
     }
 }
 
+/// The most buffers that are really made: a script may tell any number.
+const MOST_BUFFERS: u32 = 64;
+
+/// What is told the end of each mapping, and the end of its last page.
+static GUARD: OnceLock<fn(*const u8, usize)> = OnceLock::new();
+
+/// Has `guard` told of the bytes between the end of each new mapping and the end of its last page, which no page fault
+/// protects. Once in a process.
+pub(crate) fn guard_mappings(guard: fn(*const u8, usize)) {
+    let _ = GUARD.set(guard);
+}
+
+/// What DQBUF will tell, and which buffer the driver still has until then: none where the script lied about the index.
+#[derive(Debug)]
+struct Done {
+    holds: Option<u32>,
+    told: Dequeued,
+}
+
 #[derive(Debug)]
 struct Queue {
     owner: RawFd,
     buffers: Vec<Vec<Memory>>,
     queued: VecDeque<u32>,
-    done: VecDeque<Dequeued>,
+    done: VecDeque<Done>,
     streaming: bool,
 }
 
@@ -159,7 +179,7 @@ impl Node {
         let count = self.camera.granted.unwrap_or(count);
         let planes = self.plane_count();
         let memory = |plane: usize| Memory::new(self.format.planes[plane].sizeimage);
-        let buffers: Vec<Vec<Memory>> = (0..count).map(|_| (0..planes).map(memory).collect()).collect();
+        let buffers: Vec<Vec<Memory>> = (0..count.min(MOST_BUFFERS)).map(|_| (0..planes).map(memory).collect()).collect();
         let queue = Queue { owner: fd, buffers, queued: VecDeque::new(), done: VecDeque::new(), streaming: false };
         self.memories.extend(queue.names().map(str::to_owned));
         self.queue = Some(queue);
@@ -199,17 +219,21 @@ impl Node {
             self.misuse.push("mmap of another length than the buffer's".to_owned());
             return Err(Errno::EINVAL);
         }
-        MmapOptions::new()
+        let map = MmapOptions::new()
             .len(length as usize)
             .map_raw_read_only(&memory.file)
-            .map_err(|error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))
+            .map_err(|error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))?;
+        if let Some(guard) = GUARD.get() {
+            guard(map.as_ptr().wrapping_add(map.len()), map.len().next_multiple_of(PAGE as usize) - map.len());
+        }
+        Ok(map)
     }
 
     pub(super) fn queue_buffer(&mut self, fd: RawFd, index: u32, plane_count: u32) -> Result<(), Errno> {
         let planes = self.plane_count();
         let multiplanar = self.camera.multiplanar;
         let queue = self.queue(fd, "QBUF")?;
-        let taken = queue.queued.contains(&index) || queue.done.iter().any(|done| done.index == index);
+        let taken = queue.queued.contains(&index) || queue.done.iter().any(|done| done.holds == Some(index));
         if taken || index as usize >= queue.buffers.len() {
             self.misuse.push(format!("QBUF of buffer {index}, which the driver has or never made"));
             return Err(Errno::EINVAL);
@@ -243,7 +267,7 @@ impl Node {
         if !queue.streaming {
             return Err(Errno::EINVAL);
         }
-        queue.done.pop_front().ok_or(Errno::EAGAIN)
+        queue.done.pop_front().map(|done| done.told).ok_or(Errno::EAGAIN)
     }
 
     /// A frame falls due at `now`. Whether there was a buffer for it.
@@ -278,7 +302,8 @@ impl Node {
         }
         let plane_count = frame.plane_count.unwrap_or(if multiplanar { planes as u32 } else { 1 });
         let flags = frame.flags.unwrap_or(BufferFlags::TIMESTAMP_MONOTONIC);
-        queue.done.push_back(Dequeued { index, flags, sequence, timestamp, plane_count, planes: uses });
+        let told = Dequeued { index, flags, sequence, timestamp, plane_count, planes: uses };
+        queue.done.push_back(Done { holds: (index == actual).then_some(actual), told });
         self.refresh();
         true
     }

@@ -43,6 +43,8 @@ pub(crate) struct ScriptedPcm {
     pub(crate) hides_xruns: bool,
     /// Its descriptor is readable with this many frames, where that is not a period.
     pub(crate) wakes_at: Option<u64>,
+    /// What it says is in the ring, whatever there is.
+    pub(crate) says_avail: Option<u64>,
 }
 
 impl Default for ScriptedPcm {
@@ -57,6 +59,7 @@ impl Default for ScriptedPcm {
             refuses: None,
             hides_xruns: false,
             wakes_at: None,
+            says_avail: None,
         }
     }
 }

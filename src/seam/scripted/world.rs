@@ -21,6 +21,8 @@ pub(crate) struct ScriptedWorld {
 
 #[derive(Debug, Default)]
 struct Script {
+    /// Nodes of which sysfs says nothing.
+    shown: Vec<Node>,
     deaf: bool,
     opened: usize,
     open: Vec<Weak<Inbox>>,
@@ -63,6 +65,12 @@ impl ScriptedWorld {
         }
         drop(script);
         self.kernel.touched();
+    }
+
+    /// These are in `/dev` now, besides those of the tree; sysfs says nothing of them.
+    pub(crate) fn show(&self, nodes: &[&str]) {
+        let node = |path: &&str| Node { path: path.into(), present: true, sysfs: None };
+        self.script().shown = nodes.iter().map(node).collect();
     }
 
     /// Something happened to that node.
@@ -125,7 +133,9 @@ impl Watch for ScriptedWatch {
 
 impl World for ScriptedWorld {
     fn v4l_nodes(&self) -> Vec<Node> {
-        self.tree.v4l_nodes()
+        let mut nodes = self.tree.v4l_nodes();
+        nodes.extend(self.script().shown.iter().cloned());
+        nodes
     }
 
     fn read(&self, path: &Path) -> Option<String> {

@@ -12,6 +12,8 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 pub(super) use linux::LinuxWatch;
+#[cfg(any(test, feature = "scripted"))]
+pub(crate) use uevent::device as uevent_device;
 
 /// What may have changed since the last look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ const SUBSYSTEMS: [&[u8]; 2] = [b"video4linux", b"sound"];
 
 /// The device that a uevent is about, if it is a video or sound device: its node in `/dev`, or for one that has none (a
 /// card) its directory in `/sys`. Any bytes may be given, and names in them are names only: they are opened by nobody.
-pub(super) fn device(datagram: &[u8]) -> Option<PathBuf> {
+pub(crate) fn device(datagram: &[u8]) -> Option<PathBuf> {
     let mut fields = datagram.split(|&byte| byte == 0);
     // `add@/devices/…`. A message of udev's begins otherwise: with its own magic.
     let header = fields.next()?;

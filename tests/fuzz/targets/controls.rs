@@ -1,0 +1,3 @@
+#![no_main]
+
+usermedia_fuzz::target!("controls");
