@@ -21,7 +21,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// So many devices may be held up at once before others wait for them.
 const MOST_THREADS: usize = 32;
 /// The lane of what belongs to no device: unmapping, closing watches.
-const REMAINS: &str = "";
+pub(super) const REMAINS: &str = "";
 
 thread_local! {
     /// The control threads that this thread is one of.

@@ -6,6 +6,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use super::bench::eventually;
+use crate::capture::control::REMAINS;
 use crate::capture::{Engine, HeldFrames, Subscription};
 use crate::seam::scripted::{ScriptedKernel, ScriptedPcms, ScriptedWorld};
 
@@ -89,9 +90,9 @@ fn nothing_wakes_while_nothing_changes() {
 #[test]
 fn a_closed_watch_that_nobody_has_buried_yet_wakes_nobody() {
     let bench = Bench::new();
-    // The control thread has other work.
+    // Who unmaps and closes has other work.
     let (go, gate) = std::sync::mpsc::channel::<()>();
-    bench.engine.post(move || assert!(gate.recv().is_err()));
+    bench.engine.control.post(REMAINS, move || assert!(gate.recv().is_err()));
     drop(bench.listen());
     assert_eq!(bench.world.watches(), (1, 1), "not closed yet");
     bench.world.tell("/dev/video0");
