@@ -9,7 +9,6 @@ use std::time::Duration;
 use usermedia::devices::{MediaDeviceInfo, enumerate_devices};
 use usermedia::{Fourcc, SourceStatistics};
 
-use super::capture::check_sums;
 use super::watched::{Damaged, Seen, Watched, is_calm, only, plug, resumed, tell};
 use crate::harness::{LabTest, lab_test};
 use crate::usb::Plugged;
@@ -61,9 +60,7 @@ fn strike(plugged: &mut Plugged, listing: &[MediaDeviceInfo], code: Fourcc, faul
         let mut seen: Vec<_> = (0..3).map(|_| watched.next()).collect();
         let struck = plugged.inject(fault);
         seen.extend(watched.until(struck + last + 2));
-        watched.stream.stop();
-        let counted = watched.statistics();
-        check_sums(&counted);
+        let counted = watched.stop();
         if is_calm(&seen) {
             return Outcome { struck, seen, counted };
         }
@@ -204,9 +201,7 @@ fn a_silence_on_the_bus_is_missed_by_the_clock() {
     let before = watched.next();
     plugged.inject(Fault::Silence(Duration::from_millis(500)));
     let seen = watched.until(before.number + 8);
-    watched.stream.stop();
-    let counted = watched.statistics();
-    check_sums(&counted);
+    let counted = watched.stop();
     assert!((14..=17).contains(&counted.lost_in_driver), "half a second at 30 frames each: {counted:?}");
     assert_eq!(rejected(&counted), [0, 0, 0], "{counted:?}");
     assert!(seen.windows(2).all(|pair| pair[0].number < pair[1].number), "{seen:?}");
@@ -220,9 +215,7 @@ fn frames_damaged_by_chance_are_all_accounted_for() {
         let watched = Watched::open(&plugged.camera(), &enumerate_devices(), Fourcc::YUYV);
         let first = watched.next();
         let seen = watched.until(first.number + 60);
-        watched.stream.stop();
-        let (counted, last) = (watched.statistics(), seen[seen.len() - 1]);
-        check_sums(&counted);
+        let (counted, last) = (watched.stop(), seen[seen.len() - 1]);
         let struck = (first.number..last.number).filter(|&number| fault.strikes(number)).count();
         assert!(struck >= 5, "{struck} by chance");
         let missing = (last.number - first.number) as usize - seen.len();
@@ -250,10 +243,8 @@ fn a_failed_transfer_gives_back_every_buffer_flagged() {
             assert!((2..=8).contains(&errors), "{code}, {failed} failed: {errors} buffers came back flagged");
             assert!(seen.iter().all(|seen| seen.number != struck), "{code}: {seen:?}");
         }
-        watched.stream.stop();
-        let counted = watched.statistics();
+        let counted = watched.stop();
         println!("{code}: {counted:?}");
-        check_sums(&counted);
     }
 }
 
@@ -276,8 +267,6 @@ fn damaged_frames_without_end_start_the_camera_anew() {
     assert_eq!(story, ["stalled", "restarting", "resumed"]);
     tell("USB camera: nothing but frames flagged as damaged", &watched.track());
     watched.next();
-    watched.stream.stop();
-    let counted = watched.statistics();
-    check_sums(&counted);
+    let counted = watched.stop();
     assert!((50..=75).contains(&counted.error), "{counted:?}");
 }

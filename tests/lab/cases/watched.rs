@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Duration;
 
 use usermedia::constraints::{ConstrainDomString, MediaTrackConstraints};
@@ -15,7 +16,7 @@ use usermedia::{
     RecoveryStep, SourceStatistics, VideoFrame, VideoTrack,
 };
 
-use super::capture::{exactly, format};
+use super::capture::{check_sums, exactly, format, told};
 use crate::devices::{eventually, share};
 use crate::usb::models::webcam;
 use crate::usb::specification::CameraSpec;
@@ -132,6 +133,20 @@ impl Watched {
     /// The camera's track.
     pub fn track(&self) -> Arc<VideoTrack> {
         self.stream.video_tracks().remove(0)
+    }
+
+    /// Stops, and returns what was counted, whose sums hold. A stop waits a tenth of a second, on a slow machine the last
+    /// frame may be counted after that.
+    #[track_caller]
+    pub fn stop(&self) -> SourceStatistics {
+        self.stream.stop();
+        let begun = now();
+        while now() < begun + 2 * SECOND && self.statistics().captured != told(&self.statistics()) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let counted = self.statistics();
+        check_sums(&counted);
+        counted
     }
 
     /// What was counted.
