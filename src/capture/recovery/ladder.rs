@@ -49,7 +49,7 @@ const LEAST_PAUSE: u64 = 100_000_000;
 #[derive(Debug)]
 pub(super) struct Ladder {
     policy: RecoveryPolicy,
-    /// Since when it has been in trouble.
+    /// Since when nothing has come.
     since: Option<u64>,
     next: Rung,
     /// Searches that failed.
@@ -65,12 +65,22 @@ impl Ladder {
     /// The reader has left. `flowing_since` is when the first frame of this attempt came, if one did.
     pub(super) fn trouble(&mut self, end: SourceEnd, flowing_since: Option<u64>, now: u64) -> Verdict {
         if self.since.is_none() || flowing_since.is_some_and(|since| now.saturating_sub(since) >= WELL) {
-            self.since = Some(now);
             self.next = Rung::Restart;
             self.attempts = 0;
         }
+        // Patience is with one silence. A plug that is moved again and again is waited for each time.
+        if self.since.is_none() || flowing_since.is_some() {
+            self.since = Some(now);
+        }
         match end {
-            SourceEnd::Unplugged => self.next = Rung::Search,
+            SourceEnd::Unplugged => {
+                self.next = Rung::Search;
+                if flowing_since.is_some() {
+                    // It was found: that it had to be looked for says nothing about the next time.
+                    self.attempts = 0;
+                    return self.look_again(now);
+                }
+            }
             SourceEnd::FormatChanged => self.next = self.next.max(Rung::Reopen),
             SourceEnd::Stalled | SourceEnd::Failed(_) => {}
         }
@@ -229,6 +239,24 @@ mod tests {
         // It was well for a while: the next trouble begins at the bottom.
         let well = START + SECOND + WELL;
         assert_eq!(ladder.trouble(failed, Some(START + SECOND), well), Verdict::Climb(Rung::Restart));
+    }
+
+    #[test]
+    fn each_unplugging_has_a_patience_of_its_own_and_is_looked_for_at_once() {
+        let mut ladder = Ladder::new(RecoveryPolicy::new().patience(Duration::from_secs(3)));
+        let mut now = START;
+        let mut flowing = None;
+        for _ in 0..20 {
+            assert_eq!(ladder.trouble(SourceEnd::Unplugged, flowing, now), Verdict::Climb(Rung::Search), "at {now}");
+            assert!(matches!(ladder.failed(Failure::Absent { told: true }, now), Verdict::Wait { .. }));
+            // It is back after a second, and stays for one.
+            assert_eq!(ladder.look_again(now + SECOND), Verdict::Climb(Rung::Search));
+            flowing = Some(now + SECOND);
+            now += 2 * SECOND;
+        }
+        // Back, and gone with the first frame: no faster than this.
+        assert_eq!(ladder.trouble(SourceEnd::Unplugged, flowing, now), Verdict::Climb(Rung::Search));
+        assert!(matches!(ladder.trouble(SourceEnd::Unplugged, Some(now), now + 1), Verdict::Wait { .. }));
     }
 
     #[test]
