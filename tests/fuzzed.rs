@@ -13,7 +13,10 @@ const SLOW: [&str; 3] = ["controls", "queue", "sound"];
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds").join(target);
     let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    files.map(|file| file.unwrap().path()).map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
+    files
+        .map(|file| file.unwrap().path())
+        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+        .collect()
 }
 
 /// Any bytes; or a seed of which some are others, some are missing or its end is.
@@ -45,7 +48,8 @@ fn every_seed_and_a_few_thousand_random_inputs_hold_what_the_targets_check() {
             run(target, bytes);
         }
         let cases = if SLOW.contains(target) { 60 } else { 400 };
-        let mut runner = TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
+        let mut runner =
+            TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
         runner
             .run(&input(&seeds), |bytes| {
                 run(target, &bytes);

@@ -44,10 +44,10 @@ pub(crate) use hotplug::{Hotplug, Subscription};
 pub(crate) use inspect::Payload;
 #[cfg(all(test, not(loom)))]
 pub(crate) use sound::AudioInfo;
+pub(crate) use sound::{Block, MicrophoneRequest};
 #[cfg(feature = "scripted")]
 #[cfg_attr(not(feature = "json"), allow(unused_imports, reason = "for the fuzz targets"))]
 pub(crate) use source::FrameInfo;
-pub(crate) use sound::{Block, MicrophoneRequest};
 pub(crate) use source::{CameraRequest, Closing, Outlet, Source, SourceEnd};
 pub(crate) use synthetic::pattern;
 pub(crate) use worker::Worker;

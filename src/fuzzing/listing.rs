@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use super::choices::Choices;
 use super::documents::check_resolution;
 use super::rig::{Rig, errno, recovery};
+use crate::MediaStreamConstraints;
 use crate::devices::fixture::{FakeKernel, FakeNode, FakePcms};
 use crate::devices::{Machine, read_devices, write_devices};
 use crate::error::Holder;
@@ -18,7 +19,6 @@ use crate::seam::{
     Accepted, Access, Capability, CapabilityFlags, CapturePcm, ControlDescription, ControlFlags, ControlType, Fraction,
     FrameInterval, FrameSize, LinuxWorld, Node, PcmRanges, SoundCard, Watch, World,
 };
-use crate::MediaStreamConstraints;
 
 /// Decisions that everybody who is asked takes from, in the order of the questions.
 #[derive(Debug, Clone)]
@@ -90,7 +90,9 @@ impl World for AnyWorld {
     fn list(&self, _: &Path) -> Vec<String> {
         let mut choices = self.0.lock();
         let names = ["card0", "pcmC0D0c", "card4294967295", "pcmC0D", "card", "pcmC0D99999999999c"];
-        (0..choices.below(4)).map(|_| if choices.flag() { choices.of(&names).to_owned() } else { choices.text(12) }).collect()
+        (0..choices.below(4))
+            .map(|_| if choices.flag() { choices.of(&names).to_owned() } else { choices.text(12) })
+            .collect()
     }
 
     fn access(&self, _: &Path) -> Option<Access> {
@@ -132,7 +134,8 @@ fn size(choices: &mut Choices) -> FrameSize {
         1 | 2 => FrameSize::Stepwise { width: span(choices), height: span(choices) },
         3 => FrameSize::Stepwise { width: (32, 1920, 2), height: (32, 1080, 2) },
         4 => FrameSize::Discrete { width: choices.number(), height: choices.number() },
-        _ => choices.of(&[(640, 480), (1920, 1080), (320, 240)].map(|(width, height)| FrameSize::Discrete { width, height })),
+        _ => choices
+            .of(&[(640, 480), (1920, 1080), (320, 240)].map(|(width, height)| FrameSize::Discrete { width, height })),
     }
 }
 

@@ -122,10 +122,11 @@ pub(super) fn h264(bytes: &[u8]) {
 
 /// Formats that somebody reads.
 const KNOWN: &[&[u8; 4]] = &[
-    b"YUYV", b"YVYU", b"UYVY", b"VYUY", b"NV12", b"NM12", b"NV21", b"NM21", b"NV16", b"NM16", b"NV61", b"NM61", b"NV24",
-    b"NV42", b"YU12", b"YM12", b"YV12", b"YM21", b"422P", b"YM16", b"YM61", b"411P", b"YUV9", b"YVU9", b"YM24", b"YM42",
-    b"GREY", b"Y16 ", b"RGB3", b"BGR3", b"BGR4", b"XR24", b"AR24", b"RGB4", b"BX24", b"XB24", b"RX24", b"MJPG", b"JPEG",
-    b"H264", b"HEVC", b"VP80", b"RGBP", b"BA81", b"HM12", b"Y10 ", b"Y12 ", b"P010", b"YUVO",
+    b"YUYV", b"YVYU", b"UYVY", b"VYUY", b"NV12", b"NM12", b"NV21", b"NM21", b"NV16", b"NM16", b"NV61", b"NM61",
+    b"NV24", b"NV42", b"YU12", b"YM12", b"YV12", b"YM21", b"422P", b"YM16", b"YM61", b"411P", b"YUV9", b"YVU9",
+    b"YM24", b"YM42", b"GREY", b"Y16 ", b"RGB3", b"BGR3", b"BGR4", b"XR24", b"AR24", b"RGB4", b"BX24", b"XB24",
+    b"RX24", b"MJPG", b"JPEG", b"H264", b"HEVC", b"VP80", b"RGBP", b"BA81", b"HM12", b"Y10 ", b"Y12 ", b"P010",
+    b"YUVO",
 ];
 
 /// The most bytes of a memory plane here: a driver's own are bounded by the memory there is.

@@ -14,8 +14,8 @@ use crate::seam::scripted::{Call, CameraScript, FOREVER, Frame, JPEG, ScriptedCa
 use crate::seam::{BufferFlags, Fraction, InputStatus, Kernel, PixelFormat};
 use crate::stream::FrameCallback;
 use crate::{
-    Attachment, Backlog, Flow, LocalMediaStream, MediaStreamConstraints, MediaStreamTrackProcessor, Sink, TrackMetadata,
-    VideoFrame, VideoTrack,
+    Attachment, Backlog, Flow, LocalMediaStream, MediaStreamConstraints, MediaStreamTrackProcessor, Sink,
+    TrackMetadata, VideoFrame, VideoTrack,
 };
 
 /// The most steps of one input.
@@ -101,7 +101,9 @@ impl Seen {
             }
         }
         for plane in 0..frame.plane_count() {
-            sum = frame.plane(plane).map_or(sum, |plane| plane.data.iter().fold(sum, |sum, &byte| sum.wrapping_add(byte)));
+            sum = frame
+                .plane(plane)
+                .map_or(sum, |plane| plane.data.iter().fold(sum, |sum, &byte| sum.wrapping_add(byte)));
         }
         sum
     }
@@ -252,7 +254,9 @@ fn frame(choices: &mut Choices, jpeg: bool) -> Frame {
             9 => frame.plane_count(choices.number()),
             10 if jpeg => {
                 let length = choices.below(64);
-                frame.bytes(&[&[0xff, 0xd8][..], &choices.take(length), &JPEG[4..]].concat()[usize::from(choices.flag())..])
+                frame.bytes(
+                    &[&[0xff, 0xd8][..], &choices.take(length), &JPEG[4..]].concat()[usize::from(choices.flag())..],
+                )
             }
             _ => frame.again(),
         };

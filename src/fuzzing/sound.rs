@@ -99,7 +99,10 @@ fn ranges(choices: &mut Choices) -> PcmRanges {
         formats: match choices.byte() % 16 {
             0 => vec![choices.text(12)],
             1 => Vec::new(),
-            _ => ["S16_LE", "S24_3LE", "S32_LE", "FLOAT_LE", "U8"][..1 + choices.below(5)].iter().map(|&f| f.into()).collect(),
+            _ => ["S16_LE", "S24_3LE", "S32_LE", "FLOAT_LE", "U8"][..1 + choices.below(5)]
+                .iter()
+                .map(|&f| f.into())
+                .collect(),
         },
         period: if choices.seldom() { (choices.number(), choices.number()) } else { (1000, 100_000) },
     }
@@ -126,7 +129,8 @@ fn change(choices: &mut Choices, pcm: &mut ScriptedPcm) {
 
 impl Play {
     fn new(mut choices: Choices) -> Self {
-        let mut listing = FakePcms { cards: vec![SoundCard { index: 0, name: Some(choices.text(16)) }], ..Default::default() };
+        let mut listing =
+            FakePcms { cards: vec![SoundCard { index: 0, name: Some(choices.text(16)) }], ..Default::default() };
         listing.pcms.insert(0, Ok(vec![CapturePcm { device: 0, name: choices.flag().then(|| choices.text(16)) }]));
         listing.ranges.insert("hw:0,0", Ok(ranges(&mut choices)));
         let names: &[&str] = match choices.flag() {

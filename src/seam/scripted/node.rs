@@ -179,7 +179,8 @@ impl Node {
         let count = self.camera.granted.unwrap_or(count);
         let planes = self.plane_count();
         let memory = |plane: usize| Memory::new(self.format.planes[plane].sizeimage);
-        let buffers: Vec<Vec<Memory>> = (0..count.min(MOST_BUFFERS)).map(|_| (0..planes).map(memory).collect()).collect();
+        let buffers: Vec<Vec<Memory>> =
+            (0..count.min(MOST_BUFFERS)).map(|_| (0..planes).map(memory).collect()).collect();
         let queue = Queue { owner: fd, buffers, queued: VecDeque::new(), done: VecDeque::new(), streaming: false };
         self.memories.extend(queue.names().map(str::to_owned));
         self.queue = Some(queue);
