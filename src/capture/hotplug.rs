@@ -91,8 +91,9 @@ impl Hotplug {
         let opened = (closed || self.is_deaf()).then(|| self.world.watch());
         let mut state = self.state();
         if let Some(watch) = opened {
-            let wait = |descriptor| self.epoll.add(descriptor, EpollEvent::new(EpollFlags::EPOLLIN, 1)).is_ok();
-            state.is_heard = watch.descriptors().into_iter().map(wait).fold(true, |all, waited| all && waited);
+            let event = || EpollEvent::new(EpollFlags::EPOLLIN, 1);
+            let refused = watch.descriptors().into_iter().filter(|fd| self.epoll.add(fd, event()).is_err());
+            state.is_heard = refused.count() == 0;
             let deaf = state.watch.replace(watch);
             self.close(deaf);
         }

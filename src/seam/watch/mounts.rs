@@ -3,7 +3,7 @@
 /// Whether `/dev` is a whole devtmpfs by this `/proc/self/mountinfo` (proc_pid_mountinfo(5)). A container's is a tmpfs
 /// with a few nodes in it, which stay as they are whatever happens to the machine.
 pub(super) fn dev_is_the_kernels(mountinfo: &str) -> bool {
-    let mounts = mountinfo.lines().filter_map(|line| {
+    let mut mounts = mountinfo.lines().filter_map(|line| {
         // `25 30 0:6 / /dev rw,nosuid shared:2 - devtmpfs devtmpfs rw,size=…`
         let (place, system) = line.split_once(" - ")?;
         let mut place = place.split(' ').skip(3);
@@ -11,7 +11,7 @@ pub(super) fn dev_is_the_kernels(mountinfo: &str) -> bool {
         Some((root, mount_point, system.split(' ').next()?))
     });
     // The last one mounted there hides the others.
-    mounts.filter(|mount| mount.1 == "/dev").last().is_some_and(|(root, _, kind)| root == "/" && kind == "devtmpfs")
+    mounts.rfind(|mount| mount.1 == "/dev").is_some_and(|(root, _, kind)| root == "/" && kind == "devtmpfs")
 }
 
 #[cfg(test)]
