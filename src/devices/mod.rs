@@ -39,6 +39,8 @@ pub(crate) use changes::DeviceTracker;
 pub(crate) use modes::RESOLUTION_TABLE;
 pub(crate) use refusal::explain_permission;
 
+use video::Depth;
+
 use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxPcmSystem, LinuxWorld, PcmDirectory, PcmSystem, World};
 
 /// The cameras and microphones of this machine: `MediaDevices.enumerateDevices()`.
@@ -87,7 +89,7 @@ impl Machine {
     /// Where the device with this identity is now, accessible or not. An id that got or lost its `~PORT`, because a device of
     /// the same name came or went, is still that device's where no other can be meant.
     pub(crate) fn locate(&self, kind: MediaDeviceKind, device_id: &str) -> Option<String> {
-        let devices: Vec<_> = self.enumerate_all().into_iter().filter(|device| device.kind == kind).collect();
+        let devices: Vec<_> = self.listed(Depth::Identity).into_iter().filter(|device| device.kind == kind).collect();
         let bare = |id: &str| id.split('~').next().unwrap_or_default().to_owned();
         let mut namesakes = devices.iter().filter(|device| bare(&device.device_id) == bare(device_id));
         let exact = devices.iter().find(|device| device.device_id == device_id);
@@ -97,7 +99,11 @@ impl Machine {
 
     /// See [`enumerate_all_devices`].
     pub(crate) fn enumerate_all(&self) -> Vec<MediaDeviceInfo> {
-        let mut found: Vec<Found> = self.world.v4l_nodes().iter().map(|node| video::read(self, node)).collect();
+        self.listed(Depth::Offer)
+    }
+
+    fn listed(&self, depth: Depth) -> Vec<MediaDeviceInfo> {
+        let mut found: Vec<Found> = self.world.v4l_nodes().iter().map(|node| video::read(self, node, depth)).collect();
         found.append(&mut audio::read_all(self));
         let identities: Vec<_> = found.iter().map(|found| found.identity.clone()).collect();
         for (found, (device_id, group_id)) in found.iter_mut().zip(identity::unique_ids(&identities)) {

@@ -34,8 +34,17 @@ enum Class {
     Not(UnusableReason),
 }
 
+/// How much of a node is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What it is: no question that a USB camera would have to be asked over its bus.
+    Identity,
+    /// Its modes and controls as well.
+    Offer,
+}
+
 /// Reads one node. Opens it and closes it again; never fails.
-pub(super) fn read(machine: &Machine, node: &Node) -> Found {
+pub(super) fn read(machine: &Machine, node: &Node, depth: Depth) -> Found {
     let path = node.path.to_string_lossy().into_owned();
     let sysfs = node.sysfs.as_deref();
     let attribute = |name: &str| sysfs.and_then(|sysfs| machine.world.read(&sysfs.join(name)));
@@ -63,7 +72,7 @@ pub(super) fn read(machine: &Machine, node: &Node) -> Found {
         found.info.unusable = Some(not_a_camera(reason, CapabilityFlags::empty()));
     } else if !node.present {
         found.info.unusable = Some(refusal::absent(&found.info.path));
-    } else if let Err(error) = open_and_read(machine, node, &mut found) {
+    } else if let Err(error) = open_and_read(machine, node, depth, &mut found) {
         refusal::apply(machine, &mut found.info, error, &node.path);
         if error == Errno::EBUSY && attribute("max_openers").is_some() {
             let name = sysfs.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
@@ -76,7 +85,7 @@ pub(super) fn read(machine: &Machine, node: &Node) -> Found {
     found
 }
 
-fn open_and_read(machine: &Machine, node: &Node, found: &mut Found) -> Result<(), Errno> {
+fn open_and_read(machine: &Machine, node: &Node, depth: Depth, found: &mut Found) -> Result<(), Errno> {
     let kernel = machine.kernel.as_ref();
     let fd = retry(|| kernel.open(&node.path))?;
     let result = retry(|| kernel.query_capability(fd.as_fd())).and_then(|capability| {
@@ -89,6 +98,7 @@ fn open_and_read(machine: &Machine, node: &Node, found: &mut Found) -> Result<()
                 found.info.unusable = Some(not_a_camera(reason, capability.effective()));
                 Ok(())
             }
+            Class::Camera(_) if depth == Depth::Identity => Ok(()),
             Class::Camera(queue) => {
                 let listing = modes::list(kernel, fd.as_fd(), queue)?;
                 judge(machine, node, &capability, listing, found);

@@ -6,8 +6,8 @@ use nix::errno::Errno;
 
 use super::nodes::{list_one, vga};
 use crate::devices::control::{ControlGoal, Goal, NativeControl, list};
-use crate::devices::fixture::{FakeKernel, FakeNode};
-use crate::devices::{ControlName, ControlRange, ControlValue, MediaDeviceInfo, MeteringMode};
+use crate::devices::fixture::{FakeKernel, FakeNode, Tree, machine};
+use crate::devices::{ControlName, ControlRange, ControlValue, MediaDeviceInfo, MediaDeviceKind, MeteringMode};
 use crate::seam::abi::cid;
 use crate::seam::{ControlDescription, ControlFlags, ControlType, Kernel};
 
@@ -130,6 +130,20 @@ fn a_camera_that_does_not_answer_is_not_asked_sixteen_times() {
         assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), questions, "{errno}");
         assert_eq!(device.modes.len(), 1, "the modes are there all the same");
     }
+}
+
+/// While a camera is looked for after it was unplugged, nothing waits for its answers about what it can do.
+#[test]
+fn looking_for_a_camera_does_not_ask_it_for_its_offer() {
+    let tree = Tree::new();
+    tree.node("video0", "devices/platform/cam.0", "platform", &[("name", "cam"), ("index", "0")]);
+    let brightness = (cid::V4L2_CID_BRIGHTNESS, integer((0, 255), 1, 128));
+    let kernel = FakeKernel::new([("/dev/video0", camera(&[brightness], &[]))]);
+    let machine = machine(&tree, &kernel);
+    let id = machine.enumerate()[0].device_id.clone();
+    let before = kernel.calls();
+    assert_eq!(machine.locate(MediaDeviceKind::VideoInput, &id).as_deref(), Some("/dev/video0"));
+    assert_eq!(kernel.calls() - before, 1, "VIDIOC_QUERYCAP");
 }
 
 #[test]
