@@ -45,7 +45,7 @@ fn soak_an_hour_of_capture() {
         ledger.note();
     }
     stream.stop();
-    ledger.assert_level();
+    ledger.assert_level(16.0);
     let pictures = pictures.lock().unwrap().assert_accounted("pictures");
     let sounds = sounds.lock().unwrap().assert_accounted("samples");
     let (source, sound) = (camera.statistics(), microphone.statistics());

@@ -54,18 +54,15 @@ impl Ledger {
         covariance / variance * (count - 1.0)
     }
 
-    /// Memory does not grow by more than one page could explain; descriptors, threads and mappings stay what they were.
+    /// Memory grows by less than so many KiB in all that time; descriptors, threads and mappings stay what they were.
     #[track_caller]
-    pub fn assert_level(&self) {
+    pub fn assert_level(&self, most: f64) {
         let (first, last) = (self.0[0], self.0[self.0.len() - 1]);
         let growth = self.growth();
+        println!("resident, in KiB: {:?}", self.0.iter().map(|held| held.rss).collect::<Vec<_>>());
         println!("{} notes: {first:?} to {last:?}, memory grew by {growth:.1} KiB by least squares", self.0.len());
         assert!(self.0.len() >= 10, "too few to tell a slope");
-        assert!(
-            growth.abs() < 16.0,
-            "memory has a slope: {:?}",
-            self.0.iter().map(|held| held.rss).collect::<Vec<_>>()
-        );
+        assert!(growth.abs() < most, "memory has a slope");
         for held in &self.0 {
             let constant = |held: &Held| (held.descriptors, held.threads, held.mappings);
             assert_eq!(constant(held), constant(&first), "{held:?} after {first:?}");

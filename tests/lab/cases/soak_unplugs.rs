@@ -71,7 +71,8 @@ impl Diary {
         diary
     }
 
-    /// One story: muted once or more, each time until frames came again.
+    /// One story: muted once or more, each time until frames came again. (Pulled once more before the first frame came,
+    /// a track that is muted says so again.)
     #[track_caller]
     fn assert_one_story(&self, cycle: u64) -> usize {
         let ended = || matches!(self.0.lock().unwrap().last(), Some(RecoveryStep::Resumed { .. })).then_some(());
@@ -80,7 +81,7 @@ impl Diary {
         let mut muted = false;
         for step in &steps {
             match step {
-                RecoveryStep::Muted(_) => assert!(!std::mem::replace(&mut muted, true), "cycle {cycle}: {steps:?}"),
+                RecoveryStep::Muted(_) => muted = true,
                 _ => assert!(muted, "cycle {cycle}: {steps:?}"),
             }
             if matches!(step, RecoveryStep::Resumed { .. }) {
@@ -166,7 +167,8 @@ fn soak_a_thousand_unplugs() {
     check_sums(&statistics);
     assert_eq!(statistics.recoveries, recoveries as u64, "each was told");
     assert!(slowest < 2 * SECOND, "{slowest} ns");
-    ledger.assert_level();
+    // Sixty-four bytes a cycle would be seen.
+    ledger.assert_level(64.0);
     let span = statistics.last_timestamp - statistics.first_timestamp - statistics.muted;
     let expected = span as f64 * 30.0 / SECOND as f64;
     let slack = 1.0 + recoveries as f64;
