@@ -36,15 +36,20 @@ const LISTING: &str = "listing";
 /// Judges what the driver made of a request, before buffers exist.
 pub(crate) type Accept<F> = Box<dyn Fn(&F) -> Result<()> + Send>;
 
+/// Adds to an error at a path what the system knows of it.
+type Explain = Box<dyn Fn(Error, &str) -> Error + Send>;
+/// The next smaller request, if there is one.
+type StepDown<R> = Box<dyn Fn(&R) -> Option<R> + Send>;
+
 /// How a source of requests `R` is kept. The functions are called on the control thread.
 pub(crate) struct Keep<R> {
     pub(crate) policy: RecoveryPolicy,
     /// Where the device is now: by its identity, wherever it was before.
     pub(crate) locate: Box<dyn Fn() -> Option<String> + Send>,
     /// Adds to an error at a path what the system knows of it: who holds the device, which group may open it.
-    pub(crate) explain: Box<dyn Fn(Error, &str) -> Error + Send>,
+    pub(crate) explain: Explain,
     /// What to ask for where there is no bandwidth for this.
-    pub(crate) smaller: Box<dyn Fn(&R) -> Option<R> + Send>,
+    pub(crate) smaller: StepDown<R>,
 }
 
 #[cfg(all(test, not(loom)))]

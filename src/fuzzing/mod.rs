@@ -11,8 +11,11 @@ mod queue;
 mod rig;
 mod sound;
 
+/// What is done with an input.
+type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("constraints", documents::constraints),
     ("devices", documents::devices),
     ("policy", documents::policy),

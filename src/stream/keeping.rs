@@ -15,7 +15,7 @@ impl Opening<'_> {
         let (machine, id) = (self.machine.clone(), wanted.device_id.clone());
         let (explaining, label) = (self.machine.clone(), wanted.label.clone());
         let (constraints, options) =
-            (MediaStreamConstraints::new().video(self.constraints.video.clone()), self.options.clone());
+            (MediaStreamConstraints::new().video(self.constraints.video.clone()), *self.options);
         let device = self.device(MediaDeviceKind::VideoInput, &wanted.device_id);
         Keep {
             policy: self.recovery,
