@@ -14,11 +14,11 @@ mod watch;
 mod world;
 
 pub(crate) use kernel::{
-    BufferFlags, BufferType, Capability, CapabilityFlags, ControlDescription, ControlFlags, ControlType, Dequeued,
-    Fraction, FrameInterval, FrameSize, InputStatus, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PoolFlags, retry,
+    BufferFlags, BufferType, Capability, CapabilityFlags, ControlFlags, ControlType, Dequeued, Fraction, FrameInterval,
+    FrameSize, InputStatus, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PoolFlags, retry,
 };
 #[cfg(any(test, feature = "scripted"))]
-pub(crate) use kernel::{BufferMemory, PlaneUse, RequestedBuffers};
+pub(crate) use kernel::{BufferMemory, ControlDescription, PlaneUse, RequestedBuffers};
 pub(crate) use linux::LinuxKernel;
 #[cfg(any(test, feature = "scripted"))]
 pub(crate) use pcm::PcmStatus;
