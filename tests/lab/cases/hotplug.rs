@@ -1,19 +1,20 @@
 //! Devices that come and go, on real drivers: what `usermedia watch` and `--wait` hear, from either source alone, after an
 //! overflow, and where there is nothing to hear.
 
+mod watcher;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
 use usermedia::MediaDevices;
@@ -24,6 +25,7 @@ use crate::devices::{eventually, in_guest, loopback_open, node, succeed, usermed
 use crate::harness::{LabTest, lab_test};
 use crate::layout;
 use crate::usb::models::webcam;
+use watcher::{PATIENCE, Watcher};
 
 pub const TESTS: &[LabTest] = &[
     lab_test!(a_camera_plugged_in_and_pulled_out_is_told).timeout_secs(60),
@@ -47,89 +49,6 @@ pub const TESTS: &[LabTest] = &[
 
 /// Why some tests do not run in virtual time.
 const NO_USER_NAMESPACES: &str = "its kernel has no user namespaces";
-
-/// How long a watcher may take for what it tells at once: the lab's machine is slow.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A `usermedia watch --json` that has said what is there.
-struct Watcher {
-    child: Child,
-    lines: Receiver<Value>,
-    present: Vec<Value>,
-    complaints: &'static str,
-}
-
-impl Watcher {
-    /// As the user who runs the tests.
-    #[track_caller]
-    fn start() -> Watcher {
-        Watcher::with(&mut usermedia())
-    }
-
-    /// What runs `usermedia` in the place of the last arguments, with these before them.
-    #[track_caller]
-    fn with(command: &mut Command) -> Watcher {
-        let complaints = "/tmp/watch.stderr";
-        command.args(["watch", "--json"]).stdout(Stdio::piped()).stderr(File::create(complaints).unwrap());
-        let mut child = command.spawn().expect("the watcher starts");
-        let (sender, lines) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                let _ = sender.send(serde_json::from_str(&line).expect("one document a line"));
-            }
-        });
-        let mut watcher = Watcher { child, lines, present: Vec::new(), complaints };
-        watcher.present =
-            std::iter::from_fn(|| Some(watcher.next()).filter(|line| line["event"] != "watching")).collect();
-        assert!(watcher.present.iter().all(|line| line["event"] == "present"), "{:?}", watcher.present);
-        watcher
-    }
-
-    #[track_caller]
-    fn next(&self) -> Value {
-        self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-            panic!("nothing more is told; stderr: {}", fs::read_to_string(self.complaints).unwrap_or_default())
-        })
-    }
-
-    /// The next event about the device with this path. Others may come first, about other devices.
-    #[track_caller]
-    fn next_of(&self, path: impl AsRef<OsStr>) -> Value {
-        loop {
-            let line = self.next();
-            if line["device"]["path"].as_str().map(OsStr::new) == Some(path.as_ref()) {
-                return line;
-            }
-        }
-    }
-
-    /// What is told in this time.
-    fn told_in(&self, time: Duration) -> Vec<Value> {
-        let end = Instant::now() + time;
-        let next = || self.lines.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
-        std::iter::from_fn(next).collect()
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().try_into().unwrap())
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).unwrap();
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(self.complaints).unwrap()
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[track_caller]
 fn assert_event(line: &Value, event: &str) {
