@@ -146,12 +146,11 @@ fn record(disk: &Path) {
         .collect();
     let alive = fs::File::create(share().join(ALIVE)).unwrap();
     let mut first = None;
-    for frame in pictures.video_tracks()[0].processor(8) {
-        let (now, number) = frame.map(|frame| (frame.timestamp(), frame.sequence())).unwrap();
-        let (began, begin) = *first.get_or_insert((now, number));
-        let since = (now - began) as f64 / 1e9;
+    for (frames, frame) in (1..).zip(pictures.video_tracks()[0].processor(8)) {
+        let now = frame.unwrap().timestamp();
+        let since = (now - *first.get_or_insert(now)) as f64 / 1e9;
         let longest = recordings.iter().filter_map(RecordingProgress::longest_sync).max().unwrap_or_default();
-        let line = format!("{since:012.6} {:09} {:012.6}\n", number + 1 - begin, longest.as_secs_f64());
+        let line = format!("{since:012.6} {frames:09} {:012.6}\n", longest.as_secs_f64());
         // Always as long: what is read is of one moment.
         alive.write_all_at(line.as_bytes(), 0).unwrap();
     }
