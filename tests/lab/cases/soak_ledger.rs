@@ -57,11 +57,11 @@ impl Ledger {
     /// Memory grows by less than so many KiB in all that time; descriptors, threads and mappings stay what they were.
     #[track_caller]
     pub fn assert_level(&self, most: f64) {
+        assert!(self.0.len() >= 10, "{} notes are too few to tell a slope", self.0.len());
         let (first, last) = (self.0[0], self.0[self.0.len() - 1]);
         let growth = self.growth();
         println!("resident, in KiB: {:?}", self.0.iter().map(|held| held.rss).collect::<Vec<_>>());
         println!("{} notes: {first:?} to {last:?}, memory grew by {growth:.1} KiB by least squares", self.0.len());
-        assert!(self.0.len() >= 10, "too few to tell a slope");
         assert!(growth.abs() < most, "memory has a slope");
         for held in &self.0 {
             let constant = |held: &Held| (held.descriptors, held.threads, held.mappings);
