@@ -10,6 +10,8 @@ use usermedia::{AudioData, VideoFrame};
 pub struct Held {
     /// Resident memory in KiB, counted page by page: the figure in /proc/self/status lags behind by up to 128.
     pub rss: u64,
+    /// Bytes that malloc has given out and not got back.
+    pub heap: usize,
     pub descriptors: usize,
     pub threads: usize,
     pub mappings: usize,
@@ -21,6 +23,8 @@ impl Held {
         let rss = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("a line of that name");
         Held {
             rss: rss.trim().trim_end_matches(" kB").parse().expect("a number of KiB"),
+            // SAFETY: it only fills in a struct.
+            heap: unsafe { nix::libc::mallinfo2() }.uordblks,
             // Without the one that reads the folder.
             descriptors: entries("/proc/self/fd") - 1,
             threads: entries("/proc/self/task"),
@@ -61,6 +65,7 @@ impl Ledger {
         let (first, last) = (self.0[0], self.0[self.0.len() - 1]);
         let growth = self.growth();
         println!("resident, in KiB: {:?}", self.0.iter().map(|held| held.rss).collect::<Vec<_>>());
+        println!("of malloc, in bytes: {:?}", self.0.iter().map(|held| held.heap).collect::<Vec<_>>());
         println!("{} notes: {first:?} to {last:?}, memory grew by {growth:.1} KiB by least squares", self.0.len());
         assert!(growth.abs() < most, "memory has a slope");
         for held in &self.0 {
