@@ -44,7 +44,7 @@ fn an_unconfigured_pipeline_is_named_and_a_configured_one_streams() {
     let told = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{told}");
     assert!(told.contains(&format!("media pipeline not configured for {}", node.display())), "{told}");
-    let format = "\"Sensor A\":0[fmt:RGB888_1X24/320x240]";
+    let format = "\"Sensor A\":0[fmt:RGB888_1X24/320x240 colorspace:srgb]";
     succeed(Command::new("media-ctl").args(["-d", "platform:vimc", "--set-v4l2", format]));
     succeed(&mut capture(&node));
 }
