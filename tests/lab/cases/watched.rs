@@ -17,7 +17,7 @@ use usermedia::{
 };
 
 use super::capture::{check_sums, exactly, format, told};
-use crate::devices::{eventually, share};
+use crate::devices::share;
 use crate::usb::models::webcam;
 use crate::usb::specification::CameraSpec;
 use crate::usb::{Plugged, SECOND, UsbDevice, jpeg, now};
@@ -168,10 +168,16 @@ pub fn story<M: Medium>(track: &MediaStreamTrack<M>) -> Vec<&'static str> {
 /// Waits until a track has gone on so many times, and returns its story.
 #[track_caller]
 pub fn resumed<M: Medium>(track: &MediaStreamTrack<M>, times: usize) -> Vec<&'static str> {
-    eventually("the track going on", || {
+    // As long as a track is patient.
+    let begun = now();
+    loop {
         let story = story(track);
-        (story.iter().filter(|word| **word == "resumed").count() >= times).then_some(story)
-    })
+        if story.iter().filter(|word| **word == "resumed").count() >= times {
+            return story;
+        }
+        assert!(now() < begun + 30 * SECOND, "it does not go on: {story:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Adds a line to faults.md on the share: what a track did about a fault, and how long frames were missing for it.
