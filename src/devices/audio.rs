@@ -126,15 +126,17 @@ fn name_in_proc(machine: &Machine, card: u32) -> Option<String> {
 }
 
 fn modes(ranges: PcmRanges) -> AudioModes {
+    // A rate of 0, or no channel, is none.
     let values = |accepted| match accepted {
-        Accepted::List(list) => Values::List(list),
-        Accepted::Range(min, max) => Values::Range { min: min.min(max), max: max.max(min) },
+        Accepted::List(list) => Some(Values::List(list.into_iter().filter(|&value| value > 0).collect())),
+        Accepted::Range(0, 0) => None,
+        Accepted::Range(min, max) => Some(Values::Range { min: min.min(max).max(1), max: max.max(min) }),
     };
     let (shortest, longest) = ranges.period;
     let seconds = |microseconds: u32| f64::from(microseconds) / 1e6;
     AudioModes {
-        sample_rate: Some(values(ranges.rates)),
-        channel_count: Some(values(ranges.channels)),
+        sample_rate: values(ranges.rates),
+        channel_count: values(ranges.channels),
         sample_formats: ranges.formats,
         latency: Some((seconds(shortest.min(longest)), seconds(longest.max(shortest)))),
     }

@@ -10,7 +10,7 @@ use super::documents::check_resolution;
 use super::rig::{Rig, errno, recovery};
 use crate::MediaStreamConstraints;
 use crate::devices::fixture::{FakeKernel, FakeNode, FakePcms};
-use crate::devices::{Machine, read_devices, write_devices};
+use crate::devices::{ControlRange, Machine, MediaDeviceInfo, read_devices, write_devices};
 use crate::error::Holder;
 use crate::format::Fourcc;
 use crate::seam::abi::cid;
@@ -217,6 +217,20 @@ fn cards(choices: &mut Choices) -> FakePcms {
     cards
 }
 
+/// A listing reads back as it was written. The document has the default of a range only, of no mode, switch or list.
+fn check_document(devices: &[MediaDeviceInfo]) {
+    let written = write_devices(devices);
+    if written.len() > 1 << 20 {
+        return;
+    }
+    let mut told = devices.to_vec();
+    let controls = told.iter_mut().flat_map(|device| &mut device.controls);
+    for control in controls.filter(|control| !matches!(control.range, ControlRange::Numbers { .. })) {
+        control.default = None;
+    }
+    assert_eq!(read_devices(&written), Ok(told), "{written}");
+}
+
 /// A listing of a machine that says anything: it ends, every node is closed, nothing is changed, and what it says can be
 /// written, read and resolved.
 pub(super) fn modes(bytes: &[u8]) {
@@ -231,10 +245,7 @@ pub(super) fn modes(bytes: &[u8]) {
     let mut ids: Vec<_> = devices.iter().map(|device| (device.kind, &device.device_id)).collect();
     ids.dedup();
     assert_eq!(ids.len(), devices.len(), "{ids:?}");
-    let written = write_devices(&devices);
-    if written.len() <= 1 << 20 {
-        assert_eq!(read_devices(&written).as_ref(), Ok(&devices), "{written}");
-    }
+    check_document(&devices);
     for request in [
         r#"{"video": true}"#,
         r#"{"video": {"width": {"max": 1280}, "frameRate": {"ideal": 30}, "brightness": 5}}"#,
@@ -291,7 +302,7 @@ pub(super) fn controls(bytes: &[u8]) {
     let camera = rig.kernel.plug("/dev/video0", camera);
     rig.world.show(&["/dev/video0"]);
     let listed = rig.devices.enumerate_all_devices();
-    assert_eq!(read_devices(write_devices(&listed)).as_ref(), Ok(&listed));
+    check_document(&listed);
     let wish = |choices: &mut Choices| MediaStreamConstraints::from_json(choices.of(WISHES)).expect("constraints");
     let first = if choices.flag() { wish(&mut choices) } else { MediaStreamConstraints::new().video(true) };
     check_resolution(&first, &listed);

@@ -25,7 +25,6 @@ const CALLS: &[Call] = &[
     Call::PcmResume,
     Call::PcmConfigure,
     Call::Open,
-    Call::Close,
 ];
 
 /// What may block: the reactor calls nothing of these.
@@ -88,14 +87,15 @@ pub(super) fn sound(bytes: &[u8]) {
 }
 
 fn ranges(choices: &mut Choices) -> PcmRanges {
-    let accepted = |choices: &mut Choices, plain: Accepted| match choices.byte() % 16 {
-        0 => Accepted::List((0..choices.below(4)).map(|_| choices.number()).collect()),
-        1 => Accepted::Range(choices.number(), choices.number()),
+    // As much as a ring in memory can hold: a card that takes any rate and any number of channels would be asked for them.
+    let accepted = |choices: &mut Choices, plain: Accepted, most: u32| match choices.byte() % 16 {
+        0 => Accepted::List((0..choices.below(4)).map(|_| choices.number() % most).collect()),
+        1 => Accepted::Range(choices.number() % most, choices.number() % most),
         _ => plain,
     };
     PcmRanges {
-        rates: accepted(choices, Accepted::List(vec![44_100, 48_000])),
-        channels: accepted(choices, Accepted::Range(1, 2)),
+        rates: accepted(choices, Accepted::List(vec![44_100, 48_000]), 768_000),
+        channels: accepted(choices, Accepted::Range(1, 2), 33),
         formats: match choices.byte() % 16 {
             0 => vec![choices.text(12)],
             1 => Vec::new(),

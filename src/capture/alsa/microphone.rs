@@ -1,13 +1,17 @@
 //! The control half: everything that may block before the first period.
 
+use nix::errno::Errno;
+
 use super::failure::{Step, failure, refusal};
 use super::reader::{Reader, Reading};
 use crate::capture::sound::{AudioFormat, MicrophoneRequest};
 use crate::error::Result;
-use crate::seam::{Pcm, PcmParameters, PcmSetup, PcmSystem};
+use crate::seam::{ParameterRefused, Pcm, PcmParameter, PcmParameters, PcmSetup, PcmSystem};
 
 /// The shortest ring, in periods: fewer stutter on many a machine.
 const FEWEST_PERIODS: u32 = 4;
+/// The most bytes of a period that are believed: beyond any card's ring, and sixteen of them are made at the start.
+const MOST_PERIOD_BYTES: usize = 16 << 20;
 
 /// An open, configured microphone. Closed when dropped.
 pub(in crate::capture) struct AlsaMicrophone {
@@ -43,6 +47,11 @@ impl AlsaMicrophone {
             channel_count: setup.channels,
             period_frames: setup.period_frames,
         };
+        let bytes = format.frame_bytes().checked_mul(setup.period_frames as usize);
+        if format.sample_rate == 0 || !bytes.is_some_and(|bytes| (1..=MOST_PERIOD_BYTES).contains(&bytes)) {
+            let refused = ParameterRefused { parameter: PcmParameter::HwParams, errno: Errno::EINVAL };
+            return Err(refusal(refused, &path));
+        }
         Ok(Self { pcm, path, format, setup, free_running })
     }
 

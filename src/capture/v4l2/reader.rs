@@ -18,6 +18,8 @@ use crate::seam::{BufferType, Dequeued, Kernel, MAX_PLANES, retry};
 
 /// Errors of DQBUF in a row after which the camera is given up: one may be a lost signal.
 const PATIENCE: u32 = 8;
+/// Wake-ups in a row for nothing after which the camera is in trouble: epoll would go on waking for it for ever.
+const IDLE_WAKES: u32 = 1000;
 /// Frames in a row that are too short for their format after which the format must be another one.
 const SHORT_FRAMES: u32 = 8;
 /// Damaged frames in a row after which the camera is in trouble: uvcvideo gives all buffers back at once, again and again.
@@ -40,6 +42,7 @@ pub(in crate::capture) struct Reader {
     counters: Arc<SourceCounters>,
     outlet: Arc<dyn Outlet<CapturedFrame>>,
     failures: u32,
+    idle: u32,
     /// Whether somebody sees to a camera in trouble; and the frames in a row that were none.
     recovers: bool,
     rejected: u32,
@@ -91,6 +94,7 @@ impl Reader {
             counters,
             outlet,
             failures: 0,
+            idle: 0,
             recovers: policy.recovers(),
             rejected: 0,
             told_of_source,
@@ -222,7 +226,7 @@ impl EventSource for Reader {
         let over = flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
         match answer {
             Ok(dequeued) => {
-                self.failures = 0;
+                (self.failures, self.idle) = (0, 0);
                 let taken = self.take(&dequeued, now);
                 if over {
                     return self.end(Errno::ENODEV);
@@ -235,6 +239,10 @@ impl EventSource for Reader {
                 // Nothing to dequeue, and yet it was ready: an event.
                 if self.told_of_source && retry(|| self.kernel.dequeue_event(self.fd.as_fd())) == Ok(true) {
                     return self.leave(SourceEnd::FormatChanged);
+                }
+                self.idle += 1;
+                if self.idle == IDLE_WAKES {
+                    return self.end(Errno::EIO);
                 }
             }
             // The last buffer of a format has been dequeued.

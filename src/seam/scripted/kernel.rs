@@ -152,11 +152,7 @@ impl Kernel for ScriptedKernel {
     }
 
     fn subscribe_source_change(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.call(
-            fd,
-            Call::SubscribeEvent,
-            |node, _| if node.camera.tells_of_source { Ok(()) } else { Err(Errno::ENOTTY) },
-        )
+        self.call(fd, Call::SubscribeEvent, |node, _| node.subscribe())
     }
 
     fn dequeue_event(&self, fd: BorrowedFd<'_>) -> Result<bool, Errno> {

@@ -98,6 +98,8 @@ pub(super) struct Node {
     queue: Option<Queue>,
     sequence: u32,
     last: (u32, u64),
+    /// Somebody listens to source changes.
+    subscribed: bool,
     /// Source changes that nobody has dequeued.
     events: u32,
 }
@@ -119,6 +121,7 @@ impl Node {
             queue: None,
             sequence: 0,
             last: (0, 0),
+            subscribed: false,
             events: 0,
         }
     }
@@ -126,8 +129,13 @@ impl Node {
     /// The source has changed: a descriptor that listens becomes ready. (Ready to read as well, which a real one is not: a pipe
     /// has no exceptional condition.)
     pub(super) fn change_source(&mut self) {
-        self.events += 1;
+        self.events += u32::from(self.subscribed);
         self.refresh();
+    }
+
+    pub(super) fn subscribe(&mut self) -> Result<(), Errno> {
+        self.subscribed = self.camera.tells_of_source;
+        if self.subscribed { Ok(()) } else { Err(Errno::ENOTTY) }
     }
 
     pub(super) fn dequeue_event(&mut self) -> Result<bool, Errno> {
@@ -155,6 +163,9 @@ impl Node {
 
     pub(super) fn close(&mut self, fd: RawFd) {
         self.handles.remove(&fd);
+        if self.handles.is_empty() {
+            (self.subscribed, self.events) = (false, 0);
+        }
         self.queue.take_if(|queue| queue.owner == fd);
     }
 
