@@ -45,9 +45,10 @@ impl CameraDevice {
         engine: &Arc<Engine>,
         post: Arc<dyn Outlet<CapturedFrame>>,
     ) -> Result<(Running, Arc<VideoFormat>)> {
-        let camera = SyntheticCamera::new(&self.request, engine.kernel.now(), self.counters.clone(), post)?;
+        let camera = SyntheticCamera::new(&self.request, engine.kernel.now(), self.counters.clone(), post.clone())?;
         let format = camera.format().clone();
         (self.accept)(&format)?;
+        post.formatted(&format);
         Ok((Running::Reader { token: Some(self.join(engine, Box::new(camera))?) }, format))
     }
 
@@ -60,13 +61,16 @@ impl CameraDevice {
         let started = (self.accept)(camera.format()).and_then(|()| {
             camera.set_controls(&self.request.controls)?;
             let held = || engine.held.settle(&self.request.path);
-            camera.start(self.request.buffers, engine.reaper.clone(), &held, self.reading(post))
+            camera.start(self.request.buffers, engine.reaper.clone(), &held, self.reading(post.clone()))
         });
-        match started.and_then(|reader| self.join(engine, Box::new(reader))) {
-            Ok(token) => {
-                let format = camera.format().clone();
-                Ok((Running::Camera { camera, token: Some(token) }, format))
-            }
+        let format = camera.format().clone();
+        let joined = started.and_then(|reader| {
+            // What comes from here on is in this format.
+            post.formatted(&format);
+            self.join(engine, Box::new(reader))
+        });
+        match joined {
+            Ok(token) => Ok((Running::Camera { camera, token: Some(token) }, format)),
             Err(error) => {
                 camera.stop();
                 Err(error)

@@ -35,7 +35,7 @@ impl Device<CapturedAudio> for MicrophoneDevice {
     fn open(&mut self, engine: &Arc<Engine>, post: Arc<dyn Outlet<CapturedAudio>>) -> Result<(Running, AudioFormat)> {
         let (reader, format): (Box<dyn EventSource>, _) = if self.request.synthetic {
             let now = engine.kernel.now();
-            let microphone = SyntheticMicrophone::new(&self.request, now, self.counters.clone(), post)?;
+            let microphone = SyntheticMicrophone::new(&self.request, now, self.counters.clone(), post.clone())?;
             let format = microphone.format();
             (self.accept)(&format)?;
             (Box::new(microphone), format)
@@ -48,12 +48,13 @@ impl Device<CapturedAudio> for MicrophoneDevice {
                 engine: Arc::downgrade(engine),
                 lane: self.request.path.clone(),
                 counters: self.counters.clone(),
-                outlet: post,
+                outlet: post.clone(),
                 progress: self.progress.clone(),
                 policy: self.keep.policy,
             };
             (Box::new(microphone.start(reading)?), format)
         };
+        post.formatted(&format);
         let token = engine.reactor.add(reader).map_err(|errno| no_wait(&self.request.path, errno))?;
         // A PCM is closed with its reader, which the reactor gives back.
         Ok((Running::Reader { token: Some(token) }, format))

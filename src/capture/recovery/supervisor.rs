@@ -21,8 +21,8 @@ use crate::error::{Error, ErrorName, Result};
 
 /// A camera or microphone that can be opened again and again. On the control thread.
 pub(in crate::capture) trait Device<T: Captured>: Send {
-    /// Opens it where it was last, starts it, and puts its reader on the reactor: it gives to `post`. Nothing stays open
-    /// where that fails.
+    /// Opens it where it was last, starts it, tells `post` the format, and puts its reader on the reactor: it gives to
+    /// `post`. Nothing stays open where that fails.
     fn open(&mut self, engine: &Arc<Engine>, post: Arc<dyn Outlet<T>>) -> Result<(Running, T::Format)>;
     /// Has it asked for `asked` from the next opening on; `asked` becomes what it was asked for before.
     fn exchange(&mut self, asked: &mut Asked<T>);
@@ -353,8 +353,6 @@ impl<T: Captured> Supervisor<T> {
         let post = self.next_post();
         let (running, format) = state.device.open(engine, post)?;
         state.running = Some(running);
-        *self.format.lock().unwrap_or_else(PoisonError::into_inner) = Some(format.clone());
-        self.outlet.formatted(&format);
         Ok(format)
     }
 
@@ -433,5 +431,12 @@ impl<T: Captured> Outlet<T> for Post<T> {
 
     fn event(&self, event: &RecoveryEvent) {
         self.outlet.event(event);
+    }
+
+    fn formatted(&self, format: &T::Format) {
+        if let Some(supervisor) = self.supervisor.upgrade() {
+            *supervisor.format.lock().unwrap_or_else(PoisonError::into_inner) = Some(format.clone());
+        }
+        self.outlet.formatted(format);
     }
 }

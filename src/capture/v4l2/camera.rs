@@ -97,16 +97,23 @@ impl V4l2Camera {
                 .with_device(&capability.card, path)
                 .with_remedy("list the devices again: node numbers change when devices come and go"));
         };
-        let fourcc = match request.fourcc {
-            Some(fourcc) => fourcc,
+        let (fourcc, width, height) = match request.fourcc {
+            // Its writer says what there is. A reader that asks for something else takes the writer's format away, and
+            // every frame is short from then on (v4l2loopback 0.15).
+            _ if loopback => {
+                let current = retry(|| kernel.get_format(fd, kind))
+                    .map_err(|errno| failure(Step::SetFormat, errno, path, loopback))?;
+                (current.fourcc, current.width, current.height)
+            }
+            Some(fourcc) => (fourcc, request.width, request.height),
             // A camera that lists no formats has one all the same.
             None => {
-                retry(|| kernel.get_format(fd, kind))
-                    .map_err(|errno| failure(Step::GetFormat, errno, path, loopback))?
-                    .fourcc
+                let current = retry(|| kernel.get_format(fd, kind))
+                    .map_err(|errno| failure(Step::GetFormat, errno, path, loopback))?;
+                (current.fourcc, request.width, request.height)
             }
         };
-        let wanted = PixelFormat::request(fourcc, request.width, request.height);
+        let wanted = PixelFormat::request(fourcc, width, height);
         let pixels = retry(|| kernel.set_format(fd, kind, &wanted))
             .map_err(|errno| failure(Step::SetFormat, errno, path, loopback))?;
         let frame_rate = set_frame_rate(kernel, fd, kind, request.frame_rate);
