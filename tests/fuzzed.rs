@@ -47,7 +47,7 @@ fn every_seed_and_a_few_thousand_random_inputs_hold_what_the_targets_check() {
             println!("{name}");
             run(target, bytes);
         }
-        let cases = if SLOW.contains(target) { 60 } else { 400 };
+        let cases = if SLOW.contains(target) { 20 } else { 300 };
         let mut runner =
             TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
         runner

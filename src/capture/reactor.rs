@@ -68,6 +68,8 @@ const WAKE: u64 = u64::MAX;
 const INDEX_SHIFT: u32 = 56;
 /// A PCM has one, or a few behind a plugin; the index must not make up `WAKE`.
 const MOST_DESCRIPTORS: usize = 64;
+/// Panics in a row after which a source has to leave.
+const MOST_PANICS: u32 = 8;
 
 enum Command {
     Add { source: Box<dyn EventSource>, added: SyncSender<Result<Token, Errno>> },
@@ -173,6 +175,8 @@ struct Entry {
     token: Token,
     source: Box<dyn EventSource>,
     presence: Presence,
+    /// Turns in a row that panicked.
+    panics: u32,
 }
 
 impl Entry {
@@ -235,7 +239,16 @@ impl Turn {
         let Some(entry) = self.sources.iter_mut().find(of) else { return };
         // A panic (of a value that a callback had captured, say) has been printed by its hook: it must not take every
         // other camera with it, nor leave those who wait for this thread waiting for ever.
-        let next = panic::catch_unwind(AssertUnwindSafe(|| act(&mut *entry.source))).unwrap_or(Next::Stay);
+        let next = match panic::catch_unwind(AssertUnwindSafe(|| act(&mut *entry.source))) {
+            Ok(next) => {
+                entry.panics = 0;
+                next
+            }
+            Err(_) => {
+                entry.panics += 1;
+                if entry.panics < MOST_PANICS { Next::Stay } else { give_up(&mut *entry.source) }
+            }
+        };
         if next == Next::Stay {
             return;
         }
@@ -267,7 +280,7 @@ impl Turn {
         let token = Token(self.next);
         self.next += 1;
         wait_for(&self.shared.epoll, &*source, token)?;
-        self.sources.push(Entry { token, source, presence: Presence::Waiting });
+        self.sources.push(Entry { token, source, presence: Presence::Waiting, panics: 0 });
         Ok(token)
     }
 
@@ -300,6 +313,12 @@ impl Turn {
         }
         Some(entry.source)
     }
+}
+
+/// Sees out a source that does nothing but panic: it would keep this thread busy.
+fn give_up(source: &mut dyn EventSource) -> Next {
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| source.refused(Errno::EIO)));
+    Next::Leave
 }
 
 /// Has epoll wait for all of a source's descriptors, or for none.

@@ -22,6 +22,9 @@ const READY_BLOCKS: usize = 16;
 /// Wake-ups in a row without a whole period after which the PCM is left alone for a while: some plugins wake for less.
 const IDLE_WAKES: u32 = 4;
 
+/// More frames than this are in no ring, and were never lost: a year at the highest rate.
+const MOST_FRAMES: u64 = 1 << 43;
+
 /// What a source that stepped aside waits for.
 #[derive(Default)]
 enum Aside {
@@ -140,32 +143,33 @@ impl Reader {
     /// Takes the whole periods that are there. How many frames there were.
     fn drain(&mut self, now: u64) -> Result<u64, Errno> {
         let Some(pcm) = self.pcm.as_deref_mut() else { return Ok(0) };
-        let mut avail = pcm.avail()?;
+        let mut avail = pcm.avail()?.min(MOST_FRAMES);
         if self.interrupted || self.clock.wants_pair(now) {
             // `snd_pcm_status` answers about a ring that has stopped as well, and its times go on. Some plugins keep to
             // themselves that the ring below them has.
             recovery::check(pcm.state())?;
-            let status = pcm.status()?;
+            let mut status = pcm.status()?;
+            status.avail = status.avail.min(MOST_FRAMES);
             // Not the time of the wake-up: others may have had their turn since.
             let now = self.kernel.now();
-            let position = self.position + status.avail;
+            let position = self.position.saturating_add(status.avail);
             // A plugin's server may deliver later what it was late with; a card alone does not.
             let stood_still = self.free_running && self.clock.stood_still(now);
             if std::mem::take(&mut self.interrupted) || stood_still {
                 let missing = self.clock.missing(self.position, status.avail, status.timestamp, now);
-                self.position += missing;
-                self.lost += missing;
+                self.position = self.position.saturating_add(missing);
+                self.lost = self.lost.saturating_add(missing);
             } else {
                 self.clock.pair(position, status.timestamp, now);
             }
             let (time, source) = self.clock.latest();
-            self.counters.pair(self.position + status.avail, time, source);
+            self.counters.pair(self.position.saturating_add(status.avail), time, source);
         }
         if self.free_running && avail >= self.buffer_frames {
-            avail -= self.run_over(avail)?;
+            avail = avail.saturating_sub(self.run_over(avail)?);
         }
         let mut taken = 0;
-        while avail - taken >= u64::from(self.format.period_frames) {
+        while avail.saturating_sub(taken) >= u64::from(self.format.period_frames) {
             match self.take(self.format.period_frames, now)? {
                 0 => break,
                 frames => taken += frames,
@@ -179,9 +183,9 @@ impl Reader {
         let Some(pcm) = self.pcm.as_deref_mut() else { return Ok(0) };
         let period = u64::from(self.format.period_frames);
         let kept = self.buffer_frames.saturating_sub(2 * period).max(self.buffer_frames / 2);
-        let passed = pcm.skip(avail - kept)?;
-        self.position += passed;
-        self.lost += passed;
+        let passed = pcm.skip(avail - kept)?.min(avail - kept);
+        self.position = self.position.saturating_add(passed);
+        self.lost = self.lost.saturating_add(passed);
         add(&self.counters.xruns, 1);
         Ok(passed)
     }
@@ -197,7 +201,8 @@ impl Reader {
                 pcm.read(&mut block.bytes_mut()[..length])?
             }
             None => u32::try_from(pcm.skip(u64::from(frames))?).unwrap_or(frames),
-        };
+        }
+        .min(frames);
         if read == 0 {
             return Ok(0);
         }
@@ -214,9 +219,9 @@ impl Reader {
                 add(&self.counters.muted, muted);
             }
         }
-        let position = self.start + self.position;
+        let position = self.start.saturating_add(self.position);
         let info = AudioInfo { position, frames: read, lost, timestamp, timestamp_source };
-        self.position += u64::from(read);
+        self.position = self.position.saturating_add(u64::from(read));
         self.counters.place(&info);
         let end = timestamp.saturating_add(self.format.duration_ns(u64::from(read)));
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).next = Some((position + u64::from(read), end));

@@ -261,6 +261,10 @@ impl EventSource for Reader {
         }
     }
 
+    fn refused(&mut self, errno: Errno) {
+        self.end(errno);
+    }
+
     fn deadline(&self) -> Option<u64> {
         self.silent_until
     }
