@@ -31,7 +31,7 @@ impl Drop for Vimc {
 
 fn capture(node: &Path) -> Command {
     let mut command = usermedia();
-    command.args(["capture", "--fourcc", "RGB3", "--width", "320", "--height", "240", "--frames", "3", "--device"]);
+    command.args(["capture", "--fourcc", "BA81", "--width", "640", "--height", "480", "--frames", "3", "--device"]);
     command.arg(node);
     command
 }
@@ -39,12 +39,15 @@ fn capture(node: &Path) -> Command {
 fn an_unconfigured_pipeline_is_named_and_a_configured_one_streams() {
     let _vimc = Vimc::load();
     let node = node(NODE);
-    // The sensor gives 640x480 until it is told otherwise: STREAMON finds that nothing fits together.
+    // The sensor gives RGB until it is told otherwise: STREAMON finds that nothing fits together.
     let refused = capture(&node).output().unwrap();
     let told = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{told}");
     assert!(told.contains(&format!("media pipeline not configured for {}", node.display())), "{told}");
-    let format = "\"Sensor A\":0[fmt:RGB888_1X24/320x240 colorspace:srgb]";
-    succeed(Command::new("media-ctl").args(["-d", "platform:vimc", "--set-v4l2", format]));
+    // The kernel looks at everything the sensor leads to, so the converter beside our node has to fit as well.
+    for entity in ["Sensor A", "Debayer A"] {
+        let format = format!("\"{entity}\":0[fmt:SBGGR8_1X8/640x480 colorspace:srgb]");
+        succeed(Command::new("media-ctl").args(["-d", "platform:vimc", "--set-v4l2", &format]));
+    }
     succeed(&mut capture(&node));
 }
