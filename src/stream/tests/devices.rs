@@ -233,6 +233,8 @@ fn dropping_the_handle_ends_it_and_closes_everything() {
 #[test]
 fn the_handle_may_be_dropped_in_its_own_callback() {
     let bench = Bench::new();
+    // Keeps the engine, whose end would be the end of the script's time.
+    let other = bench.devices.on_device_change(|_| {}).unwrap();
     let slot = Arc::new(Mutex::new(None::<DeviceWatch>));
     let (calls, called) = mpsc::channel();
     let own = slot.clone();
@@ -250,6 +252,7 @@ fn the_handle_may_be_dropped_in_its_own_callback() {
         }
     };
     assert_eq!((name.as_deref(), dropped), (Some("usermedia-dispatch"), true));
+    drop(other);
     eventually(|| bench.world.watches() == (0, 1));
     assert!(called.recv().is_err(), "the callback is gone, with its sender");
 }
