@@ -109,7 +109,7 @@ impl World for AnyWorld {
 
     fn holder(&self, _: &Path) -> Option<Holder> {
         let mut choices = self.0.lock();
-        choices.flag().then(|| Holder { process: choices.text(16), pid: choices.number() })
+        choices.flag().then(|| Holder { process: choices.text(16), pid: choices.number().max(1) })
     }
 
     fn watch(&self) -> Box<dyn Watch> {

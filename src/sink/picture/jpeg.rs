@@ -16,6 +16,9 @@ use crate::error::{Error, ErrorName, Result};
 const MAX_SIDE: usize = 16_384;
 /// The pixels of the largest picture decoded: beyond any camera that delivers MJPG.
 const MAX_PIXELS: usize = 128 << 20;
+/// The most pixels of a byte: a block of 64 takes two bits at least, one for its mean and one for "no more" (ITU-T T.81,
+/// F.1.2). A forged header must not keep us busy for seconds, either.
+const MAX_PIXELS_PER_BYTE: usize = 4 * 64;
 
 /// The picture in RGB.
 ///
@@ -46,6 +49,9 @@ fn decode(jpeg: &[u8], colorspace: ColorSpace) -> Result<(u32, u32, Vec<u8>)> {
         let (width, height) = decoder.dimensions().ok_or_else(|| damaged(&"it has no size"))?;
         if width.saturating_mul(height) > MAX_PIXELS {
             return Err(damaged(&format_args!("{width}x{height} is larger than any camera's picture")));
+        }
+        if width.saturating_mul(height) > whole.len().saturating_mul(MAX_PIXELS_PER_BYTE) {
+            return Err(damaged(&format_args!("{} bytes are too few for {width}x{height}", whole.len())));
         }
         let data = decoder.decode().map_err(|error| damaged(&error))?;
         if data.len() != width * height * colorspace.num_components() {

@@ -77,6 +77,15 @@ fn a_forged_size_is_refused_before_memory_is_taken() {
     assert!(decode_rgb(&jpeg).is_err());
 }
 
+#[test]
+fn a_size_that_the_bytes_cannot_fill_is_refused_before_time_is_spent() {
+    let mut jpeg = sample();
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0x20, 0, 0x20, 0]);
+    let error = decode_rgb(&jpeg).unwrap_err();
+    assert!(error.message().contains("too few for 8192x8192"), "{error}");
+}
+
 proptest! {
     #[test]
     fn damaged_jpegs_are_answered_without_a_panic(
