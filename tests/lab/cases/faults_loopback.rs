@@ -16,10 +16,10 @@ use crate::devices::{Background, eventually, loopback_exclusive, loopback_open, 
 use crate::harness::{LabTest, lab_test};
 
 pub const TESTS: &[LabTest] = &[
-    lab_test!(a_writer_that_leaves_and_returns_is_followed),
-    lab_test!(a_writer_that_returns_with_another_size_is_followed),
-    lab_test!(an_exclusive_loopback_goes_on_with_its_writer),
-    lab_test!(a_loopback_that_streams_elsewhere_is_busy),
+    lab_test!(a_writer_that_leaves_and_returns_is_followed).timeout_secs(90),
+    lab_test!(a_writer_that_returns_with_another_size_is_followed).timeout_secs(90),
+    lab_test!(an_exclusive_loopback_goes_on_with_its_writer).timeout_secs(90),
+    lab_test!(a_loopback_that_streams_elsewhere_is_busy).timeout_secs(90),
 ];
 
 /// A program that writes to a loopback ten times a second; dropped, it leaves.

@@ -14,9 +14,9 @@ use crate::usb::Plugged;
 use crate::usb::specification::{CameraSpec, Coding, Format, FrameSize, Rate, Rates};
 
 pub const TESTS: &[LabTest] = &[
-    lab_test!(what_a_mad_camera_lists_is_listed_once_and_without_nothing),
-    lab_test!(a_size_for_which_there_is_no_memory_is_refused_and_the_others_stream),
-    lab_test!(a_rate_between_the_steps_of_a_camera_is_the_one_it_says_it_is),
+    lab_test!(what_a_mad_camera_lists_is_listed_once_and_without_nothing).timeout_secs(90),
+    lab_test!(a_size_for_which_there_is_no_memory_is_refused_and_the_others_stream).timeout_secs(90),
+    lab_test!(a_rate_between_the_steps_of_a_camera_is_the_one_it_says_it_is).timeout_secs(90),
 ];
 
 /// How many sizes of one format are listed besides the odd ones.

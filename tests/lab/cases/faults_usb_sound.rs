@@ -11,7 +11,8 @@ use crate::usb::UsbDevice;
 use crate::usb::models::webcam;
 use crate::usb::specification::MicrophoneSpec;
 
-pub const TESTS: &[LabTest] = &[lab_test!(a_microphone_that_stops_answering_for_a_second_loses_that_second)];
+pub const TESTS: &[LabTest] =
+    &[lab_test!(a_microphone_that_stops_answering_for_a_second_loses_that_second).timeout_secs(90)];
 
 const RATE: u32 = 48_000;
 

@@ -12,11 +12,11 @@ use crate::usb::faults::{Fault, Injection};
 use crate::usb::models::webcam_camera;
 
 pub const TESTS: &[LabTest] = &[
-    lab_test!(a_refused_commit_fails_one_start),
-    lab_test!(an_unanswered_commit_fails_one_start_after_five_seconds),
-    lab_test!(a_slow_camera_starts_slowly),
-    lab_test!(a_full_bus_is_said_to_be_full),
-    lab_test!(a_camera_that_asks_for_more_than_the_bus_carries_gets_the_most_there_is),
+    lab_test!(a_refused_commit_fails_one_start).timeout_secs(90),
+    lab_test!(an_unanswered_commit_fails_one_start_after_five_seconds).timeout_secs(90),
+    lab_test!(a_slow_camera_starts_slowly).timeout_secs(90),
+    lab_test!(a_full_bus_is_said_to_be_full).timeout_secs(90),
+    lab_test!(a_camera_that_asks_for_more_than_the_bus_carries_gets_the_most_there_is).timeout_secs(90),
 ];
 
 /// Starts a camera with this fault; then again, without it, which has to work. How the first start went, and how long

@@ -20,18 +20,18 @@ use crate::harness::{LabTest, lab_test};
 use crate::usb::faults::scatter;
 
 pub const TESTS: &[LabTest] = &[
-    lab_test!(a_fatal_error_while_streaming_is_recovered_from),
-    lab_test!(a_fatal_error_and_a_start_that_fails_are_recovered_from),
-    lab_test!(one_damaged_buffer_is_counted_and_no_more),
-    lab_test!(a_camera_that_drops_everything_goes_on_when_it_does_not),
-    lab_test!(a_call_that_fails_once_fails_one_start),
-    lab_test!(a_buffer_that_is_not_taken_back_is_given_again),
-    lab_test!(a_disconnected_camera_goes_on_when_it_is_back),
+    lab_test!(a_fatal_error_while_streaming_is_recovered_from).timeout_secs(90),
+    lab_test!(a_fatal_error_and_a_start_that_fails_are_recovered_from).timeout_secs(90),
+    lab_test!(one_damaged_buffer_is_counted_and_no_more).timeout_secs(90),
+    lab_test!(a_camera_that_drops_everything_goes_on_when_it_does_not).timeout_secs(90),
+    lab_test!(a_call_that_fails_once_fails_one_start).timeout_secs(90),
+    lab_test!(a_buffer_that_is_not_taken_back_is_given_again).timeout_secs(90),
+    lab_test!(a_disconnected_camera_goes_on_when_it_is_back).timeout_secs(90),
     lab_test!(a_driver_that_comes_and_goes_leaves_nothing_behind).timeout_secs(180),
-    lab_test!(sequence_numbers_that_wrap_lose_nothing),
-    lab_test!(stamps_that_wrap_are_the_hosts),
-    lab_test!(stamps_of_the_exposures_beginning_are_the_drivers),
-    lab_test!(a_source_that_changes_is_opened_anew),
+    lab_test!(sequence_numbers_that_wrap_lose_nothing).timeout_secs(90),
+    lab_test!(stamps_that_wrap_are_the_hosts).timeout_secs(90),
+    lab_test!(stamps_of_the_exposures_beginning_are_the_drivers).timeout_secs(90),
+    lab_test!(a_source_that_changes_is_opened_anew).timeout_secs(90),
 ];
 
 fn set(node: &Path, control: &str) {
