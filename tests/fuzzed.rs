@@ -49,7 +49,8 @@ fn every_seed_and_a_few_thousand_random_inputs_hold_what_the_targets_check() {
         }
         let cases = if SLOW.contains(target) { 20 } else { 300 };
         // What hangs takes 20 seconds to be told, and each step towards a smaller input as long: few are worth it.
-        let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 16, ..ProptestConfig::default() };
+        let config =
+            ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 16, ..ProptestConfig::default() };
         let mut runner = TestRunner::new(config);
         runner
             .run(&input(&seeds), |bytes| {
