@@ -70,7 +70,7 @@ fuzz: ## fuzz every parser and the queue, SECONDS each (tests/fuzz/README.md)
 	@for target in $(FUZZ_TARGETS); do \
 		mkdir -p target/fuzz/corpus/$$target; \
 		set -x; $(FUZZ) run $(FUZZ_FOLDERS) $$target target/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- \
-			-max_total_time=$(SECONDS) -timeout=25 -max_len=4096 -detect_leaks=0 -print_final_stats=1 || exit; \
+			-max_total_time=$(SECONDS) -timeout=25 -max_len=4096 -len_control=0 -detect_leaks=0 -print_final_stats=1 || exit; \
 		{ set +x; } 2>/dev/null; \
 	done
 
