@@ -10,6 +10,7 @@ mod cases;
 mod devices;
 mod guest;
 mod harness;
+mod heap;
 mod layout;
 mod machine;
 mod protocol;

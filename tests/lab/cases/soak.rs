@@ -38,14 +38,14 @@ fn soak_an_hour_of_capture() {
     thread::spawn(move || while frames.next().is_some_and(|frame| frame.is_ok()) {});
     thread::spawn(move || while blocks.next().is_some_and(|block| block.is_ok()) {});
 
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::of(54);
     thread::sleep(HOUR / 10);
     for _ in 0..54 {
         thread::sleep(Duration::from_secs(60));
         ledger.note();
     }
     stream.stop();
-    ledger.assert_level(16.0);
+    ledger.assert_level(16.0, 2048.0);
     let pictures = pictures.lock().unwrap().assert_accounted("pictures");
     let sounds = sounds.lock().unwrap().assert_accounted("samples");
     let (source, sound) = (camera.statistics(), microphone.statistics());

@@ -119,7 +119,7 @@ fn soak_a_day() {
     let end = begun + hours * 3_600 * SECOND;
     // The last events and the last segments are remembered: that many there are by then.
     let warm = begun + hours * 900 * SECOND;
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::of(hours as usize * 60);
     let mut happened = [0; FAULTS.len()];
     thread::sleep(Duration::from_secs(120));
     while now() < end {
@@ -157,7 +157,7 @@ fn soak_a_day() {
     assert!((heard.silent - sound.muted as f64 / 1e9).abs() < 0.11 * heard.silences as f64, "{} s", heard.silent);
     assert_in_step(Path::new("/tmp"));
     // A byte a second would be seen.
-    ledger.assert_level(32.0);
+    ledger.assert_level(32.0, 4096.0);
 }
 
 /// The segments that are left are the last half minute, with a clap in each second.

@@ -5,12 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use usermedia::{AudioData, VideoFrame};
 
+use crate::heap;
+
 /// What this process holds at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
     /// Resident memory in KiB, counted page by page: the figure in /proc/self/status lags behind by up to 128.
     pub rss: u64,
-    /// Bytes that malloc has given out and not got back.
+    /// Bytes that Rust code has allocated and not freed: exactly, where the resident memory has the allocator's moods.
     pub heap: usize,
     pub descriptors: usize,
     pub threads: usize,
@@ -23,8 +25,7 @@ impl Held {
         let rss = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("a line of that name");
         Held {
             rss: rss.trim().trim_end_matches(" kB").parse().expect("a number of KiB"),
-            // SAFETY: it only fills in a struct.
-            heap: unsafe { nix::libc::mallinfo2() }.uordblks,
+            heap: heap::in_use(),
             // Without the one that reads the folder.
             descriptors: entries("/proc/self/fd") - 1,
             threads: entries("/proc/self/task"),
@@ -38,36 +39,44 @@ fn entries(folder: &str) -> usize {
 }
 
 /// What a process held from time to time, once it was warm.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger(Vec<Held>);
 
 impl Ledger {
+    /// With room for so many notes: the books must not be what grows.
+    pub fn of(notes: usize) -> Ledger {
+        Ledger(Vec::with_capacity(notes))
+    }
+
     pub fn note(&mut self) {
+        assert!(self.0.len() < self.0.capacity(), "more notes than there is room for");
         self.0.push(Held::now());
     }
 
-    /// Memory by least squares, in KiB from the first note to the last.
-    pub fn growth(&self) -> f64 {
+    /// By least squares, from the first note to the last, in the unit of what is looked at.
+    pub fn growth(&self, what: impl Fn(&Held) -> f64) -> f64 {
         let count = self.0.len() as f64;
         let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / count;
         let middle = (count - 1.0) / 2.0;
-        let level = mean(&mut self.0.iter().map(|held| held.rss as f64));
+        let level = mean(&mut self.0.iter().map(&what));
         let covariance: f64 =
-            self.0.iter().enumerate().map(|(n, held)| (n as f64 - middle) * (held.rss as f64 - level)).sum();
+            self.0.iter().enumerate().map(|(n, held)| (n as f64 - middle) * (what(held) - level)).sum();
         let variance: f64 = (0..self.0.len()).map(|n| (n as f64 - middle).powi(2)).sum();
         covariance / variance * (count - 1.0)
     }
 
-    /// Memory grows by less than so many KiB in all that time; descriptors, threads and mappings stay what they were.
+    /// In all that time resident memory grows by less than so many KiB, and what is allocated by less than so many bytes;
+    /// descriptors, threads and mappings stay what they were.
     #[track_caller]
-    pub fn assert_level(&self, most: f64) {
+    pub fn assert_level(&self, most_resident: f64, most_allocated: f64) {
         assert!(self.0.len() >= 10, "{} notes are too few to tell a slope", self.0.len());
         let (first, last) = (self.0[0], self.0[self.0.len() - 1]);
-        let growth = self.growth();
+        let (resident, allocated) = (self.growth(|held| held.rss as f64), self.growth(|held| held.heap as f64));
         println!("resident, in KiB: {:?}", self.0.iter().map(|held| held.rss).collect::<Vec<_>>());
-        println!("of malloc, in bytes: {:?}", self.0.iter().map(|held| held.heap).collect::<Vec<_>>());
-        println!("{} notes: {first:?} to {last:?}, memory grew by {growth:.1} KiB by least squares", self.0.len());
-        assert!(growth.abs() < most, "memory has a slope");
+        println!("allocated, in bytes: {:?}", self.0.iter().map(|held| held.heap).collect::<Vec<_>>());
+        println!("{} notes: {first:?} to {last:?}", self.0.len());
+        println!("by least squares {resident:.1} KiB more were resident, {allocated:.0} bytes more allocated");
+        assert!(resident.abs() < most_resident && allocated.abs() < most_allocated, "memory has a slope");
         for held in &self.0 {
             let constant = |held: &Held| (held.descriptors, held.threads, held.mappings);
             assert_eq!(constant(held), constant(&first), "{held:?} after {first:?}");

@@ -123,7 +123,7 @@ fn soak_a_thousand_unplugs() {
     let track = &stream.video_tracks()[0];
     let diary = Diary::keep(track);
     let mut processors: Vec<_> = (0..PROCESSORS).map(|_| track.processor(2)).collect();
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::of(NOTES as usize + 1);
     let (mut recoveries, mut slowest, mut early) = (0, 0, 0);
     frame_after(&mut processors[0], 0);
 
@@ -158,6 +158,8 @@ fn soak_a_thousand_unplugs() {
         }
         drop(held);
         if cycle >= cycles / WARM && cycle % cycles.div_ceil(NOTES) == 0 && !holds {
+            // Frames of the plugging before are pushed out of every queue.
+            thread::sleep(Duration::from_millis(200));
             ledger.note();
         }
     }
@@ -168,9 +170,10 @@ fn soak_a_thousand_unplugs() {
     assert_eq!(statistics.recoveries, recoveries as u64, "each was told");
     assert!(slowest < 2 * SECOND, "{slowest} ns");
     let span = statistics.last_timestamp - statistics.first_timestamp - statistics.muted;
-    let expected = span as f64 * 30.0 / SECOND as f64;
-    let slack = 1.0 + recoveries as f64;
-    assert!((statistics.expected as f64 - expected).abs() <= slack, "{expected} frames: {statistics:?}");
+    // uvcvideo gives the buffers of a camera that was pulled back as damaged ones: they come in no time.
+    let (whole, slack) = (span as f64 * 30.0 / SECOND as f64, 1.0 + recoveries as f64);
+    let (expected, error) = (statistics.expected as f64, statistics.error as f64);
+    assert!(expected - error <= whole + slack && whole - slack <= expected, "{whole} frames: {statistics:?}");
     // Sixty-four bytes a cycle would be seen.
-    ledger.assert_level(64.0);
+    ledger.assert_level(64.0, 4096.0);
 }
