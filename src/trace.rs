@@ -48,6 +48,9 @@ mod events {
         let at = event.at;
         match &event.step {
             RecoveryStep::Muted(reason) => event!(WARN, "muted", kind, label, at, reason = reason.as_str()),
+            RecoveryStep::ReasonChanged(reason) => {
+                event!(WARN, "reason-changed", kind, label, at, reason = reason.as_str());
+            }
             RecoveryStep::Restarting => event!(WARN, "restarting", kind, label, at),
             RecoveryStep::Reopening => event!(WARN, "reopening", kind, label, at),
             RecoveryStep::Searching => event!(WARN, "searching", kind, label, at),

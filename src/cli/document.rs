@@ -132,7 +132,9 @@ impl Serialize for Happened<'_> {
         map.serialize_entry("step", self.0.step.as_str())?;
         map.serialize_entry("timestamp", &self.0.at)?;
         match &self.0.step {
-            RecoveryStep::Muted(reason) => map.serialize_entry("reason", reason.as_str())?,
+            RecoveryStep::Muted(reason) | RecoveryStep::ReasonChanged(reason) => {
+                map.serialize_entry("reason", reason.as_str())?
+            }
             RecoveryStep::Failed(error) | RecoveryStep::SteppedDown(error) => map.serialize_entry("error", error)?,
             RecoveryStep::Resumed { after } => map.serialize_entry("afterSeconds", &after.as_secs_f64())?,
             RecoveryStep::Restarting | RecoveryStep::Reopening | RecoveryStep::Searching => {}

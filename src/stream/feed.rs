@@ -31,7 +31,7 @@ struct Past {
     muted: Option<MuteReason>,
     /// The last few, the oldest first.
     events: VecDeque<RecoveryEvent>,
-    /// Why the last attempt of this muting failed.
+    /// Why the last attempt of this muting failed, if it did.
     error: Option<Error>,
 }
 
@@ -147,9 +147,11 @@ impl Past {
                 self.muted = Some(*reason);
                 self.error = None;
             }
-            RecoveryStep::Resumed { .. } => self.muted = None,
+            RecoveryStep::ReasonChanged(reason) => self.muted = Some(*reason),
+            RecoveryStep::Restarting | RecoveryStep::Reopening | RecoveryStep::Searching => self.error = None,
             RecoveryStep::Failed(error) => self.error = Some(error.clone()),
-            _ => {}
+            RecoveryStep::SteppedDown(_) => {}
+            RecoveryStep::Resumed { .. } => self.muted = None,
         }
         if self.events.len() == EVENTS {
             self.events.pop_front();

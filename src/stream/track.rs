@@ -141,7 +141,8 @@ impl<M: Medium> MediaStreamTrack<M> {
         self.feed.events()
     }
 
-    /// Has `callback` called on the dispatcher thread when the track is muted: W3C's `mute`.
+    /// Has `callback` called on the dispatcher thread when the track is muted: W3C's `mute`, once for each time. That a muted
+    /// track has another reason by now is told by [`on_recovery_event`](Self::on_recovery_event) alone.
     pub fn on_mute(&self, mut callback: impl FnMut(MuteReason) + Send + 'static) {
         self.on_recovery_event(move |event| {
             if let RecoveryStep::Muted(reason) = event.step {

@@ -47,8 +47,10 @@ impl fmt::Display for MuteReason {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum RecoveryStep {
-    /// No frames for now, and why.
+    /// No frames for now, and why: W3C's `mute`.
     Muted(MuteReason),
+    /// Muted still, now for another reason. W3C has no event for that, since nothing of `muted` has changed.
+    ReasonChanged(MuteReason),
     /// The stream is stopped and started: VIDIOC_STREAMOFF, VIDIOC_STREAMON.
     Restarting,
     /// The device is closed and opened where it was.
@@ -67,11 +69,12 @@ pub enum RecoveryStep {
 }
 
 impl RecoveryStep {
-    /// Its name, as the command prints it: `muted`, `restarting`, `reopening`, `searching`, `failed`, `stepped-down`,
-    /// `resumed`.
+    /// Its name, as the command prints it: `muted`, `reason-changed`, `restarting`, `reopening`, `searching`, `failed`,
+    /// `stepped-down`, `resumed`.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Muted(_) => "muted",
+            Self::ReasonChanged(_) => "reason-changed",
             Self::Restarting => "restarting",
             Self::Reopening => "reopening",
             Self::Searching => "searching",
@@ -102,6 +105,7 @@ impl fmt::Display for RecoveryEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.step {
             RecoveryStep::Muted(reason) => write!(f, "muted: {reason}"),
+            RecoveryStep::ReasonChanged(reason) => write!(f, "still muted: {reason}"),
             RecoveryStep::Restarting => f.write_str("starting the stream anew"),
             RecoveryStep::Reopening => f.write_str("opening the device anew"),
             RecoveryStep::Searching => f.write_str("looking for the device"),

@@ -78,8 +78,15 @@ pub(in crate::capture) struct Supervisor<T: Captured> {
     flowing_since: AtomicU64,
     /// A job that looks for the device again is on its way.
     looking: AtomicBool,
-    /// Since when it has been muted; 0 where it is not.
-    muted_since: AtomicU64,
+    /// Whether it gives nothing for now. Held while that is told, so that what two threads tell has an order.
+    muted: Mutex<Option<Muted>>,
+}
+
+/// What is known of a silence.
+#[derive(Debug, Clone, Copy)]
+struct Muted {
+    since: u64,
+    reason: MuteReason,
 }
 
 struct State<T: Captured> {
@@ -117,7 +124,7 @@ impl<T: Captured> Supervisor<T> {
             generation: AtomicU64::new(0),
             flowing_since: AtomicU64::new(0),
             looking: AtomicBool::new(false),
-            muted_since: AtomicU64::new(0),
+            muted: Mutex::new(None),
         })
     }
 
@@ -180,6 +187,10 @@ impl<T: Captured> Supervisor<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn muted(&self) -> MutexGuard<'_, Option<Muted>> {
+        self.muted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
@@ -188,20 +199,26 @@ impl<T: Captured> Supervisor<T> {
         engine.tell(&*self.outlet, step);
     }
 
+    /// It gives nothing, for this reason: told where that is new.
     fn mute(&self, reason: MuteReason, now: u64) {
-        // Never 0: that is what says "not muted".
-        let first = self.muted_since.compare_exchange(0, now.max(1), Ordering::SeqCst, Ordering::SeqCst).is_ok();
-        if first && reason == MuteReason::Stalled {
+        let mut muted = self.muted();
+        let step = match *muted {
+            Some(before) if before.reason == reason => return,
+            Some(_) => RecoveryStep::ReasonChanged(reason),
+            None => RecoveryStep::Muted(reason),
+        };
+        if muted.is_none() && reason == MuteReason::Stalled {
             T::note(&self.counters, Incident::Stall);
         }
-        self.outlet.event(&RecoveryEvent::new(now, RecoveryStep::Muted(reason)));
+        *muted = Some(Muted { since: muted.map_or(now, |before| before.since), reason });
+        self.outlet.event(&RecoveryEvent::new(now, step));
     }
 
     /// The first frame of a start. On the reactor.
     fn flows(&self, now: u64) {
         self.flowing_since.store(now.max(1), Ordering::SeqCst);
-        let since = self.muted_since.swap(0, Ordering::SeqCst);
-        if since != 0 {
+        let mut muted = self.muted();
+        if let Some(Muted { since, .. }) = muted.take() {
             T::note(&self.counters, Incident::Recovery);
             let after = Duration::from_nanos(now.saturating_sub(since));
             self.outlet.event(&RecoveryEvent::new(now, RecoveryStep::Resumed { after }));
@@ -219,7 +236,10 @@ impl<T: Captured> Supervisor<T> {
         if self.is_stopped() {
             return;
         }
-        self.mute(end.mute_reason(), engine.kernel.now());
+        // A silence that goes on may be for want of a signal: the device is asked for that where it may block.
+        if end != SourceEnd::Stalled || self.muted().is_none() {
+            self.mute(end.mute_reason(), engine.kernel.now());
+        }
         self.post(&engine, move |this, engine| {
             // Where it was started in another mode meanwhile, this was the trouble of the stream before.
             if this.generation.load(Ordering::SeqCst) == current.1 {
@@ -245,10 +265,10 @@ impl<T: Captured> Supervisor<T> {
         if let Some(running) = &mut state.running {
             running.leave(engine);
         }
-        if let (SourceEnd::Stalled, Some(running)) = (end, &state.running)
-            && state.device.has_no_signal(running)
-        {
-            self.tell(engine, RecoveryStep::Muted(MuteReason::NoSignal));
+        if end == SourceEnd::Stalled {
+            let no_signal = state.running.as_ref().is_some_and(|running| state.device.has_no_signal(running));
+            let reason = if no_signal { MuteReason::NoSignal } else { end.mute_reason() };
+            self.mute(reason, engine.kernel.now());
         }
         if end == SourceEnd::Unplugged {
             // Its node's name is free for the next device once nobody has it open.

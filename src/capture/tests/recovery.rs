@@ -7,8 +7,8 @@ use nix::errno::Errno;
 
 use super::bench::{assert_sums, eventually, request, yuyv};
 use crate::capture::{
-    CameraRequest, CapturedFrame, Engine, HeldFrames, Keep, MuteReason, Outlet, RecoveryEvent, RecoveryPolicy,
-    RecoveryStep, Source, SourceEnd,
+    CameraRequest, CapturedFrame, Engine, HeldFrames, Keep, Outlet, RecoveryEvent, RecoveryPolicy, RecoveryStep,
+    Source, SourceEnd,
 };
 use crate::seam::InputStatus;
 use crate::seam::scripted::{
@@ -41,6 +41,7 @@ impl Diary {
         let pages = self.pages();
         let steps = pages.events.iter().map(|event| match &event.step {
             RecoveryStep::Muted(reason) => reason.to_string(),
+            RecoveryStep::ReasonChanged(reason) => format!("still muted: {reason}"),
             step => step.as_str().to_owned(),
         });
         steps.collect()
@@ -198,6 +199,56 @@ fn an_unplugged_camera_goes_on_under_another_name() {
     source.stop();
     bench.assert_closed();
     assert_eq!((again.open_count(), bench.world.watches().0), (0, 0));
+}
+
+#[test]
+fn a_camera_pulled_again_before_its_first_frame_is_one_mute() {
+    let bench = Bench::new(yuyv());
+    let source = bench.open();
+    bench.camera.run(5);
+    bench.be_at(None);
+    bench.camera.unplug();
+    eventually(|| bench.camera.open_count() == 0);
+    let mut again = bench.camera.clone();
+    for number in 1..4 {
+        let path = format!("/dev/video{number}");
+        again = bench.kernel.plug(&path, yuyv());
+        bench.be_at(Some(&path));
+        bench.world.tell(&path);
+        bench.pass_until(|| again.queued() > 0);
+        if number < 3 {
+            bench.be_at(None);
+            again.unplug();
+            eventually(|| again.open_count() == 0);
+        }
+    }
+    again.run(5);
+    assert_eq!(bench.diary.steps(), ["unplugged", "searching", "searching", "searching", "resumed"]);
+    let statistics = source.statistics();
+    assert_sums(&statistics);
+    assert_eq!((statistics.reopenings, statistics.recoveries), (3, 1));
+    // From the first pull on.
+    let pages = bench.diary.pages();
+    let Some(RecoveryStep::Resumed { after }) = pages.events.last().map(|event| event.step.clone()) else { panic!() };
+    assert_eq!(after.as_nanos(), u128::from(pages.events[4].at - pages.events[0].at));
+    drop(pages);
+    source.stop();
+    bench.assert_closed();
+}
+
+#[test]
+fn a_muted_camera_that_has_another_trouble_now_says_so_and_is_not_muted_again() {
+    let bench = Bench::new(yuyv());
+    let source = bench.open();
+    bench.camera.run(5);
+    bench.pass_until(|| bench.camera.calls(Call::StreamOn) == 2);
+    // Started anew after a stall, and gone before its first frame.
+    bench.be_at(None);
+    bench.camera.unplug();
+    eventually(|| bench.camera.open_count() == 0);
+    assert_eq!(bench.diary.steps(), ["stalled", "restarting", "still muted: unplugged"]);
+    source.stop();
+    bench.assert_closed();
 }
 
 #[test]
@@ -371,10 +422,14 @@ fn an_input_without_signal_says_so() {
     let bench = Bench::new(ScriptedCamera { input: Some(InputStatus::NO_SIGNAL), ..yuyv() });
     let _source = bench.open();
     bench.camera.run(3);
-    bench.pass_until(|| bench.diary.has("no-signal"));
-    let muted = |event: &&RecoveryEvent| matches!(event.step, RecoveryStep::Muted(_));
-    let last = bench.diary.pages().events.iter().rfind(muted).map(|event| event.step.clone());
-    assert_eq!(last, Some(RecoveryStep::Muted(MuteReason::NoSignal)));
+    // Each start stalls again; the reason is what it was.
+    bench.pass_until(|| bench.camera.calls(Call::StreamOn) == 4);
+    let mut steps = bench.diary.steps();
+    assert_eq!(steps.drain(..2).collect::<Vec<_>>(), ["stalled", "still muted: no-signal"]);
+    assert_eq!(steps, ["restarting", "reopening", "searching"]);
+    // It streams with a signal and without frames: now that is the reason.
+    bench.camera.change(|camera| camera.input = Some(InputStatus::empty()));
+    bench.pass_until(|| bench.diary.has("still muted: stalled"));
 }
 
 #[test]

@@ -158,7 +158,7 @@ impl Watched {
 pub fn story<M: Medium>(track: &MediaStreamTrack<M>) -> Vec<&'static str> {
     let events = track.recovery_events();
     let words = events.iter().map(|event| match &event.step {
-        RecoveryStep::Muted(reason) => reason.as_str(),
+        RecoveryStep::Muted(reason) | RecoveryStep::ReasonChanged(reason) => reason.as_str(),
         step => step.as_str(),
     });
     words.collect()
