@@ -81,6 +81,8 @@ pub(crate) enum SourceEnd {
     Unplugged,
     /// Nothing has come for longer than the device may be silent.
     Stalled,
+    /// Only damaged frames have come for so long, or so many in a row.
+    Damaged,
     /// What the device gives has changed, and its buffers with it.
     FormatChanged,
     /// The driver gave up with this error.

@@ -171,6 +171,11 @@ fn end_error(label: &str, end: SourceEnd, last: Option<Error>) -> Error {
             Errno::ETIMEDOUT,
             "unplug it and plug it in again; a camera that waits for a trigger wants StallLimit::Never",
         ),
+        SourceEnd::Damaged => (
+            format!("{label} gives only damaged frames"),
+            Errno::EIO,
+            "try another cable or another port, or ask for a smaller size or a lower frame rate",
+        ),
         SourceEnd::FormatChanged => {
             (format!("{label} changed its format"), Errno::EPIPE, "ask for it anew, in the format it has now")
         }

@@ -17,7 +17,7 @@ pub enum MuteReason {
     Unplugged,
     /// The system slept.
     Suspended,
-    /// The driver answers with errors.
+    /// The driver answers with errors, or gives damaged frames and no others.
     Failing,
     /// The device is being started in another mode.
     Reconfiguring,

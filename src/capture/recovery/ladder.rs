@@ -55,11 +55,15 @@ pub(super) struct Ladder {
     /// Searches that failed.
     attempts: u32,
     last_attempt: u64,
+    /// The format has changed, which is no fault: it is opened anew, on no rung.
+    changed: bool,
+    /// How often it has changed without a frame in between.
+    changes: u32,
 }
 
 impl Ladder {
     pub(super) fn new(policy: RecoveryPolicy) -> Self {
-        Self { policy, since: None, next: Rung::Restart, attempts: 0, last_attempt: 0 }
+        Self { policy, since: None, next: Rung::Restart, attempts: 0, last_attempt: 0, changed: false, changes: 0 }
     }
 
     /// The reader has left. `flowing_since` is when the first frame of this attempt came, if one did.
@@ -72,6 +76,10 @@ impl Ladder {
         if self.since.is_none() || flowing_since.is_some() {
             self.since = Some(now);
         }
+        self.changed = end == SourceEnd::FormatChanged;
+        if flowing_since.is_some() || !self.changed {
+            self.changes = 0;
+        }
         match end {
             SourceEnd::Unplugged => {
                 self.next = Rung::Search;
@@ -81,24 +89,36 @@ impl Ladder {
                     return self.look_again(now);
                 }
             }
-            SourceEnd::FormatChanged => self.next = self.next.max(Rung::Reopen),
-            SourceEnd::Stalled | SourceEnd::Failed(_) => {}
+            SourceEnd::FormatChanged => {
+                // A source that settles changes a few times in a row; one that never does is followed ever more rarely.
+                let pause = if self.changes == 0 { LEAST_PAUSE } else { growing(self.changes, LONGEST_PAUSE) };
+                self.changes = self.changes.saturating_add(1);
+                return self.not_before(self.last_attempt.saturating_add(pause), now);
+            }
+            SourceEnd::Stalled | SourceEnd::Damaged | SourceEnd::Failed(_) => {}
         }
         if self.attempts == 0 { self.climb(now) } else { self.pause(Failure::Refused, now) }
     }
 
     /// An attempt failed.
     pub(super) fn failed(&mut self, failure: Failure, now: u64) -> Verdict {
+        if std::mem::take(&mut self.changed) {
+            // It is a fault by now, and opening anew was that rung.
+            self.next = Rung::Search;
+        }
         if self.next == Rung::Search && self.attempts > 0 { self.pause(failure, now) } else { self.climb(now) }
     }
 
     /// The pause is over, or the devices have changed.
     pub(super) fn look_again(&mut self, now: u64) -> Verdict {
+        self.not_before(self.last_attempt.saturating_add(LEAST_PAUSE), now)
+    }
+
+    fn not_before(&mut self, earliest: u64, now: u64) -> Verdict {
         if self.is_over(now) {
             return Verdict::GiveUp;
         }
-        let earliest = self.last_attempt.saturating_add(LEAST_PAUSE);
-        if now < earliest { Verdict::Wait { until: earliest } } else { self.climb(now) }
+        if now < earliest { Verdict::Wait { until: self.within_patience(earliest) } } else { self.climb(now) }
     }
 
     fn is_over(&self, now: u64) -> bool {
@@ -114,8 +134,11 @@ impl Ladder {
         if self.is_over(now) {
             return Verdict::GiveUp;
         }
-        let rung = self.next;
         self.last_attempt = now;
+        if self.changed {
+            return Verdict::Climb(Rung::Reopen);
+        }
+        let rung = self.next;
         match rung {
             Rung::Restart => self.next = Rung::Reopen,
             Rung::Reopen => self.next = Rung::Search,
@@ -132,12 +155,19 @@ impl Ladder {
             Failure::Absent { told: true } => LONGEST_PAUSE_TOLD,
             Failure::Absent { told: false } | Failure::Refused => LONGEST_PAUSE,
         };
-        let doubled = FIRST_PAUSE.checked_shl(self.attempts.saturating_sub(1)).unwrap_or(u64::MAX);
-        // A shift that leaves nothing of the number is no short pause.
-        let pause = if self.attempts > 32 { longest } else { doubled.min(longest) };
-        let until = now.saturating_add(pause);
-        Verdict::Wait { until: self.end().map_or(until, |end| until.min(end)) }
+        Verdict::Wait { until: self.within_patience(now.saturating_add(growing(self.attempts, longest))) }
     }
+
+    fn within_patience(&self, until: u64) -> u64 {
+        self.end().map_or(until, |end| until.min(end))
+    }
+}
+
+/// The pause after so many attempts in vain: twice the one before, but no longer than `longest`.
+fn growing(attempts: u32, longest: u64) -> u64 {
+    let doubled = FIRST_PAUSE.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX);
+    // A shift that leaves nothing of the number is no short pause.
+    if attempts > 32 { longest } else { doubled.min(longest) }
 }
 
 impl SourceEnd {
@@ -149,7 +179,7 @@ impl SourceEnd {
             Self::FormatChanged => MuteReason::Reconfiguring,
             Self::Failed(nix::errno::Errno::ESTRPIPE) => MuteReason::Suspended,
             Self::Failed(nix::errno::Errno::ENOLINK | nix::errno::Errno::ENOLCK) => MuteReason::NoSignal,
-            Self::Failed(_) => MuteReason::Failing,
+            Self::Damaged | Self::Failed(_) => MuteReason::Failing,
         }
     }
 }
@@ -260,6 +290,48 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_changes_is_opened_anew_and_climbs_no_rung() {
+        let mut ladder = for_ever();
+        let mut now = START;
+        for _ in 0..20 {
+            let flowing = Some(now - LEAST_PAUSE);
+            assert_eq!(ladder.trouble(SourceEnd::FormatChanged, flowing, now), Verdict::Climb(Rung::Reopen));
+            now += LEAST_PAUSE;
+        }
+        // At once after an attempt: not before its time.
+        let verdict = ladder.trouble(SourceEnd::FormatChanged, Some(now - 1), now - 1);
+        assert_eq!(verdict, Verdict::Wait { until: now });
+        assert_eq!(ladder.look_again(now), Verdict::Climb(Rung::Reopen));
+        // A fault after it begins at the bottom; and opening anew in vain is one.
+        assert_eq!(ladder.trouble(SourceEnd::Stalled, Some(now), now), Verdict::Climb(Rung::Restart));
+        now += LEAST_PAUSE;
+        assert_eq!(ladder.trouble(SourceEnd::FormatChanged, Some(now), now), Verdict::Climb(Rung::Reopen));
+        assert_eq!(ladder.failed(Failure::Refused, now), Verdict::Climb(Rung::Search));
+    }
+
+    #[test]
+    fn a_source_that_changes_for_ever_is_followed_ever_more_rarely_for_as_long_as_the_patience_lasts() {
+        let mut ladder = Ladder::new(RecoveryPolicy::new().patience(Duration::from_secs(5)));
+        let (mut now, mut pauses) = (START, Vec::new());
+        let mut verdict = ladder.trouble(SourceEnd::FormatChanged, Some(now), now);
+        while verdict != Verdict::GiveUp {
+            verdict = match verdict {
+                Verdict::Wait { until } => {
+                    pauses.push((until - now) / 1_000_000);
+                    now = until;
+                    ladder.look_again(now)
+                }
+                // It changes again before its first frame.
+                climb => {
+                    assert_eq!(climb, Verdict::Climb(Rung::Reopen));
+                    ladder.trouble(SourceEnd::FormatChanged, None, now)
+                }
+            };
+        }
+        assert_eq!(pauses, [100, 200, 400, 800, 1000, 1000, 1000, 500]);
+    }
+
+    #[test]
     fn a_burst_of_notices_is_one_attempt() {
         let mut ladder = for_ever();
         let _ = ladder.trouble(SourceEnd::Unplugged, None, START);
@@ -272,7 +344,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_state_spins(
-            failures in proptest::collection::vec(0u8..5, 1..200), patience in proptest::option::of(1u64..100),
+            failures in proptest::collection::vec(0u8..7, 1..200), patience in proptest::option::of(1u64..100),
         ) {
             let mut ladder = Ladder::new(RecoveryPolicy::new().patience(patience.map(Duration::from_secs)));
             let mut now = START;
@@ -287,6 +359,8 @@ mod tests {
                             1 => ladder.failed(Failure::Absent { told: true }, now),
                             2 => ladder.failed(Failure::Absent { told: false }, now),
                             3 => ladder.trouble(SourceEnd::Unplugged, Some(now), now),
+                            4 => ladder.trouble(SourceEnd::FormatChanged, Some(now), now),
+                            5 => ladder.trouble(SourceEnd::FormatChanged, None, now),
                             _ => ladder.trouble(SourceEnd::Failed(Errno::EIO), Some(now), now),
                         }
                     }

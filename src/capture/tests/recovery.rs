@@ -10,10 +10,10 @@ use crate::capture::{
     CameraRequest, CapturedFrame, Engine, HeldFrames, Keep, Outlet, RecoveryEvent, RecoveryPolicy, RecoveryStep,
     Source, SourceEnd,
 };
-use crate::seam::InputStatus;
 use crate::seam::scripted::{
     Call, CameraScript, FOREVER, Frame, ScriptedCamera, ScriptedKernel, ScriptedPcms, ScriptedWorld,
 };
+use crate::seam::{InputStatus, Kernel};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -387,6 +387,58 @@ fn a_source_that_changes_is_opened_anew_in_its_new_format() {
 }
 
 #[test]
+fn a_source_that_changes_again_and_again_is_followed_and_not_searched_for() {
+    let bench = Bench::new(ScriptedCamera { tells_of_source: true, ..yuyv() });
+    let source = bench.open();
+    bench.camera.run(3);
+    let sizes = [(32, 24), (64, 48), (32, 24), (64, 48), (32, 24), (64, 48)];
+    // All within the five seconds in which a fault would go on up the ladder.
+    for (openings, (width, height)) in (2..).zip(sizes) {
+        bench.camera.change(|camera| camera.modes = vec![(crate::format::Fourcc::YUYV, width, height)]);
+        bench.camera.change_source();
+        bench.pass_until(|| bench.camera.calls(Call::Open) == openings && bench.camera.queued() > 0);
+        bench.camera.run(3);
+        assert_eq!(bench.diary.pages().sizes.last(), Some(&(width, height)));
+    }
+    let steps = bench.diary.steps();
+    assert!(steps.chunks(3).all(|steps| steps == ["reconfiguring", "reopening", "resumed"]), "{steps:?}");
+    assert_eq!(steps.len(), 3 * sizes.len());
+    // A fault that follows is met at the bottom of the ladder.
+    bench.pass_until(|| bench.diary.has("restarting"));
+    assert_sums(&source.statistics());
+    source.stop();
+    bench.assert_closed();
+}
+
+#[test]
+fn a_source_that_changes_for_ever_spins_nothing() {
+    // With a frame between two changes, and without one.
+    for with_frames in [true, false] {
+        let bench = Bench::new(ScriptedCamera { tells_of_source: true, ..yuyv() });
+        let source = bench.open_with(bench.keep(RecoveryPolicy::new().patience(None)));
+        bench.camera.run(3);
+        let begun = bench.kernel.now();
+        let passed = || Duration::from_nanos(bench.kernel.now() - begun);
+        while passed() < 30 * SECOND {
+            if bench.camera.queued() > 0 {
+                if with_frames {
+                    bench.camera.next(Frame::good());
+                }
+                bench.camera.change_source();
+            }
+            bench.kernel.advance(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let openings = bench.camera.calls(Call::Open);
+        let most = if with_frames { 301 } else { 35 };
+        assert!((20..=most).contains(&openings), "{openings} openings in half a minute");
+        assert!(!bench.diary.has("searching"), "{:?}", bench.diary.steps());
+        source.stop();
+        bench.assert_closed();
+    }
+}
+
+#[test]
 fn frames_that_are_all_too_short_are_another_format() {
     let bench = Bench::new(yuyv());
     let source = bench.open();
@@ -415,6 +467,47 @@ fn buffers_that_all_come_back_damaged_do_not_keep_a_core_busy() {
     bench.camera.run(2);
     assert_eq!(bench.diary.steps(), ["failing", "restarting", "resumed"]);
     assert_sums(&source.statistics());
+}
+
+#[test]
+fn a_camera_that_gives_only_damaged_frames_at_its_rate_is_failing_and_not_stalled() {
+    let bench = Bench::new(yuyv());
+    let source = bench.open_with(bench.keep(RecoveryPolicy::new().patience(10 * SECOND)));
+    bench.camera.run(3);
+    let flood = || {
+        if bench.camera.queued() > 0 {
+            bench.camera.next(Frame::good().error());
+        }
+    };
+    // The stall's two seconds are over before there are 64 of them in a row.
+    bench.pass_until(|| {
+        flood();
+        !bench.diary.steps().is_empty()
+    });
+    assert_eq!(bench.diary.steps()[0], "failing");
+    assert!(source.statistics().error < 64, "{:?}", source.statistics());
+    // Nothing helps: patience ends it, and the end knows what there was.
+    bench.pass_until(|| {
+        flood();
+        !bench.diary.pages().ends.is_empty()
+    });
+    assert_eq!(bench.diary.pages().ends, [SourceEnd::Damaged]);
+    assert!(!bench.diary.steps().iter().any(|step| step.contains("stalled")), "{:?}", bench.diary.steps());
+    assert_eq!(source.statistics().stalls, 0);
+    source.stop();
+    bench.assert_closed();
+}
+
+#[test]
+fn a_camera_that_falls_silent_after_damaged_frames_is_stalled() {
+    let bench = Bench::new(yuyv());
+    let _source = bench.open();
+    bench.camera.run(3);
+    for _ in 0..20 {
+        bench.camera.next(Frame::good().error());
+    }
+    bench.pass_until(|| !bench.diary.steps().is_empty());
+    assert_eq!(bench.diary.steps()[0], "stalled");
 }
 
 #[test]

@@ -24,6 +24,8 @@ const IDLE_WAKES: u32 = 1000;
 const SHORT_FRAMES: u32 = 8;
 /// Damaged frames in a row after which the camera is in trouble: uvcvideo gives all buffers back at once, again and again.
 const DAMAGED_FRAMES: u32 = 64;
+/// With so many damaged frames in a row, the last of them lately, a camera without good ones is not silent but damaged.
+const DAMAGED_AND_NOT_SILENT: u32 = 8;
 
 /// A streaming camera, as the reactor serves it.
 pub(in crate::capture) struct Reader {
@@ -43,9 +45,10 @@ pub(in crate::capture) struct Reader {
     outlet: Arc<dyn Outlet<CapturedFrame>>,
     failures: u32,
     idle: u32,
-    /// Whether somebody sees to a camera in trouble; and the frames in a row that were none.
+    /// Whether somebody sees to a camera in trouble; the frames in a row that were none, and when the last of them came.
     recovers: bool,
     rejected: u32,
+    rejected_at: u64,
     /// Whether the driver tells when its source changes.
     told_of_source: bool,
     /// How long the camera may be silent, and until when it may be now.
@@ -97,6 +100,7 @@ impl Reader {
             idle: 0,
             recovers: policy.recovers(),
             rejected: 0,
+            rejected_at: 0,
             told_of_source,
         }
     }
@@ -200,13 +204,21 @@ impl Reader {
             self.silent_until = self.patience.map(|patience| now.saturating_add(patience));
             return None;
         };
-        self.rejected += 1;
+        self.rejected = self.rejected.saturating_add(1);
+        self.rejected_at = now;
         match reject {
             _ if !self.recovers => None,
             Reject::Short if self.rejected == SHORT_FRAMES => Some(SourceEnd::FormatChanged),
-            _ if self.rejected == DAMAGED_FRAMES => Some(SourceEnd::Failed(Errno::EIO)),
+            _ if self.rejected == DAMAGED_FRAMES => Some(SourceEnd::Damaged),
             _ => None,
         }
+    }
+
+    /// Why no good frame has come for as long as the camera may be silent. At an ordinary rate that is over before there are
+    /// [`DAMAGED_FRAMES`]; and one that fell silent after some damaged ones is silent.
+    fn silence(&self, now: u64) -> SourceEnd {
+        let lately = self.patience.is_some_and(|patience| now.saturating_sub(self.rejected_at) < patience / 4);
+        if lately && self.rejected >= DAMAGED_AND_NOT_SILENT { SourceEnd::Damaged } else { SourceEnd::Stalled }
     }
 
     fn memory_len(&self, memory: usize) -> usize {
@@ -276,7 +288,7 @@ impl EventSource for Reader {
         }
         let queued = self.buffers.first().map_or(0, |buffer| buffer.pool().ledger.queued());
         if queued > 0 {
-            return self.leave(SourceEnd::Stalled);
+            return self.leave(self.silence(now));
         }
         // Consumers hold all there is: that is not the camera's doing.
         self.silent_until = self.patience.map(|patience| now.saturating_add(patience));
