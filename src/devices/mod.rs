@@ -17,6 +17,7 @@ pub(crate) mod fixture;
 mod identity;
 mod model;
 mod modes;
+mod occupants;
 mod order;
 mod refusal;
 pub(crate) mod synthetic;
@@ -37,7 +38,7 @@ pub use model::{
 
 pub(crate) use changes::DeviceTracker;
 pub(crate) use modes::RESOLUTION_TABLE;
-pub(crate) use refusal::explain_permission;
+pub(crate) use refusal::{explain_busy, explain_permission};
 
 use video::Depth;
 

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 
 use super::Machine;
 use super::model::{MediaDeviceInfo, Unusable, UnusableReason};
+use super::occupants::Occupants;
 use crate::error::Error;
 
 /// What gives nodes to their group and to whoever sits at the machine.
@@ -98,18 +99,24 @@ pub(crate) fn explain_permission(machine: &Machine, error: Error, node: &Path) -
 
 /// Who holds a busy node.
 pub(super) fn busy(machine: &Machine, path: &Path) -> Unusable {
-    let holder = machine.world.holder(path);
-    let mut unusable = match &holder {
-        Some(holder) => Unusable::new(
-            UnusableReason::Busy,
-            format!("{} (process {}) holds {}", holder.process, holder.pid, path.display()),
-        ),
-        None => Unusable::new(UnusableReason::Busy, format!("another process holds {}", path.display())),
+    let Some(occupants) = Occupants::of(machine.world.holdings(path)) else {
+        let message = format!("another process holds {}", path.display());
+        let mut unusable = Unusable::new(UnusableReason::Busy, message);
+        unusable.remedy = Some(format!("find it with: sudo fuser -v {}", path.display()));
+        return unusable;
     };
-    unusable.remedy = Some(match &holder {
-        Some(holder) => format!("end {} or wait for it", holder.process),
-        None => format!("find it with: sudo fuser -v {}", path.display()),
-    });
-    unusable.holder = holder;
+    let mut unusable = Unusable::new(UnusableReason::Busy, occupants.message(&path.display().to_string()));
+    unusable.remedy = Some(occupants.remedy("wait for it"));
+    unusable.holder = occupants.into_holder();
     unusable
+}
+
+/// Says of a device at `path` that was busy who holds its `node`, where `/proc` tells; `another` is what to ask for instead.
+pub(crate) fn explain_busy(machine: &Machine, error: Error, path: &str, node: &Path, another: &str) -> Error {
+    let Some(occupants) = Occupants::of(machine.world.holdings(node)) else { return error };
+    let error = error.replace_message(occupants.message(path), occupants.remedy(&format!("ask for {another}")));
+    match occupants.into_holder() {
+        Some(holder) => error.with_holder(holder),
+        None => error,
+    }
 }

@@ -17,7 +17,7 @@ use crate::seam::abi::cid;
 use crate::seam::scripted::{Frame, ScriptedCamera, ScriptedControl};
 use crate::seam::{
     Accepted, Access, Capability, CapabilityFlags, CapturePcm, ControlDescription, ControlFlags, ControlType, Fraction,
-    FrameInterval, FrameSize, LinuxWorld, Node, PcmRanges, SoundCard, Watch, World,
+    FrameInterval, FrameSize, Hold, Holding, LinuxWorld, Node, PcmRanges, SoundCard, Watch, World,
 };
 
 /// Decisions that everybody who is asked takes from, in the order of the questions.
@@ -107,9 +107,13 @@ impl World for AnyWorld {
         })
     }
 
-    fn holder(&self, _: &Path) -> Option<Holder> {
+    fn holdings(&self, _: &Path) -> Vec<Holding> {
         let mut choices = self.0.lock();
-        choices.flag().then(|| Holder { process: choices.text(16), pid: choices.number().max(1) })
+        let holding = |choices: &mut Choices| Holding {
+            holder: Holder { process: choices.text(16), pid: choices.number().max(1) },
+            hold: choices.of(&[Hold::Writing, Hold::Open, Hold::Streaming]),
+        };
+        (0..choices.below(6)).map(|_| holding(&mut choices)).collect()
     }
 
     fn watch(&self) -> Box<dyn Watch> {

@@ -5,6 +5,7 @@
 //! in checked Rust values; the kernel's own structs stay in [`abi`] and [`linux`].
 
 pub(crate) mod abi;
+mod holding;
 mod kernel;
 mod linux;
 mod pcm;
@@ -13,6 +14,7 @@ pub(crate) mod scripted;
 mod watch;
 mod world;
 
+pub(crate) use holding::{Hold, Holding};
 pub(crate) use kernel::{
     BufferFlags, BufferType, Capability, CapabilityFlags, ControlFlags, ControlType, Dequeued, Fraction, FrameInterval,
     FrameSize, InputStatus, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PoolFlags, retry,

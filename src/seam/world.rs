@@ -1,6 +1,5 @@
 //! What the system says about its devices without opening them: `/dev`, sysfs and `/proc`.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{self, AccessFlags, Gid, Group, Uid, User};
 
+use super::holding::{Holding, holdings};
 use super::watch::{LinuxWatch, Watch};
-use crate::error::Holder;
 
 /// The longest attribute that is read: sysfs gives a page at most, the lists in `/proc/asound` a few.
 const LONGEST_ATTRIBUTE: u64 = 64 * 1024;
@@ -60,8 +59,8 @@ pub(crate) trait World: Send + Sync + fmt::Debug {
     fn list(&self, directory: &Path) -> Vec<String>;
     /// Who may open a node.
     fn access(&self, node: &Path) -> Option<Access>;
-    /// The first process that has the node open, of those whose descriptors this user may read.
-    fn holder(&self, node: &Path) -> Option<Holder>;
+    /// The processes that have the node open, of those whose descriptors this user may read.
+    fn holdings(&self, node: &Path) -> Vec<Holding>;
     /// Begins to listen for nodes that come, go or change their permissions.
     fn watch(&self) -> Box<dyn Watch>;
 }
@@ -83,7 +82,8 @@ impl LinuxWorld {
         Self { root: root.into() }
     }
 
-    fn at(&self, path: &Path) -> PathBuf {
+    /// Where a path of that system is.
+    pub(super) fn at(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
@@ -178,18 +178,8 @@ impl World for LinuxWorld {
         })
     }
 
-    fn holder(&self, node: &Path) -> Option<Holder> {
-        let mut pids: Vec<u32> = self.list(Path::new("/proc")).iter().filter_map(|name| name.parse().ok()).collect();
-        pids.sort_unstable();
-        pids.into_iter().find_map(|pid| {
-            let process = PathBuf::from(format!("/proc/{pid}"));
-            let descriptors = fs::read_dir(self.at(&process.join("fd"))).ok()?;
-            let holds = descriptors.filter_map(Result::ok).any(|descriptor| {
-                fs::read_link(descriptor.path()).is_ok_and(|target| target.as_os_str() == OsStr::new(node))
-            });
-            // A process that ended since has let go.
-            holds.then(|| self.read(&process.join("comm"))).flatten().map(|process| Holder { process, pid })
-        })
+    fn holdings(&self, node: &Path) -> Vec<Holding> {
+        holdings(self, node)
     }
 
     fn watch(&self) -> Box<dyn Watch> {
@@ -221,20 +211,6 @@ mod tests {
         assert_eq!(nodes.len(), 1);
         assert!(!nodes[0].present);
         assert_eq!(nodes[0].sysfs.as_deref(), Some(Path::new("/sys/devices/platform/cam.0/video4linux/video0")));
-    }
-
-    #[test]
-    fn the_holder_is_found_by_its_descriptor() {
-        let tree = Tree::new();
-        tree.file("proc/7/comm", "idle\n");
-        tree.directory("proc/7/fd");
-        tree.file("proc/1234/comm", "obs\n");
-        tree.link("proc/1234/fd/9", "/dev/video0");
-        tree.file("proc/self-like/comm", "no number\n");
-        let world = tree.world();
-        let holder = world.holder(Path::new("/dev/video0"));
-        assert_eq!(holder, Some(Holder { process: "obs".into(), pid: 1234 }));
-        assert_eq!(world.holder(Path::new("/dev/video1")), None);
     }
 
     #[test]

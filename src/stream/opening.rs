@@ -64,12 +64,5 @@ pub(super) fn explain(
     // A control that cannot be changed at the moment says so itself.
     let busy = error.errno() == Some(nix::errno::Errno::EBUSY as i32) && error.constraint().is_none();
     let error = devices::explain_permission(machine, error, node.as_ref()).with_device(label, path);
-    match busy.then(|| machine.world.holder(node.as_ref())).flatten() {
-        Some(holder) => {
-            let message = format!("{path} is in use by {} (pid {})", holder.process, holder.pid);
-            let remedy = format!("close {}, or ask for {another}", holder.process);
-            error.with_holder(holder).replace_message(message, remedy)
-        }
-        None => error,
-    }
+    if busy { devices::explain_busy(machine, error, path, node.as_ref(), another) } else { error }
 }

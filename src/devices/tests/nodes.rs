@@ -9,7 +9,9 @@ use v4l::v4l_sys::v4l2_capability;
 use crate::devices::fixture::{FakeKernel, FakeNode, Sizes, Tree, discrete, machine};
 use crate::devices::{MediaDeviceInfo, UnusableReason};
 use crate::error::{Error, ErrorName, Holder};
-use crate::seam::{Access, Capability, CapabilityFlags as Flags, FrameSize, LinuxWorld, Node, Watch, World};
+use crate::seam::{
+    Access, Capability, CapabilityFlags as Flags, FrameSize, Hold, Holding, LinuxWorld, Node, Watch, World,
+};
 
 pub(super) fn vga() -> Vec<(&'static [u8; 4], Sizes)> {
     vec![(b"YUYV", vec![discrete(640, 480, &[30])])]
@@ -203,9 +205,9 @@ fn a_node_missing_from_dev_is_listed_with_what_a_container_needs() {
     assert!(devices[0].unusable.as_ref().unwrap().remedy.as_ref().unwrap().contains("--device /dev/video3"));
 }
 
-/// A world whose nodes have those permissions, whoever runs the test, and that holder.
+/// A world whose nodes have those permissions, whoever runs the test, and are held so.
 #[derive(Debug)]
-struct Guarded(LinuxWorld, Access, Option<Holder>);
+struct Guarded(LinuxWorld, Access, Vec<Holding>);
 
 impl World for Guarded {
     fn v4l_nodes(&self) -> Vec<Node> {
@@ -223,7 +225,7 @@ impl World for Guarded {
     fn access(&self, _: &Path) -> Option<Access> {
         Some(self.1.clone())
     }
-    fn holder(&self, _: &Path) -> Option<Holder> {
+    fn holdings(&self, _: &Path) -> Vec<Holding> {
         self.2.clone()
     }
     fn watch(&self) -> Box<dyn Watch> {
@@ -231,11 +233,11 @@ impl World for Guarded {
     }
 }
 
-fn list_guarded(error: Errno, access: Access, holder: Option<Holder>) -> MediaDeviceInfo {
+fn list_guarded(error: Errno, access: Access, holdings: Vec<Holding>) -> MediaDeviceInfo {
     let tree = Tree::new();
     tree.node("video0", "devices/platform/cam.0", "platform", &[("name", "Cam")]);
     let mut machine = machine(&tree, &FakeKernel::new([("/dev/video0", FakeNode::refusing(error))]));
-    machine.world = Arc::new(Guarded(tree.world(), access, holder));
+    machine.world = Arc::new(Guarded(tree.world(), access, holdings));
     machine.enumerate_all().remove(0)
 }
 
@@ -260,7 +262,7 @@ fn a_node_without_permission_names_the_group_that_would_help() {
         (Access { mode: 0o600, ..video_group() }, "udev-rules/70-usermedia.rules"),
         (Access { group: "root".to_owned(), group_is_root: true, ..video_group() }, "gives it to the group video"),
     ] {
-        let info = list_guarded(Errno::EACCES, access, None);
+        let info = list_guarded(Errno::EACCES, access, Vec::new());
         let unusable = info.unusable.as_ref().unwrap();
         assert_eq!(unusable.reason, UnusableReason::NoPermission);
         assert_eq!(unusable.errno, Some(13));
@@ -273,7 +275,8 @@ fn a_node_without_permission_names_the_group_that_would_help() {
 fn an_opening_that_is_refused_names_the_group_of_its_node() {
     let tree = Tree::new();
     let mut machine = machine(&tree, &FakeKernel::new([]));
-    machine.world = Arc::new(Guarded(tree.world(), Access { group: "cameras".to_owned(), ..video_group() }, None));
+    machine.world =
+        Arc::new(Guarded(tree.world(), Access { group: "cameras".to_owned(), ..video_group() }, Vec::new()));
     let refused = |errno: Errno| {
         let error = Error::new(ErrorName::NotAllowedError, "refused").with_errno(errno as i32);
         crate::devices::explain_permission(&machine, error, Path::new("/dev/video0"))
@@ -287,11 +290,15 @@ fn an_opening_that_is_refused_names_the_group_of_its_node() {
 #[test]
 fn a_busy_node_names_its_holder_and_stays_listed() {
     let holder = Holder { process: "obs".to_owned(), pid: 1234 };
-    let info = list_guarded(Errno::EBUSY, video_group(), Some(holder.clone()));
+    let streams = Holding { holder: holder.clone(), hold: Hold::Streaming };
+    let watches = Holding { holder: Holder { process: "wireplumber".to_owned(), pid: 99 }, hold: Hold::Open };
+    let info = list_guarded(Errno::EBUSY, video_group(), vec![watches, streams]);
     assert!(info.busy && info.is_capturable());
     let unusable = info.unusable.unwrap();
     assert_eq!((unusable.reason, unusable.holder), (UnusableReason::Busy, Some(holder)));
-    let info = list_guarded(Errno::EBUSY, video_group(), None);
+    let message = "/dev/video0 is in use by obs (pid 1234); wireplumber (pid 99) has it open, too";
+    assert_eq!(unusable.message, message);
+    let info = list_guarded(Errno::EBUSY, video_group(), Vec::new());
     assert!(info.unusable.unwrap().remedy.unwrap().contains("fuser"));
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::ScriptedKernel;
-use crate::error::Holder;
+use crate::seam::holding::Holding;
 use crate::seam::watch::{Changes, Watch};
 use crate::seam::world::{Access, LinuxWorld, Node, World};
 
@@ -154,8 +154,8 @@ impl World for ScriptedWorld {
         self.tree.access(node)
     }
 
-    fn holder(&self, node: &Path) -> Option<Holder> {
-        self.tree.holder(node)
+    fn holdings(&self, node: &Path) -> Vec<Holding> {
+        self.tree.holdings(node)
     }
 
     fn watch(&self) -> Box<dyn Watch> {

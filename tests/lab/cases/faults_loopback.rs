@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -129,11 +129,16 @@ fn a_loopback_that_streams_elsewhere_is_busy() {
     let _writer = write(&loopback, 320, 240);
     let (stream, _) = read(&loopback, 320);
     stream.stop();
+    // It has it open to read and to write as a reader has, before the reader, and does nothing: it is not the reason.
+    let mut idle = Command::new("sh");
+    let _idle = Background::start(idle.args(["-c", "exec sleep 1000 3<>\"$0\""]).arg(&loopback));
     let mut other = v4l2_ctl(&loopback, &["--stream-mmap", "--stream-count=1000"]);
     let _other = Background::start(other.stdout(Stdio::null()).stderr(Stdio::null()));
     let constraints = MediaStreamConstraints::new().video(on(&loopback));
     let error = eventually("the loopback busy", || get_user_media(&constraints).err());
     println!("{error:?}");
     assert_eq!(error.name(), ErrorName::NotReadableError, "{error:?}");
+    assert_eq!(error.holder().map(|holder| holder.process.as_str()), Some("v4l2-ctl"), "{error:?}");
+    assert!(error.message().contains("; sleep (pid "), "{error}");
     tell_in_words("v4l2loopback: another program streams from it", format_args!("{error} | -"));
 }
