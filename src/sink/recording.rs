@@ -10,18 +10,18 @@
 //! picture waits, and none is lost or doubled. Sound that is ahead of the pictures waits for them, since the next may be the
 //! one to cut at.
 
+mod files;
 mod sound;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
+use self::files::Part;
 use self::sound::Held;
-use super::container::{FrameData, Metadata, SampleData, TrackFormat};
-use super::file::{Container, FileFormat};
+use super::container::{FrameData, Metadata, TrackFormat};
+use super::file::FileFormat;
 use super::h264::{ParameterSets, Picture};
-use super::output::Hooks;
 use super::progress::RecordingProgress;
 use super::ring::Ring;
 use super::segments::{Names, Segments};
@@ -30,12 +30,8 @@ use crate::error::{Error, ErrorName, Result};
 
 /// How long a track may be silent until the others go on without it, in nanoseconds.
 const PATIENCE_NS: u64 = 2_000_000_000;
-/// How often the shelf is told that the newest segment grows.
-const GROWTH: Duration = Duration::from_secs(1);
 /// As many memory planes as a frame can have, and parameter sets before them.
 const MAX_MEMORIES: usize = 9;
-/// How many names are tried that turn out to be taken.
-const ATTEMPTS: u64 = 100;
 
 /// A recording of a stream, in one file or in several.
 pub(super) struct Recording {
@@ -67,17 +63,6 @@ struct Lane {
     gone_over: bool,
     /// The time of its newest, in nanoseconds.
     newest_ns: u64,
-}
-
-/// A file that is being written.
-struct Part {
-    container: Container,
-    /// Its number in the progress.
-    file: usize,
-    /// Its time zero.
-    start_ns: u64,
-    /// Nothing was written yet.
-    empty: bool,
 }
 
 impl Recording {
@@ -171,15 +156,6 @@ impl Recording {
         Ok(())
     }
 
-    /// Begins another file where a format has changed.
-    fn begin_reformatted(&mut self, start_ns: u64) -> Result<()> {
-        self.reformatted = false;
-        if let Some(old) = self.old.take() {
-            self.put_away(old)?;
-        }
-        self.begin_next(start_ns)
-    }
-
     /// A picture. Whether it was written.
     pub fn video(&mut self, track: usize, timestamp_ns: u64, memories: &[&[u8]]) -> Result<bool> {
         let Some(lane) = self.lanes.get_mut(track) else { return Err(no_such_track()) };
@@ -255,92 +231,6 @@ impl Recording {
         (current.start_ns.saturating_add(length) <= last).then_some(end)
     }
 
-    /// Begins a file with this time zero. The one before stays open until every track has gone over.
-    fn begin_next(&mut self, start_ns: u64) -> Result<()> {
-        self.old = self.current.take();
-        self.lanes.iter_mut().for_each(|lane| lane.gone_over = false);
-        let now = SystemTime::now();
-        let metadata = Metadata { recorded: Some(now), ..self.metadata.clone() };
-        let mut tracks = self.tracks.clone();
-        for (track, lane) in tracks.iter_mut().zip(&self.lanes) {
-            if let (TrackFormat::Video(format), Some(sets)) = (track, &lane.sets) {
-                format.codec_private = sets.avcc();
-            }
-        }
-        let names = match &self.segments {
-            Some((_, names)) => names.clone(),
-            // A format has changed.
-            None if self.old.is_some() => Names::of(&self.path)?,
-            None => {
-                self.number = 2;
-                let container = Container::create(&self.path, metadata)?.starting_at(start_ns);
-                return self.open(container, &tracks, start_ns);
-            }
-        };
-        let last = self.number.saturating_add(ATTEMPTS);
-        loop {
-            let path = names.name(self.number, now);
-            self.number = self.number.saturating_add(1);
-            let container = Container::create(&path, metadata.clone())?.starting_at(start_ns).only_new();
-            match self.open(container, &tracks, start_ns) {
-                // Somebody else records under this name.
-                Err(error) if error.errno() == Some(nix::errno::Errno::EEXIST as i32) && self.number < last => {}
-                opened => return opened,
-            }
-        }
-    }
-
-    fn open(&mut self, container: Container, tracks: &[TrackFormat], start_ns: u64) -> Result<()> {
-        let mut container = container.with_hooks(self.hooks());
-        container.begin(tracks)?;
-        let file = self.progress.begun(container.path());
-        self.progress.written(file, 0, container.bytes());
-        self.current = Some(Part { container, file, start_ns, empty: true });
-        self.shelf.iter().for_each(Shelf::grown);
-        Ok(())
-    }
-
-    /// What a file asks and tells while it is written.
-    fn hooks(&self) -> Hooks {
-        let (progress, ring) = (self.progress.clone(), self.shelf.as_ref().map(|shelf| shelf.ring().clone()));
-        Hooks {
-            make_room: ring.map(|ring| Arc::new(move || ring.make_room()) as Arc<dyn Fn() -> bool + Send + Sync>),
-            synced: Some(Arc::new(move |took| progress.synced(took))),
-        }
-    }
-
-    /// Puts the segment before away, once no track is on its way into it, and has the oldest ones looked at.
-    fn tidy(&mut self, now_ns: u64) -> Result<()> {
-        if self.lanes.iter().all(|lane| lane.gone_over || lane.is_silent(now_ns))
-            && let Some(old) = self.old.take()
-        {
-            self.put_away(old)?;
-        }
-        if let Some(shelf) = self.shelf.as_ref().filter(|_| self.told.elapsed() >= GROWTH) {
-            self.told = Instant::now();
-            shelf.grown();
-        }
-        Ok(())
-    }
-
-    fn put_away(&self, part: Part) -> Result<()> {
-        match &self.shelf {
-            // It was begun, and then nothing could be written.
-            _ if part.empty => {
-                part.container.discard();
-                self.progress.discarded(part.file);
-            }
-            Some(shelf) => shelf.finish(part.container, part.file),
-            None => {
-                let so_far = part.container.summary();
-                let finished = part.container.finish();
-                self.progress.closed(part.file, finished.as_ref().unwrap_or(&so_far));
-                finished?;
-            }
-        }
-        Ok(())
-    }
-
     /// Completes the files, and waits for that.
     ///
     /// # Errors
@@ -378,22 +268,6 @@ impl Lane {
     /// Whether nothing came of it for so long that nobody waits for it any more.
     fn is_silent(&self, now_ns: u64) -> bool {
         now_ns.saturating_sub(self.newest_ns) > PATIENCE_NS
-    }
-}
-
-impl Part {
-    fn video(&mut self, track: usize, frame: &FrameData<'_>) -> Result<()> {
-        self.container.video(track, frame)?;
-        self.empty = false;
-        Ok(())
-    }
-
-    fn audio(&mut self, track: usize, sound: &SampleData<'_>) -> Result<()> {
-        if !sound.samples.is_empty() {
-            self.container.audio(track, sound)?;
-            self.empty = false;
-        }
-        Ok(())
     }
 }
 

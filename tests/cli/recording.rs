@@ -178,7 +178,9 @@ fn what_shares_the_camera_with_a_recorder_on_a_standing_disk_notices_nothing() {
     while recording.statistics()[0].behind == 0 {
         next();
     }
-    (0..30).for_each(|_| drop(next()));
+    for _ in 0..30 {
+        next();
+    }
     drop(go_on);
     let outcome = recording.finish();
     outcome.result.expect("it is written");

@@ -5,11 +5,13 @@
 //! growing pauses, until frames flow again or the [`RecoveryPolicy`]'s patience is over. The order and the pauses are one
 //! pure state machine ([`Ladder`]); every rung is a [`RecoveryEvent`].
 
+mod device;
 mod event;
 mod ladder;
 mod policy;
 mod supervisor;
 
+pub(in crate::capture) use device::{Asked, Device};
 pub use event::{MuteReason, RecoveryEvent, RecoveryStep};
 pub use policy::{RecoveryPolicy, StallLimit};
-pub(in crate::capture) use supervisor::{Asked, Device, Supervisor};
+pub(in crate::capture) use supervisor::Supervisor;

@@ -3,59 +3,25 @@
 //! The reactor's reader gives to a [`Post`], which hands on what it gets and turns the reader's end into trouble. Each start
 //! has a post of its own: what a reader says that was replaced meanwhile is heard by nobody.
 
+mod post;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use nix::errno::Errno;
 
+use self::post::Post;
+use super::device::{Asked, Device};
 use super::event::{MuteReason, RecoveryEvent, RecoveryStep};
 use super::ladder::{Failure, Ladder, Rung, Verdict};
 use super::policy::RecoveryPolicy;
-use crate::capture::engine::{Accept, Engine};
+use crate::capture::engine::Engine;
 use crate::capture::hotplug::Subscription;
 use crate::capture::source::{Captured, Outlet, Running, SourceEnd};
 use crate::capture::statistics::Incident;
 use crate::devices::control::ControlGoal;
 use crate::error::{Error, ErrorName, Result};
-
-/// A camera or microphone that can be opened again and again. On the control thread.
-pub(in crate::capture) trait Device<T: Captured>: Send {
-    /// Opens it where it was last, starts it, tells `post` the format, and puts its reader on the reactor: it gives to
-    /// `post`. Nothing stays open where that fails.
-    fn open(&mut self, engine: &Arc<Engine>, post: Arc<dyn Outlet<T>>) -> Result<(Running, T::Format)>;
-    /// Has it asked for `asked` from the next opening on; `asked` becomes what it was asked for before.
-    fn exchange(&mut self, asked: &mut Asked<T>);
-    /// Sets controls of what is open, if it is, and has them set at every opening from now on: `goals` are all there are.
-    /// What the driver agreed to, where that has changed.
-    fn set_controls(&mut self, _running: Option<&mut Running>, _goals: &[ControlGoal]) -> Result<Option<T::Format>> {
-        Ok(None)
-    }
-    /// Whether what is open says that nothing is connected to it.
-    fn has_no_signal(&self, _running: &Running) -> bool {
-        false
-    }
-    /// Whether [`Device::restart`] is of any use.
-    fn can_restart(&self) -> bool {
-        false
-    }
-    /// Starts anew what is open and off the reactor.
-    fn restart(&mut self, _running: &mut Running, _engine: &Arc<Engine>, _post: Arc<dyn Outlet<T>>) -> Result<()> {
-        Err(Error::new(ErrorName::NotReadableError, "it cannot be started anew"))
-    }
-    /// Finds where it is now; `false` where it is nowhere.
-    fn locate(&mut self) -> bool;
-    /// Adds to an error what the system knows of it.
-    fn explain(&self, error: Error) -> Error;
-    /// Where it was last.
-    fn path(&self) -> &str;
-}
-
-/// What a device is asked for, and who judges the answer.
-pub(in crate::capture) struct Asked<T: Captured> {
-    pub(in crate::capture) request: T::Request,
-    pub(in crate::capture) accept: Accept<T::Format>,
-}
 
 /// One source, as the control thread keeps it.
 pub(in crate::capture) struct Supervisor<T: Captured> {
@@ -420,43 +386,5 @@ impl<T: Captured> Supervisor<T> {
                 this.post(&engine, |this, engine| this.look_again(engine));
             }
         }))
-    }
-}
-
-/// What a reader gives to.
-struct Post<T: Captured> {
-    supervisor: Weak<Supervisor<T>>,
-    outlet: Arc<dyn Outlet<T>>,
-    generation: u64,
-    /// Nothing has come yet.
-    fresh: AtomicBool,
-}
-
-impl<T: Captured> Outlet<T> for Post<T> {
-    fn give(&self, captured: &T, now: u64) {
-        if self.fresh.load(Ordering::Relaxed) {
-            self.fresh.store(false, Ordering::Relaxed);
-            if let Some(supervisor) = self.supervisor.upgrade() {
-                supervisor.flows(now);
-            }
-        }
-        self.outlet.give(captured, now);
-    }
-
-    fn ended(&self, end: SourceEnd) {
-        if let Some(supervisor) = self.supervisor.upgrade() {
-            supervisor.trouble(self.generation, end);
-        }
-    }
-
-    fn event(&self, event: &RecoveryEvent) {
-        self.outlet.event(event);
-    }
-
-    fn formatted(&self, format: &T::Format) {
-        if let Some(supervisor) = self.supervisor.upgrade() {
-            *supervisor.format.lock().unwrap_or_else(PoisonError::into_inner) = Some(format.clone());
-        }
-        self.outlet.formatted(format);
     }
 }

@@ -1,12 +1,13 @@
 //! Recordings as FFmpeg sees them: nothing lost or doubled at a cut, times as the stamps were, and what is kept.
 
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::format::layout::layout;
 use crate::format::{Fourcc, FrameRate};
 use crate::sink::colorimetry::{Colorimetry, Matrix};
-use crate::sink::container::{AudioFormat, VideoFormat};
+use crate::sink::container::{AudioFormat, SampleData, VideoFormat};
 use crate::sink::ffmpeg::{TempFolder, assert_holds, decode, decode_sound, probe, stream_times};
 
 mod compressed;

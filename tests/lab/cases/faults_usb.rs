@@ -276,7 +276,7 @@ fn damaged_frames_without_end_start_the_camera_anew() {
     plugged.inject(Fault::ErrorBit.times(75));
     let story = resumed(&watched.track(), 1);
     // At this rate the two seconds are over before 64 frames are.
-    assert_eq!(story, ["stalled", "restarting", "resumed"]);
+    assert_eq!(story, ["failing", "restarting", "resumed"]);
     tell("USB camera: nothing but frames flagged as damaged", &watched.track());
     watched.next();
     let counted = watched.stop();
