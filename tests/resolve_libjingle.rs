@@ -389,23 +389,3 @@ fn true_resolves_by_either_profile() {
         assert_eq!(describe(resolve(&constraints, &[camera("mute")], &options)), "640x480 ? 30/1");
     }
 }
-
-#[test]
-fn audio_takes_the_switches_of_its_time() {
-    let mut microphone = support::microphone("1,0");
-    microphone.audio.sample_formats = vec!["S16_LE".to_owned()];
-    let devices = [microphone];
-    let name = |text: &str| {
-        ask(text, &devices).map(|_| ()).map_err(|error| (error.name(), error.constraint().map(str::to_owned)))
-    };
-    let mandatory = |pairs: &str| name(&format!("{{\"audio\":{{\"mandatory\":{{{pairs}}}}}}}"));
-    assert_eq!(mandatory(r#""googEchoCancellation":true,"internalAecDump":"false""#), Ok(()));
-    assert_eq!(mandatory(r#""sourceId":"1,0""#), Ok(()));
-    let unsupported = |key: &str| Err((ErrorName::NotSupportedError, Some(key.to_owned())));
-    assert_eq!(mandatory(r#""echoCancellation":true"#), unsupported("echoCancellation"));
-    assert_eq!(mandatory(r#""minWidth":1"#), unsupported("minWidth"));
-    let unmet = |key: &str| Err((ErrorName::OverconstrainedError, Some(key.to_owned())));
-    assert_eq!(mandatory(r#""googHighpassFilter":"yes""#), unmet("googHighpassFilter"));
-    assert_eq!(mandatory(r#""sourceId":"gone""#), unmet("sourceId"));
-    assert_eq!(name(r#"{"audio":{"optional":[{"googEchoCancellation":"yes"},{"unheardOf":1}]}}"#), Ok(()));
-}
