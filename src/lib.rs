@@ -20,8 +20,7 @@
 //! - fall back to another kind of source: without a camera there is an error, unless [`MediaDevices::synthetic`] was
 //!   asked for;
 //! - drive raw sensors behind a media pipeline: that is libcamera's work;
-//! - remove echo or noise: sound comes as the card gives it;
-//! - follow an unplugged camera to its next socket, so far.
+//! - remove echo or noise: sound comes as the card gives it.
 //!
 //! # The kernel's model
 //!
@@ -129,6 +128,8 @@
 //! In the repository: `examples/` has a program for each way above; `docs/architecture.md` says how it works inside,
 //! `docs/performance.md` what a frame costs, `docs/cross-building.md` how to build for other processors.
 
+#[cfg(feature = "cli")]
+mod bench;
 mod capture;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use self::values::{
     parse_control, parse_duration, parse_length, parse_level, parse_patience, parse_segments, parse_size,
 };
+use super::bench::BenchArguments;
 use crate::capture::RecoveryPolicy;
 use crate::devices::{ControlName, ControlValue};
 use crate::format::Fourcc;
@@ -31,6 +32,7 @@ Examples:
   usermedia resolve --width 1280 --fps 30                which mode that would get, and why
   usermedia snapshot -o photo.jpg                        one picture
   usermedia watch                                        what is plugged in and out
+  usermedia bench --against v4l2-ctl                     what a frame costs, beside v4l2-ctl
   usermedia capture --synthetic --frames 60              try it without a camera
 
 Exit status: 0 done, 1 a media error, 2 wrong usage, 128 + N ended by signal N (SIGINT, SIGTERM, SIGHUP)."
@@ -54,6 +56,8 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// Say which cameras and microphones there are, and go on saying which come, go, or may be opened now.
     Watch(WatchArguments),
+    /// Measure capture: rate, jitter, age, losses, processor time, memory and counts, beside other programs.
+    Bench(BenchArguments),
 }
 
 /// What every subcommand takes.

@@ -1,6 +1,7 @@
 //! The command: arguments in; tables, JSON and progress out. No logic of its own.
 
 mod args;
+mod bench;
 mod capture;
 mod check;
 mod devices;
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Capture(arguments) => (arguments.common.json, capture::run(&arguments)),
         Command::Snapshot(arguments) => (arguments.common.json, snapshot::run(&arguments)),
         Command::Check(arguments) => (arguments.common.json, check::run(&arguments)),
+        Command::Bench(arguments) => (arguments.common.json, bench::run(&arguments)),
         Command::Watch(arguments) => (arguments.common.json, watch::run(&arguments)),
     };
     outcome.or_else(|failure| report(failure, json)).unwrap_or_else(|error| {

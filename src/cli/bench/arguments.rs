@@ -1,0 +1,94 @@
+//! The arguments of `usermedia bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::bench::{Load, Program};
+use crate::cli::args::{Common, PermissionArguments, Request};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every program is a process of its own. A run is one of a single frame, a short one and a long one; what a frame costs is the
+difference between the last two, divided by the frames between them. Runs of different programs take turns.
+
+With --json each run is a document on a line of its own, and the last line is the result: medians and ranges, the command lines
+and versions, the machine, and what its figures are worth (\"validity\": hardware, vm, tcg, virtual-time). Times are in seconds.
+
+Examples:
+  usermedia bench                                          the first camera, as it is
+  usermedia bench --against v4l2-ctl,ffmpeg,gstreamer      beside what else there is
+  usermedia bench --device /dev/video0 --fourcc MJPG --width 1920 --height 1080 --plot ages.svg
+  usermedia bench --synthetic --runs 1                     without a camera")]
+pub(in crate::cli) struct BenchArguments {
+    /// How many frames a long run has more than a short one.
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(super) frames: u64,
+    /// How many frames a short run has.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(super) warm_up: u64,
+    /// How often each program runs.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) runs: u32,
+    /// Programs to run on the same camera in turn, those that are installed: v4l2-ctl, ffmpeg, gstreamer, gstreamer-mmap,
+    /// ustreamer.
+    #[arg(long, value_name = "PROGRAM,...", value_delimiter = ',', value_parser = parse_program)]
+    pub(super) against: Vec<Program>,
+    /// Make the machine do something else meanwhile: cpu (a busy thread for each processor), io (16 MiB written and synced
+    /// over and over).
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "cpu|io")]
+    pub(super) load: Option<LoadArgument>,
+    /// Draw how old frames were when they were delivered: an SVG picture.
+    #[arg(long, value_name = "FILE.svg")]
+    pub(super) plot: Option<PathBuf>,
+    /// Do not count system calls, instructions and allocations (by strace and valgrind, where they are installed).
+    #[arg(long)]
+    pub(super) no_counts: bool,
+    /// How many buffers everybody asks the driver for.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=32))]
+    pub(super) buffers: u32,
+    /// Be one of the programs that are run: capture so many frames and print what they were like.
+    #[arg(long, hide = true)]
+    pub(super) inside: bool,
+    #[command(flatten)]
+    pub(super) permission: PermissionArguments,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+    #[command(flatten)]
+    pub(super) request: Request,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LoadArgument {
+    Cpu,
+    Io,
+}
+
+impl From<LoadArgument> for Load {
+    fn from(argument: LoadArgument) -> Self {
+        match argument {
+            LoadArgument::Cpu => Self::Cpu,
+            LoadArgument::Io => Self::Io,
+        }
+    }
+}
+
+fn parse_program(name: &str) -> Result<Program, String> {
+    Program::PEERS.into_iter().find(|program| program.as_str() == name).ok_or_else(|| {
+        let known: Vec<_> = Program::PEERS.iter().map(|program| program.as_str()).collect();
+        format!("{name:?} is not known; there are {}", known.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_go_by_their_names() {
+        assert_eq!(parse_program("gstreamer-mmap"), Ok(Program::GstreamerMmap));
+        let refused = parse_program("obs").unwrap_err();
+        assert!(Program::PEERS.iter().all(|program| refused.contains(program.as_str())), "{refused}");
+        assert!(parse_program("usermedia").is_err(), "ours is there anyway");
+    }
+}

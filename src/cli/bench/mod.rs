@@ -1,0 +1,134 @@
+//! `usermedia bench`.
+
+mod arguments;
+mod document;
+mod table;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use std::{fs, thread};
+
+use serde_json::Value;
+
+pub(super) use self::arguments::BenchArguments;
+use super::event::{self, Event};
+use super::{Failure, permission, print, request, signals};
+use crate::bench::{Observer, Plan, Results, Target, measure, plot};
+use crate::error::{Error, ErrorName};
+use crate::stream::MediaDevices;
+
+pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
+    let began = Instant::now();
+    let devices = permission::guard(request::devices(&arguments.common), &arguments.permission)
+        .with_buffers(Some(arguments.buffers))
+        .with_resolve_options(request::options(&arguments.request, false));
+    if arguments.inside {
+        return inside(arguments, &devices, began);
+    }
+    let (_events, ends) = event::channel()?;
+    let target = target(arguments, &devices)?;
+    if !arguments.common.json {
+        print::note(&format!("{}: {target}", target.label));
+    }
+    target.warning().iter().for_each(|warning| print::note(&format!("warning: {warning}")));
+    let plan = Plan {
+        target,
+        frames: arguments.frames,
+        warm_up: arguments.warm_up,
+        runs: arguments.runs,
+        against: arguments.against.clone(),
+        load: arguments.load.map(Into::into),
+        counts: !arguments.no_counts,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let (told, signal) = (stop.clone(), Arc::new(std::sync::Mutex::new(None)));
+    let kept = signal.clone();
+    // It ends with the channel, or with this process.
+    thread::spawn(move || {
+        if let Some(Event::Signal(signal)) = event::next(&ends) {
+            *kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(signal);
+            told.store(true, Ordering::Relaxed);
+        }
+    });
+    let results = plan.carry_out(&Teller { json: arguments.common.json }, &stop)?;
+    let signal = *signal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let ended_by = signal.map_or("runs", |signal| signal.as_str());
+    if arguments.common.json {
+        print::result(&document::result(&plan, &results, ended_by).to_string())?;
+    } else {
+        print::result(&table::table(&plan, &results))?;
+    }
+    if let Some(path) = &arguments.plot {
+        draw(path, &plan, &results)?;
+    }
+    match (signal, &results.programs.first().and_then(|ours| ours.refused.clone())) {
+        (Some(signal), _) => Ok(ExitCode::from(signals::exit_code(signal))),
+        (None, Some(why)) => {
+            Err(Error::new(ErrorName::NotReadableError, format!("usermedia's own runs failed: {why}")).into())
+        }
+        (None, None) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Captures as one of the programs that are run, and tells the one that runs them.
+fn inside(arguments: &BenchArguments, devices: &MediaDevices, began: Instant) -> Result<ExitCode, Failure> {
+    let constraints = request::constraints(&arguments.request, || devices.enumerate_all_devices())?;
+    let stream = devices.get_user_media(&constraints)?;
+    let told = measure(&stream, arguments.frames, began)?;
+    print::result(&told.to_json())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is captured: what the request gets, as the driver agreed to it.
+fn target(arguments: &BenchArguments, devices: &MediaDevices) -> Result<Target, Failure> {
+    let constraints = request::constraints(&arguments.request, || devices.enumerate_all_devices())?;
+    let stream = devices.get_user_media(&constraints)?;
+    let tracks = stream.video_tracks();
+    let Some(track) = tracks.first() else {
+        return Err(Failure::Usage("a benchmark is of a camera, and only sound is asked for: add --video".to_owned()));
+    };
+    let settings = track.settings();
+    let driver = Some(track.capabilities().driver.as_str()).filter(|driver| !driver.is_empty());
+    let target = Target::new(&settings, driver, arguments.buffers);
+    stream.stop();
+    target.ok_or_else(|| {
+        let message =
+            format!("{} does not say its format or its rate, so that nobody can be asked for the same", settings.label);
+        Error::new(ErrorName::OverconstrainedError, message).with_constraint("frameRate").into()
+    })
+}
+
+fn draw(path: &std::path::Path, plan: &Plan, results: &Results) -> Result<(), Failure> {
+    let ages: Vec<u64> = results.inside.iter().flat_map(|inside| inside.ages.iter().copied()).collect();
+    let validity = results.environment.validity.as_str();
+    let subtitle = format!(
+        "{}, {}, Linux {} ({validity})",
+        plan.target, results.environment.processor, results.environment.kernel
+    );
+    fs::write(path, plot(&plan.target.label, &subtitle, &ages)).map_err(|error| {
+        let message = format!("{} cannot be written: {error}", path.display());
+        Failure::Media(Error::new(ErrorName::NotReadableError, message))
+    })
+}
+
+/// Tells each step as it is done: for a program on stdout, for a person on stderr.
+struct Teller {
+    json: bool,
+}
+
+impl Observer for Teller {
+    fn begins(&self, what: &str) {
+        if !self.json {
+            print::note(what);
+        }
+    }
+
+    fn ran(&self, document: &Value) {
+        if self.json {
+            // Who does not read any more is told so with the result.
+            let _ = print::result(&document.to_string());
+        }
+    }
+}
