@@ -157,7 +157,7 @@ pub use capture::{
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
-pub use format::{Fourcc, FrameRate, SampleFormat};
+pub use format::{Fourcc, FrameRate, FrameStamp, SampleFormat};
 pub use sink::Metrics;
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;

@@ -1,13 +1,16 @@
 //! The words that every room shares: fourcc codes and exact frame rates.
 
 pub(crate) mod layout;
+pub(crate) mod pixels;
 mod sample;
+pub(crate) mod stamp;
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 pub use sample::SampleFormat;
+pub use stamp::FrameStamp;
 
 /// A V4L2 pixel format code, four bytes such as `YUYV` or `MJPG`.
 ///

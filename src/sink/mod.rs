@@ -22,8 +22,6 @@ mod packing;
 mod pcm;
 #[cfg(feature = "picture")]
 pub(crate) mod picture;
-#[cfg(any(feature = "record", feature = "picture"))]
-mod pixels;
 #[cfg(feature = "record")]
 mod progress;
 #[cfg(feature = "record")]
@@ -40,6 +38,7 @@ mod segments;
 mod shelf;
 #[cfg(feature = "picture")]
 mod snapshot;
+mod stamp;
 #[cfg(feature = "record")]
 mod syncer;
 #[cfg(feature = "record")]

@@ -8,10 +8,10 @@ use std::io::{self, IoSlice, Write};
 use super::container::{FrameData, TrackFormat, VideoFormat, cannot_hold, only_video};
 use super::output::{Output, WriteResult};
 use super::packing::{plane_bytes, tight_planes, write_pieces};
-use super::pixels::{Pixels, Row, Sample, pixels};
 use super::raw::nominal_duration_ns;
 use crate::error::Result;
 use crate::format::layout::Layout;
+use crate::format::pixels::{Pixels, Row, Sample, pixels};
 
 /// A Y4M file.
 pub(super) struct Y4mFile {

@@ -3,8 +3,8 @@
 use super::{PictureView, jpeg};
 use crate::error::{Error, ErrorName, Result};
 use crate::format::layout::{Layout, layout};
+use crate::format::pixels::{Pixels, Row, Sample, pixels};
 use crate::sink::colorimetry::Colorimetry;
-use crate::sink::pixels::{Pixels, Row, Sample, pixels};
 
 /// A picture in RGB, three bytes a pixel, rows without padding.
 #[derive(Debug, Clone, PartialEq, Eq)]

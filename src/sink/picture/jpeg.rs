@@ -35,6 +35,23 @@ pub(super) fn decode_luma(jpeg: &[u8]) -> Result<Vec<u8>> {
     Ok(decode(jpeg, ColorSpace::Luma)?.2)
 }
 
+/// Width, height and luma of the picture's uppermost `rows`, or of all where it has no more.
+///
+/// A JPEG is coded from the top: with a smaller height in its header the decoder stops early. One in several scans is
+/// decoded whole, because there the lower rows lie between the scans.
+pub(crate) fn decode_top_luma(jpeg: &[u8], rows: usize) -> Result<(u32, u32, Vec<u8>)> {
+    let marks = Marks::find(jpeg)?;
+    let mut whole = complete(jpeg)?;
+    if let (Some(frame), Ok(rows)) = (marks.sequential_frame, u16::try_from(rows)) {
+        // After the marker, the segment's length and the bits of a sample (ITU-T T.81, B.2.2).
+        let height = frame + 5..frame + 7;
+        if whole.get(height.clone()).is_some_and(|height| u16::from_be_bytes([height[0], height[1]]) > rows) {
+            whole.to_mut()[height].copy_from_slice(&rows.to_be_bytes());
+        }
+    }
+    decode(&whole, ColorSpace::Luma)
+}
+
 fn decode(jpeg: &[u8], colorspace: ColorSpace) -> Result<(u32, u32, Vec<u8>)> {
     let whole = complete(jpeg)?;
     let options = DecoderOptions::default()
@@ -84,6 +101,8 @@ pub(super) fn complete(jpeg: &[u8]) -> Result<Cow<'_, [u8]>> {
 /// Where the parts of a JPEG lie.
 struct Marks {
     has_huffman_tables: bool,
+    /// The start-of-frame marker of a picture in a single scan.
+    sequential_frame: Option<usize>,
     /// The first start-of-scan marker.
     scan: usize,
     /// The byte after the end-of-image marker.
@@ -98,6 +117,7 @@ impl Marks {
         }
         let mut has_huffman_tables = false;
         let mut scan = None;
+        let mut sequential_frame = None;
         let mut at = 2;
         loop {
             // Before the scan a marker must follow; after it, entropy-coded data up to the next marker, in which 0xff is
@@ -122,10 +142,12 @@ impl Marks {
             match marker {
                 0xd9 => {
                     let scan = scan.ok_or_else(|| damaged(&"it holds no picture"))?;
-                    return Ok(Self { has_huffman_tables, scan, end: at + 2 });
+                    return Ok(Self { has_huffman_tables, sequential_frame, scan, end: at + 2 });
                 }
                 0xc4 => has_huffman_tables = true,
-                0xda => scan = scan.or(Some(at)),
+                0xc0 | 0xc1 if scan.is_none() => sequential_frame = Some(at),
+                0xda if scan.is_some() => sequential_frame = None,
+                0xda => scan = Some(at),
                 _ => {}
             }
             let Some(&[high, low]) = jpeg.get(at + 2..at + 4) else { return Err(damaged(&"it is cut short")) };

@@ -9,6 +9,7 @@ pub(crate) use convert::luma_mean;
 #[cfg(all(test, feature = "record"))]
 pub(crate) use convert::to_rgb8;
 pub(crate) use encode::{PictureType, encode};
+pub(crate) use jpeg::decode_top_luma;
 
 use super::colorimetry::Colorimetry;
 use crate::format::Fourcc;

@@ -1,6 +1,6 @@
 //! Where a format keeps its samples: one table, so that the conversion itself knows no format by name.
 
-use crate::format::Fourcc;
+use super::Fourcc;
 
 /// The place of one sample: in the plane `plane`, at byte `offset + (x >> shift) * step` of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
