@@ -20,6 +20,17 @@ pub(crate) struct Counts {
     pub(crate) allocations: Option<f64>,
 }
 
+/// What is counted besides the times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// System calls, instructions and allocations.
+    All,
+    /// System calls alone: valgrind takes its time.
+    Calls,
+    /// Nothing.
+    Nothing,
+}
+
 /// A tool that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tool {
@@ -112,9 +123,20 @@ impl Drop for Scratch {
 
 impl Counts {
     /// Counts what lies between a run of few frames and one of `frames` more. Once each: counts have no noise.
-    pub(super) fn take(lines: (&CommandLine, &CommandLine), frames: u64, node: &str, stop: &AtomicBool) -> Self {
-        let count = |tool: Tool| tool.per_frame(lines, frames, node, stop);
-        Self { syscalls: count(Tool::Strace), instructions: count(Tool::Callgrind), allocations: count(Tool::Memcheck) }
+    pub(super) fn take(
+        counting: Counting,
+        lines: (&CommandLine, &CommandLine),
+        frames: u64,
+        node: &str,
+        stop: &AtomicBool,
+    ) -> Self {
+        let count = |tool: Tool, wanted: bool| wanted.then(|| tool.per_frame(lines, frames, node, stop)).flatten();
+        let all = counting == Counting::All;
+        Self {
+            syscalls: count(Tool::Strace, counting != Counting::Nothing),
+            instructions: count(Tool::Callgrind, all),
+            allocations: count(Tool::Memcheck, all),
+        }
     }
 }
 

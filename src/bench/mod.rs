@@ -29,6 +29,7 @@ mod program;
 mod series;
 mod target;
 
+pub(crate) use counts::Counting;
 pub(crate) use inside::{Inside, measure};
 pub(crate) use load::Load;
 pub(crate) use plan::{Observer, Plan, Results, Runs};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::counts::Counts;
+use super::counts::{Counting, Counts};
 use super::environment::Environment;
 use super::inside::Inside;
 use super::load::Load;
@@ -30,8 +30,7 @@ pub(crate) struct Plan {
     pub(crate) runs: u32,
     pub(crate) against: Vec<Program>,
     pub(crate) load: Option<Load>,
-    /// Whether system calls, instructions and allocations are counted too.
-    pub(crate) counts: bool,
+    pub(crate) counting: Counting,
 }
 
 /// Hears of each step.
@@ -107,7 +106,7 @@ impl Plan {
                 }
             }
         }
-        for runs in programs.iter_mut().filter(|runs| runs.refused.is_none() && self.counts) {
+        for runs in programs.iter_mut().filter(|runs| runs.refused.is_none() && self.counting != Counting::Nothing) {
             if stopped() {
                 break;
             }
@@ -195,7 +194,8 @@ impl Runs {
         // What is interrupted by the clock handles another number of frames each time.
         let lines =
             line(plan.warm_up).zip(line(plan.warm_up + plan.frames)).filter(|(line, _)| line.ending == Ending::Frames);
-        self.counts = lines.map(|(few, many)| Counts::take((&few, &many), plan.frames, &plan.target.path, stop));
+        self.counts =
+            lines.map(|(few, many)| Counts::take(plan.counting, (&few, &many), plan.frames, &plan.target.path, stop));
     }
 
     /// The last run, as a line of JSON.
@@ -233,8 +233,15 @@ mod tests {
             buffers: 4,
             synthetic: true,
         };
-        let plan =
-            Plan { target, frames: 1, warm_up: 1, runs: 1, against: vec![Program::V4l2Ctl], load: None, counts: false };
+        let plan = Plan {
+            target,
+            frames: 1,
+            warm_up: 1,
+            runs: 1,
+            against: vec![Program::V4l2Ctl],
+            load: None,
+            counting: Counting::Nothing,
+        };
         // Interrupted before it began: what is known without running anything.
         let results = plan.carry_out(&Nobody, &AtomicBool::new(true)).unwrap();
         assert!(results.interrupted);

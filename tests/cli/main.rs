@@ -1,5 +1,6 @@
 //! The command's contract, checked on the real binary, without devices: the lab's tests do it with real drivers.
 
+mod bench;
 mod capture;
 mod contract;
 mod permission;

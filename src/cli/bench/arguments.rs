@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::bench::{Load, Program};
+use crate::bench::{Counting, Load, Program};
 use crate::cli::args::{Common, PermissionArguments, Request};
 
 #[derive(Debug, Args)]
@@ -41,9 +41,10 @@ pub(in crate::cli) struct BenchArguments {
     /// Draw how old frames were when they were delivered: an SVG picture.
     #[arg(long, value_name = "FILE.svg")]
     pub(super) plot: Option<PathBuf>,
-    /// Do not count system calls, instructions and allocations (by strace and valgrind, where they are installed).
-    #[arg(long)]
-    pub(super) no_counts: bool,
+    /// Count per frame, where strace and valgrind are installed: system calls, instructions and allocations (all), system
+    /// calls (calls), or nothing (none).
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "all|calls|none", default_value = "all")]
+    pub(super) counts: CountsArgument,
     /// How many buffers everybody asks the driver for.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=32))]
     pub(super) buffers: u32,
@@ -69,6 +70,23 @@ impl From<LoadArgument> for Load {
         match argument {
             LoadArgument::Cpu => Self::Cpu,
             LoadArgument::Io => Self::Io,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CountsArgument {
+    All,
+    Calls,
+    None,
+}
+
+impl From<CountsArgument> for Counting {
+    fn from(argument: CountsArgument) -> Self {
+        match argument {
+            CountsArgument::All => Self::All,
+            CountsArgument::Calls => Self::Calls,
+            CountsArgument::None => Self::Nothing,
         }
     }
 }

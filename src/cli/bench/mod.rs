@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
         runs: arguments.runs,
         against: arguments.against.clone(),
         load: arguments.load.map(Into::into),
-        counts: !arguments.no_counts,
+        counting: arguments.counts.into(),
     };
     let stop = Arc::new(AtomicBool::new(false));
     let (told, signal) = (stop.clone(), Arc::new(std::sync::Mutex::new(None)));

@@ -101,9 +101,8 @@ fn columns(results: &Results) -> Vec<String> {
         if let (Some(series), Some((ours, peers))) =
             (figure.series, compared.split_first().filter(|(_, peers)| !peers.is_empty()))
         {
-            let ratio = |peer: &&Runs| {
-                ranged(&series(ours).over(series(peer)), 1.0, 2).map_or_else(|| "-".to_owned(), |ratio| ratio)
-            };
+            let ratio =
+                |peer: &&Runs| ranged(&series(ours).over(series(peer)), 1.0, 2).unwrap_or_else(|| "-".to_owned());
             let cells = std::iter::once(String::new()).chain(peers.iter().map(ratio)).collect();
             lines.push(row("  ours / theirs", cells));
         }

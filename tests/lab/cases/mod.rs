@@ -1,6 +1,7 @@
 //! The tests of the lab. To add one: write a function in a file here, name it in that file's `TESTS`.
 
 mod audio;
+mod bench;
 mod capture;
 mod controls;
 mod discovery;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<LabTest> {
     }
     [
         audio::TESTS,
+        bench::TESTS,
         drivers::TESTS,
         discovery::TESTS,
         capture::TESTS,

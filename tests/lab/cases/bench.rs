@@ -1,0 +1,81 @@
+//! `usermedia bench` on real drivers: what a frame costs, in counts, beside the programs of this guest.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::devices::{succeed, usermedia, vivid_webcam};
+use crate::harness::{LabTest, lab_test};
+use crate::protocol::VIRTUAL_TIME_GUEST;
+
+pub const TESTS: &[LabTest] = &[
+    lab_test!(a_frame_costs_no_more_calls_than_v4l2_ctls_at_any_size).timeout_secs(180),
+    lab_test!(a_frame_costs_no_allocation_and_fewer_instructions_than_ffmpegs).timeout_secs(240),
+    lab_test!(a_benchmark_says_what_its_figures_are_worth).timeout_secs(90),
+];
+
+/// Few frames: what is counted has no noise.
+fn bench(node: &Path, arguments: &[&str]) -> Value {
+    let mut command = usermedia();
+    command.args(["bench", "--json", "--fourcc", "YUYV", "--fps", "30", "--runs", "1", "--device"]).arg(node);
+    let output = succeed(command.args(arguments));
+    let text = String::from_utf8(output.stdout).expect("JSON is text");
+    serde_json::from_str(text.lines().last().expect("a result")).expect("JSON")
+}
+
+fn program<'a>(result: &'a Value, name: &str) -> &'a Value {
+    let programs = result["programs"].as_array().expect("programs");
+    programs.iter().find(|program| program["name"] == name).unwrap_or_else(|| panic!("no {name} in {result}"))
+}
+
+/// Two ioctls and a wait, nothing copied, nothing allocated, whatever the size of the pictures.
+fn a_frame_costs_no_more_calls_than_v4l2_ctls_at_any_size() {
+    let node = vivid_webcam();
+    for (width, height, fps) in
+        [("640", "480", "30"), ("1280", "720", "30"), ("1920", "1080", "15"), ("3840", "2160", "5")]
+    {
+        let size = ["--width", width, "--height", height, "--fps", fps, "--frames", "40", "--warm-up", "8"];
+        let result = bench(&node, &[&size[..], &["--against", "v4l2-ctl", "--counts", "calls"]].concat());
+        let (ours, theirs) = (program(&result, "usermedia"), program(&result, "v4l2-ctl"));
+        assert_eq!((&ours["refused"], &theirs["refused"]), (&Value::Null, &Value::Null), "{result}");
+        let calls = |program: &Value| program["syscallsPerFrame"].as_f64().unwrap_or_else(|| panic!("{program}"));
+        println!("{width}x{height}: {:.2} calls a frame, v4l2-ctl {:.2}", calls(ours), calls(theirs));
+        assert!(calls(ours) <= 3.05 && calls(ours) <= calls(theirs), "{ours} {theirs}");
+        assert_eq!((&ours["driverMappings"], &theirs["driverMappings"]), (&4.into(), &4.into()), "buffers: {result}");
+        for run in result["inside"].as_array().expect("ours") {
+            assert_eq!((&run["copied"], &run["bytesCopied"]), (&0.into(), &0.into()), "{run}");
+        }
+    }
+}
+
+fn a_frame_costs_no_allocation_and_fewer_instructions_than_ffmpegs() {
+    let size = ["--width", "640", "--height", "480", "--frames", "60", "--warm-up", "30"];
+    let result = bench(&vivid_webcam(), &[&size[..], &["--against", "ffmpeg", "--counts", "all"]].concat());
+    let (ours, theirs) = (program(&result, "usermedia"), program(&result, "ffmpeg"));
+    let count = |program: &Value, name: &str| program[name].as_f64().unwrap_or_else(|| panic!("{name}: {program}"));
+    assert_eq!(count(ours, "allocationsPerFrame"), 0.0, "{ours}");
+    assert!(count(theirs, "allocationsPerFrame") >= 1.0, "the instrument works: {theirs}");
+    assert!(count(ours, "instructionsPerFrame") < count(theirs, "instructionsPerFrame"), "{ours} {theirs}");
+    assert!(count(ours, "syscallsPerFrame") < count(theirs, "syscallsPerFrame"), "{ours} {theirs}");
+}
+
+fn a_benchmark_says_what_its_figures_are_worth() {
+    let result = bench(
+        &vivid_webcam(),
+        &["--width", "640", "--height", "480", "--frames", "30", "--warm-up", "8", "--counts", "none"],
+    );
+    let validity = result["environment"]["validity"].as_str().expect("it says so");
+    let (ours, age) = (program(&result, "usermedia"), &result["inside"][0]["age"]["p50"]);
+    match std::env::var("USERMEDIA_LAB").as_deref() {
+        Ok(VIRTUAL_TIME_GUEST) => {
+            assert_eq!(validity, "virtual-time");
+            assert_eq!((&ours["cpuPerFrame"]["median"], age), (&Value::Null, &Value::Null), "no times: {result}");
+        }
+        _ => {
+            assert_ne!(validity, "virtual-time");
+            assert!(ours["cpuPerFrame"]["median"].as_f64().is_some_and(|seconds| seconds > 0.0), "{ours}");
+            assert!(age.as_f64().is_some(), "{result}");
+        }
+    }
+    assert_eq!(result["target"]["driver"], "vivid", "{result}");
+}
