@@ -158,9 +158,9 @@ pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
 pub use format::{Fourcc, FrameRate, FrameStamp, SampleFormat};
-pub use sink::Metrics;
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;
+pub use sink::{LoopbackProgress, LoopbackStatistics, LoopbackWriter, Metrics};
 #[cfg(feature = "record")]
 pub use sink::{RecordedFile, Recorder, RecordingProgress, Segments};
 pub use stream::{

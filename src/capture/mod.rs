@@ -45,8 +45,8 @@ pub(crate) use inspect::Payload;
 #[cfg(all(test, not(loom)))]
 pub(crate) use sound::AudioInfo;
 pub(crate) use sound::{Block, MicrophoneRequest};
-#[cfg(feature = "scripted")]
-#[cfg_attr(not(feature = "json"), allow(unused_imports, reason = "for the fuzz targets"))]
+#[cfg(any(feature = "scripted", all(test, not(loom))))]
+#[cfg_attr(not(any(feature = "json", test)), allow(unused_imports, reason = "for the fuzz targets"))]
 pub(crate) use source::FrameInfo;
 pub(crate) use source::{CameraRequest, Closing, Outlet, Source, SourceEnd};
 pub(crate) use synthetic::pattern;

@@ -1,5 +1,7 @@
 //! The command line, as its contract has it.
 
+mod bench;
+mod loopback;
 mod values;
 
 use std::path::PathBuf;
@@ -11,11 +13,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use self::values::{
     parse_control, parse_duration, parse_length, parse_level, parse_patience, parse_segments, parse_size,
 };
-use super::bench::BenchArguments;
 use crate::capture::RecoveryPolicy;
 use crate::devices::{ControlName, ControlValue};
 use crate::format::Fourcc;
 use crate::sink::Segments;
+
+pub(super) use self::bench::BenchArguments;
+pub(super) use self::loopback::LoopbackArguments;
 
 /// getUserMedia for Linux: find cameras and microphones, resolve constraints, capture.
 #[derive(Debug, Parser)]
@@ -34,6 +38,7 @@ Examples:
   usermedia watch                                        what is plugged in and out
   usermedia bench --against v4l2-ctl                     what a frame costs, beside v4l2-ctl
   usermedia capture --synthetic --frames 60              try it without a camera
+  usermedia loopback --device /dev/video9 --synthetic    a test picture for other programs
 
 Exit status: 0 done, 1 a media error, 2 wrong usage, 128 + N ended by signal N (SIGINT, SIGTERM, SIGHUP)."
 )]
@@ -52,6 +57,8 @@ pub(super) enum Command {
     Capture(CaptureArguments),
     /// Take one picture.
     Snapshot(SnapshotArguments),
+    /// Write a camera's pictures, or synthetic ones, to a v4l2loopback node at an exact pace.
+    Loopback(LoopbackArguments),
     /// Say what works on this machine, what does not, and what to do about it.
     Check(CheckArguments),
     /// Say which cameras and microphones there are, and go on saying which come, go, or may be opened now.
@@ -155,7 +162,7 @@ pub(super) enum ProfileArgument {
 }
 
 /// What is asked for: constraints as JSON, or flags in their place.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What is asked for")]
 pub(super) struct Request {
     /// Media stream constraints as JSON, in either dialect, such as '{"video": {"width": {"min": 1280}}}'.

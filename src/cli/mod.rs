@@ -7,6 +7,7 @@ mod check;
 mod devices;
 mod document;
 mod event;
+mod loopback;
 mod metrics;
 mod permission;
 mod print;
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Resolve(arguments) => (arguments.common.json, resolve::run(&arguments)),
         Command::Capture(arguments) => (arguments.common.json, capture::run(&arguments)),
         Command::Snapshot(arguments) => (arguments.common.json, snapshot::run(&arguments)),
+        Command::Loopback(arguments) => (arguments.common.json, loopback::run(&arguments)),
         Command::Check(arguments) => (arguments.common.json, check::run(&arguments)),
         Command::Bench(arguments) => (arguments.common.json, bench::run(&arguments)),
         Command::Watch(arguments) => (arguments.common.json, watch::run(&arguments)),

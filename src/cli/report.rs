@@ -235,7 +235,11 @@ impl VideoReport {
         let captured = self.source.captured;
         let mut told = format!("{captured} captured");
         let Some(consumer) = self.consumers.first() else { return told };
-        let verb = if consumer.name == "recorder" { "recorded" } else { "counted" };
+        let verb = match &*consumer.name {
+            "recorder" => "recorded",
+            "loopback" => "written",
+            _ => "counted",
+        };
         told += &format!(", {} {verb}", consumer.delivered);
         if consumer.copied > 0 {
             told += &format!(" ({} of them copied)", consumer.copied);

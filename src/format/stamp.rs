@@ -77,7 +77,14 @@ impl FrameStamp {
     ///
     /// Whether it could: `false` where it does not [fit](Self::fits), and where `memory` is too short for it.
     pub fn write_to(self, fourcc: Fourcc, width: u32, height: u32, bytesperline: u32, memory: &mut [u8]) -> bool {
-        place(fourcc, width, height, bytesperline).is_some_and(|(pixels, layout)| self.write(pixels, &layout, memory))
+        let put = |offset: usize, byte| memory.get_mut(offset).map(|place| *place = byte).is_some();
+        place(fourcc, width, height, bytesperline).is_some_and(|(pixels, layout)| self.write(pixels, &layout, put))
+    }
+
+    /// Writes the stamp over the corner of a picture that it [fits](Self::fits) into; `put` sets a byte, and says whether
+    /// it could.
+    pub(crate) fn put(self, fourcc: Fourcc, layout: &Layout, put: impl FnMut(usize, u8) -> bool) -> bool {
+        pixels(fourcc).is_some_and(|pixels| self.write(pixels, layout, put))
     }
 
     /// The stamp of a picture in one piece of memory, laid out as V4L2 says; `None` where it has none. `bytesperline` as
@@ -115,18 +122,18 @@ impl FrameStamp {
         Self::from_words(words)
     }
 
-    fn write(self, pixels: Pixels, layout: &Layout, memory: &mut [u8]) -> bool {
+    fn write(self, pixels: Pixels, layout: &Layout, mut put: impl FnMut(usize, u8) -> bool) -> bool {
         let words = self.words();
         match pixels {
-            Pixels::Grey(luma) => fill(memory, layout, luma, |row, block| shade(words, row, block)),
+            Pixels::Grey(luma) => fill(&mut put, layout, luma, |row, block| shade(words, row, block)),
             Pixels::Rgb(samples) => {
-                samples.into_iter().all(|sample| fill(memory, layout, sample, |row, block| shade(words, row, block)))
+                samples.into_iter().all(|sample| fill(&mut put, layout, sample, |row, block| shade(words, row, block)))
             }
             // Without colour, so that a conversion to RGB finds the same brightness.
             Pixels::Ycbcr([luma, cb, cr]) => {
-                fill(memory, layout, luma, |row, block| shade(words, row, block))
-                    && fill(memory, layout, cb, |_, _| 128)
-                    && fill(memory, layout, cr, |_, _| 128)
+                fill(&mut put, layout, luma, |row, block| shade(words, row, block))
+                    && fill(&mut put, layout, cb, |_, _| 128)
+                    && fill(&mut put, layout, cr, |_, _| 128)
             }
         }
     }
@@ -161,26 +168,23 @@ fn shade(words: [u16; ROWS], row: usize, block: usize) -> u8 {
     if words[row] >> (COLUMNS - 1 - block) & 1 == 1 { WHITE } else { BLACK }
 }
 
-/// Sets one kind of sample in every block to what `value` gives for the block's row and column; whether all lie in
-/// `memory`.
-fn fill(memory: &mut [u8], layout: &Layout, sample: Sample, value: impl Fn(usize, usize) -> u8) -> bool {
+/// Sets one kind of sample in every block to what `value` gives for the block's row and column; whether all could be.
+fn fill(
+    put: &mut impl FnMut(usize, u8) -> bool,
+    layout: &Layout,
+    sample: Sample,
+    value: impl Fn(usize, usize) -> u8,
+) -> bool {
     let Some(plane) = layout.planes().get(sample.plane) else { return false };
-    let Some(bytes) = memory.get_mut(plane.offset..) else { return false };
     let lines = (BLOCK >> sample.shift_rows) * ROWS;
     let samples = BLOCK >> sample.shift;
-    for line in 0..lines {
-        let row = line * ROWS / lines;
-        for block in 0..COLUMNS {
-            let value = value(row, block);
-            for x in block * samples..(block + 1) * samples {
-                match bytes.get_mut(line * plane.stride + sample.offset + x * sample.step) {
-                    Some(byte) => *byte = value,
-                    None => return false,
-                }
-            }
-        }
-    }
-    true
+    (0..lines).all(|line| {
+        let start = plane.offset + line * plane.stride + sample.offset;
+        (0..COLUMNS).all(|block| {
+            let value = value(line * ROWS / lines, block);
+            (block * samples..(block + 1) * samples).all(|x| put(start + x * sample.step, value))
+        })
+    })
 }
 
 /// The word that a row of blocks shows; `None` where a block is neither dark nor light, or missing.

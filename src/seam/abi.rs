@@ -5,8 +5,8 @@
 //! a cross build with the wrong headers stops at compile time (docs/cross-building.md).
 
 use v4l::v4l_sys::{
-    timeval, v4l2_buffer, v4l2_capability, v4l2_format, v4l2_fract, v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_plane,
-    v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_streamparm,
+    V4L2_PIX_FMT_PRIV_MAGIC, timeval, v4l2_buffer, v4l2_capability, v4l2_format, v4l2_fract, v4l2_frmivalenum,
+    v4l2_frmsizeenum, v4l2_plane, v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_streamparm,
 };
 
 use super::kernel::{
@@ -126,6 +126,7 @@ impl BufferType {
         match self {
             Self::VideoCapture => v4l::v4l_sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE,
             Self::VideoCaptureMplane => v4l::v4l_sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+            Self::VideoOutput => v4l::v4l_sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_OUTPUT,
         }
     }
 }
@@ -234,7 +235,7 @@ impl PixelFormat {
         let mut raw = zeroed_format();
         raw.type_ = kind.raw();
         match kind {
-            BufferType::VideoCapture => {
+            BufferType::VideoCapture | BufferType::VideoOutput => {
                 // SAFETY: the union was zeroed, and every member of `pix` is a plain integer.
                 let pix = unsafe { &mut raw.fmt.pix };
                 pix.width = self.width;
@@ -243,6 +244,15 @@ impl PixelFormat {
                 pix.field = self.field;
                 pix.bytesperline = self.planes[0].bytesperline;
                 pix.sizeimage = self.planes[0].sizeimage;
+                if kind == BufferType::VideoOutput {
+                    // Whoever fills the buffers says what the colours are, for the readers to be told. The kernel heeds the
+                    // last three only with the magic number (v4l_sanitize_format in v4l2-ioctl.c).
+                    pix.colorspace = self.colorspace;
+                    pix.priv_ = V4L2_PIX_FMT_PRIV_MAGIC;
+                    pix.__bindgen_anon_1.ycbcr_enc = self.ycbcr_encoding;
+                    pix.quantization = self.quantization;
+                    pix.xfer_func = self.transfer_function;
+                }
             }
             BufferType::VideoCaptureMplane => {
                 // SAFETY: the union was zeroed, and every member of `pix_mp` is a plain integer.
@@ -260,7 +270,7 @@ impl PixelFormat {
     pub(crate) fn from_raw(raw: &v4l2_format, kind: BufferType) -> Self {
         let mut planes = [PlaneFormat::default(); MAX_PLANES];
         match kind {
-            BufferType::VideoCapture => {
+            BufferType::VideoCapture | BufferType::VideoOutput => {
                 // SAFETY: every member of the union is made of plain integers, and the struct was zeroed before the
                 // call, so that no byte is uninitialised.
                 let pix = unsafe { raw.fmt.pix };
@@ -324,7 +334,7 @@ pub(crate) fn nanoseconds(time: &timeval) -> u64 {
 pub(crate) fn dequeued(raw: &v4l2_buffer, planes: &[v4l2_plane; MAX_PLANES], kind: BufferType) -> Dequeued {
     let mut used = [PlaneUse::default(); MAX_PLANES];
     let plane_count = match kind {
-        BufferType::VideoCapture => {
+        BufferType::VideoCapture | BufferType::VideoOutput => {
             used[0].bytesused = raw.bytesused;
             1
         }
@@ -349,7 +359,7 @@ pub(crate) fn dequeued(raw: &v4l2_buffer, planes: &[v4l2_plane; MAX_PLANES], kin
 pub(crate) fn buffer_memory(raw: &v4l2_buffer, planes: &[v4l2_plane; MAX_PLANES], kind: BufferType) -> BufferMemory {
     let mut memories = [(0, 0); MAX_PLANES];
     let plane_count = match kind {
-        BufferType::VideoCapture => {
+        BufferType::VideoCapture | BufferType::VideoOutput => {
             // SAFETY: after QUERYBUF with V4L2_MEMORY_MMAP `m` holds the offset; it is a plain integer, and the struct
             // was zeroed before the call.
             memories[0] = (raw.length, unsafe { raw.m.offset });

@@ -9,6 +9,7 @@ use memmap2::MmapRaw;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent};
 
+use super::output::OutputMemory;
 use crate::format::Fourcc;
 
 /// The most memory planes a buffer can have (`VIDEO_MAX_PLANES`).
@@ -75,13 +76,15 @@ bitflags! {
     }
 }
 
-/// `V4L2_BUF_TYPE_*`: which of the two capture queues a node has.
+/// `V4L2_BUF_TYPE_*`: which of the two capture queues a node has, and the output queue of v4l2loopback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BufferType {
     /// `V4L2_BUF_TYPE_VIDEO_CAPTURE`: one piece of memory per frame.
     VideoCapture,
     /// `V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE`: one to eight.
     VideoCaptureMplane,
+    /// `V4L2_BUF_TYPE_VIDEO_OUTPUT`: one piece of memory per frame, filled by the program.
+    VideoOutput,
 }
 
 /// VIDIOC_QUERYCAP. Names are made valid UTF-8, whatever the kernel cut.
@@ -299,6 +302,16 @@ pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno>;
     /// VIDIOC_QBUF. `plane_count` is the number of memory planes of the buffer.
     fn queue_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32, plane_count: u32) -> Result<(), Errno>;
+    /// `mmap` of a buffer that this program fills. ENOTTY, as below, of a kernel without output queues.
+    fn map_output(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<OutputMemory, Errno> {
+        let _ = (fd, length, offset);
+        Err(Errno::ENOTTY)
+    }
+    /// VIDIOC_QBUF of a buffer that this program has filled with so many bytes. The driver stamps it.
+    fn queue_output(&self, fd: BorrowedFd<'_>, index: u32, bytesused: u32) -> Result<(), Errno> {
+        let _ = (fd, index, bytesused);
+        Err(Errno::ENOTTY)
+    }
     /// VIDIOC_DQBUF.
     fn dequeue_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<Dequeued, Errno>;
     /// VIDIOC_STREAMON.
@@ -315,6 +328,11 @@ pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno>;
     /// CLOCK_MONOTONIC in nanoseconds.
     fn now(&self) -> u64;
+    /// `clock_nanosleep` until this moment of CLOCK_MONOTONIC. What is past returns at once.
+    fn sleep_until(&self, moment: u64) -> Result<(), Errno> {
+        let _ = moment;
+        Err(Errno::ENOTSUP)
+    }
 }
 
 /// Makes a call again for as long as a signal interrupts it.

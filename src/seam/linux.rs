@@ -3,18 +3,20 @@
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 use nix::sys::stat::Mode;
-use nix::time::{ClockId, clock_gettime};
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 use v4l::v4l_sys::{
     V4L2_EVENT_SOURCE_CHANGE, v4l2_buffer, v4l2_capability, v4l2_control, v4l2_event, v4l2_event_subscription,
-    v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_input,
-    v4l2_memory_V4L2_MEMORY_MMAP as MEMORY_MMAP, v4l2_plane, v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_requestbuffers,
-    v4l2_streamparm,
+    v4l2_field_V4L2_FIELD_NONE as V4L2_FIELD_NONE, v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum, v4l2_frmsizeenum,
+    v4l2_input, v4l2_memory_V4L2_MEMORY_MMAP as MEMORY_MMAP, v4l2_plane, v4l2_query_ext_ctrl, v4l2_querymenu,
+    v4l2_requestbuffers, v4l2_streamparm,
 };
 
 use super::abi;
@@ -22,6 +24,7 @@ use super::kernel::{
     BufferMemory, BufferType, Capability, ControlDescription, Dequeued, Fraction, FrameInterval, FrameSize,
     InputStatus, Interval, Kernel, MAX_PLANES, PixelFormat, PoolFlags, RequestedBuffers,
 };
+use super::output::OutputMemory;
 use crate::format::Fourcc;
 
 /// The ioctls of include/uapi/linux/videodev2.h, by their numbers there.
@@ -250,6 +253,30 @@ impl Kernel for LinuxKernel {
         Self::with_buffer(kind, index, plane_count, |raw| ioctl!(qbuf, fd, raw), |_, _| ())
     }
 
+    fn map_output(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<OutputMemory, Errno> {
+        let length = usize::try_from(length).map_err(|_| Errno::EOVERFLOW)?;
+        MmapOptions::new()
+            .len(length)
+            .offset(u64::from(offset))
+            .map_raw(fd.as_raw_fd())
+            .map(OutputMemory::new)
+            .map_err(|error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))
+    }
+
+    fn queue_output(&self, fd: BorrowedFd<'_>, index: u32, bytesused: u32) -> Result<(), Errno> {
+        Self::with_buffer(
+            BufferType::VideoOutput,
+            index,
+            1,
+            |raw| {
+                raw.bytesused = bytesused;
+                raw.field = V4L2_FIELD_NONE;
+                ioctl!(qbuf, fd, raw)
+            },
+            |_, _| (),
+        )
+    }
+
     fn dequeue_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<Dequeued, Errno> {
         Self::with_buffer(
             kind,
@@ -307,5 +334,10 @@ impl Kernel for LinuxKernel {
             // Linux has had this clock always; a sandbox that forbids it gets a clock that stands still.
             Err(_) => 0,
         }
+    }
+
+    fn sleep_until(&self, moment: u64) -> Result<(), Errno> {
+        let moment = TimeSpec::from_duration(Duration::from_nanos(moment));
+        clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &moment).map(drop)
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod abi;
 mod holding;
 mod kernel;
 mod linux;
+mod output;
 mod pcm;
 #[cfg(any(all(test, not(loom)), feature = "scripted"))]
 pub(crate) mod scripted;
@@ -22,6 +23,7 @@ pub(crate) use kernel::{
 #[cfg(any(test, feature = "scripted"))]
 pub(crate) use kernel::{BufferMemory, ControlDescription, PlaneUse, RequestedBuffers};
 pub(crate) use linux::LinuxKernel;
+pub(crate) use output::OutputMemory;
 #[cfg(any(test, feature = "scripted"))]
 pub(crate) use pcm::PcmStatus;
 pub(crate) use pcm::{

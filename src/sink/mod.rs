@@ -11,6 +11,7 @@ mod ffmpeg;
 pub(crate) mod file;
 #[cfg(feature = "record")]
 mod h264;
+mod loopback;
 #[cfg(feature = "record")]
 mod matroska;
 mod metrics;
@@ -46,6 +47,7 @@ mod wav;
 #[cfg(feature = "record")]
 mod y4m;
 
+pub use loopback::{LoopbackProgress, LoopbackStatistics, LoopbackWriter};
 pub use metrics::Metrics;
 #[cfg(feature = "record")]
 pub use progress::{RecordedFile, RecordingProgress};

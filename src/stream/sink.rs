@@ -29,7 +29,6 @@ pub struct TrackMetadata {
     /// What the track gives.
     pub settings: TrackSettings,
     /// The format of what the track yields, as negotiated.
-    #[cfg_attr(not(feature = "record"), allow(dead_code, reason = "only the recorder writes it down"))]
     pub(crate) format: TrackFormat,
 }
 
@@ -63,7 +62,6 @@ impl TrackSettings {
 
 /// The negotiated format of a track of either kind.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "record"), allow(dead_code, reason = "only the recorder writes it down"))]
 pub(crate) enum TrackFormat {
     Video(Arc<VideoFormat>),
     Audio(AudioFormat),

@@ -1,6 +1,5 @@
 //! `usermedia bench`.
 
-mod arguments;
 mod document;
 mod table;
 
@@ -12,7 +11,7 @@ use std::{fs, thread};
 
 use serde_json::Value;
 
-pub(super) use self::arguments::BenchArguments;
+use super::args::BenchArguments;
 use super::event::{self, Event};
 use super::{Failure, permission, print, request, signals};
 use crate::bench::{Observer, Plan, Results, Target, measure, plot};

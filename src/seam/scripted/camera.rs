@@ -28,6 +28,8 @@ pub(crate) struct ScriptedCamera {
     pub min_buffers: Option<i32>,
     /// V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS.
     pub orphans: bool,
+    /// Whether it takes frames, too.
+    pub output: bool,
     /// Whether it has V4L2_EVENT_SOURCE_CHANGE.
     pub tells_of_source: bool,
     /// What VIDIOC_ENUMINPUT says of its input; `None` where it has no inputs.
@@ -51,6 +53,7 @@ impl ScriptedCamera {
             granted: None,
             min_buffers: None,
             orphans: true,
+            output: false,
             tells_of_source: false,
             input: None,
             controls: Vec::new(),
@@ -58,11 +61,18 @@ impl ScriptedCamera {
         }
     }
 
+    /// A v4l2loopback of any format, with as many buffers as it is asked for.
+    pub(crate) fn loopback() -> Self {
+        let camera = Self::new(b"YUYV", 640, 480);
+        Self { driver: "v4l2 loopback".to_owned(), card: "Dummy video device".to_owned(), output: true, ..camera }
+    }
+
     /// What QUERYCAP says it can do.
     pub(super) fn capabilities(&self) -> CapabilityFlags {
         let queue =
             if self.multiplanar { CapabilityFlags::VIDEO_CAPTURE_MPLANE } else { CapabilityFlags::VIDEO_CAPTURE };
-        queue | CapabilityFlags::STREAMING
+        let output = if self.output { CapabilityFlags::VIDEO_OUTPUT } else { CapabilityFlags::empty() };
+        queue | output | CapabilityFlags::STREAMING
     }
 
     /// What S_FMT makes of a request: the mode itself where it is listed, the first one of that format, or the first.

@@ -16,6 +16,7 @@ use crate::seam::kernel::{
     BufferMemory, BufferType, Capability, CapabilityFlags, ControlDescription, Dequeued, Fraction, FrameInterval,
     FrameSize, InputStatus, Interval, Kernel, PixelFormat, RequestedBuffers,
 };
+use crate::seam::output::OutputMemory;
 
 impl Kernel for ScriptedKernel {
     fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {
@@ -79,8 +80,11 @@ impl Kernel for ScriptedKernel {
         self.call(fd, Call::GetFormat, |node, _| Ok(node.format))
     }
 
-    fn set_format(&self, fd: BorrowedFd<'_>, _: BufferType, format: &PixelFormat) -> Result<PixelFormat, Errno> {
+    fn set_format(&self, fd: BorrowedFd<'_>, kind: BufferType, format: &PixelFormat) -> Result<PixelFormat, Errno> {
         self.call(fd, Call::SetFormat, |node, _| {
+            if kind == BufferType::VideoOutput {
+                return node.set_output_format(format);
+            }
             node.format = node.camera.answer(format.fourcc, format.width, format.height);
             Ok(node.format)
         })
@@ -139,8 +143,20 @@ impl Kernel for ScriptedKernel {
         self.call(fd, Call::QueueBuffer, |node, fd| node.queue_buffer(fd, index, plane_count))
     }
 
-    fn dequeue_buffer(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<Dequeued, Errno> {
-        self.call(fd, Call::DequeueBuffer, |node, fd| node.dequeue(fd))
+    fn map_output(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<OutputMemory, Errno> {
+        self.call(fd, Call::Map, |node, fd| node.map_output(fd, length, offset))
+    }
+
+    fn queue_output(&self, fd: BorrowedFd<'_>, index: u32, bytesused: u32) -> Result<(), Errno> {
+        let now = self.now();
+        self.call(fd, Call::QueueBuffer, |node, fd| node.queue_output(fd, index, bytesused, now))
+    }
+
+    fn dequeue_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<Dequeued, Errno> {
+        self.call(fd, Call::DequeueBuffer, |node, fd| match kind {
+            BufferType::VideoOutput => node.dequeue_output(fd),
+            BufferType::VideoCapture | BufferType::VideoCaptureMplane => node.dequeue(fd),
+        })
     }
 
     fn stream_on(&self, fd: BorrowedFd<'_>, _: BufferType) -> Result<(), Errno> {
@@ -195,5 +211,11 @@ impl Kernel for ScriptedKernel {
 
     fn now(&self) -> u64 {
         self.state().now
+    }
+
+    fn sleep_until(&self, moment: u64) -> Result<(), Errno> {
+        let mut state = self.state();
+        state.now = state.now.max(moment);
+        Ok(())
     }
 }

@@ -44,6 +44,7 @@ pub(crate) use call::{Call, FOREVER};
 pub(crate) use camera::{ScriptedCamera, pixels};
 pub(crate) use control::ScriptedControl;
 pub(crate) use frame::{Frame, JPEG};
+pub(crate) use node::output::WrittenFrame;
 pub(crate) use node::{guard_mappings, mark};
 pub(crate) use pcm::{PcmScript, ScriptedPcm, ScriptedPcms};
 pub(crate) use world::ScriptedWorld;
@@ -333,6 +334,11 @@ impl CameraScript {
     /// How many calls of any kind there were.
     pub(crate) fn all_calls(&self) -> u64 {
         Call::ALL.iter().map(|&call| self.calls(call)).sum()
+    }
+
+    /// What a writer has queued so far.
+    pub(crate) fn frames_written(&self) -> Vec<WrittenFrame> {
+        self.look(|node| node.written.clone())
     }
 
     /// How many descriptors of it are open.

@@ -12,12 +12,15 @@ use memmap2::{MmapOptions, MmapRaw};
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
+use self::output::WrittenFrame;
 use super::call::{Call, Faults};
 use super::camera::{ScriptedCamera, pixels};
 use super::frame::{Frame, JPEG};
 use crate::seam::{
     BufferFlags, BufferMemory, Dequeued, MAX_PLANES, PixelFormat, PlaneUse, PoolFlags, RequestedBuffers,
 };
+
+pub(crate) mod output;
 
 /// One memory plane of one buffer: a file in memory, so that a mapping of it is a mapping, and lives as long.
 #[derive(Debug)]
@@ -92,6 +95,9 @@ pub(super) struct Node {
     pub(super) misuse: Vec<String>,
     /// What QUERYBUF says of memory planes in place of the truth.
     pub(super) buffer_planes: Option<u32>,
+    /// What a writer has queued, and which buffers it may fill, the oldest first.
+    pub(super) written: Vec<WrittenFrame>,
+    fillable: VecDeque<u32>,
     /// The names of all memory there ever was.
     memories: Vec<String>,
     handles: BTreeMap<RawFd, Handle>,
@@ -116,6 +122,8 @@ impl Node {
             gone: false,
             misuse: Vec::new(),
             buffer_planes: None,
+            written: Vec::new(),
+            fillable: VecDeque::new(),
             memories: Vec::new(),
             handles: BTreeMap::new(),
             queue: None,
@@ -193,6 +201,8 @@ impl Node {
         let buffers: Vec<Vec<Memory>> =
             (0..count.min(MOST_BUFFERS)).map(|_| (0..planes).map(memory).collect()).collect();
         let queue = Queue { owner: fd, buffers, queued: VecDeque::new(), done: VecDeque::new(), streaming: false };
+        // As v4l2loopback: there to be filled without having been queued.
+        self.fillable = (0..count.min(MOST_BUFFERS)).collect();
         self.memories.extend(queue.names().map(str::to_owned));
         self.queue = Some(queue);
         Ok(RequestedBuffers { count, flags })

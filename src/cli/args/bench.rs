@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::{Common, PermissionArguments, Request};
 use crate::bench::{Counting, Load, Program};
-use crate::cli::args::{Common, PermissionArguments, Request};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -23,44 +23,44 @@ Examples:
 pub(in crate::cli) struct BenchArguments {
     /// How many frames a long run has more than a short one.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub(super) frames: u64,
+    pub(in crate::cli) frames: u64,
     /// How many frames a short run has.
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    pub(super) warm_up: u64,
+    pub(in crate::cli) warm_up: u64,
     /// How often each program runs.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(super) runs: u32,
+    pub(in crate::cli) runs: u32,
     /// Programs to run on the same camera in turn, those that are installed: v4l2-ctl, ffmpeg, gstreamer, gstreamer-mmap,
     /// ustreamer.
     #[arg(long, value_name = "PROGRAM,...", value_delimiter = ',', value_parser = parse_program)]
-    pub(super) against: Vec<Program>,
+    pub(in crate::cli) against: Vec<Program>,
     /// Make the machine do something else meanwhile: cpu (a busy thread for each processor), io (16 MiB written and synced
     /// over and over).
     #[arg(long, value_enum, hide_possible_values = true, value_name = "cpu|io")]
-    pub(super) load: Option<LoadArgument>,
+    pub(in crate::cli) load: Option<LoadArgument>,
     /// Draw how old frames were when they were delivered: an SVG picture.
     #[arg(long, value_name = "FILE.svg")]
-    pub(super) plot: Option<PathBuf>,
+    pub(in crate::cli) plot: Option<PathBuf>,
     /// Count per frame, where strace and valgrind are installed: system calls, instructions and allocations (all), system
     /// calls (calls), or nothing (none).
     #[arg(long, value_enum, hide_possible_values = true, value_name = "all|calls|none", default_value = "all")]
-    pub(super) counts: CountsArgument,
+    pub(in crate::cli) counts: CountsArgument,
     /// How many buffers everybody asks the driver for.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=32))]
-    pub(super) buffers: u32,
+    pub(in crate::cli) buffers: u32,
     /// Be one of the programs that are run: capture so many frames and print what they were like.
     #[arg(long, hide = true)]
-    pub(super) inside: bool,
+    pub(in crate::cli) inside: bool,
     #[command(flatten)]
-    pub(super) permission: PermissionArguments,
+    pub(in crate::cli) permission: PermissionArguments,
     #[command(flatten)]
     pub(in crate::cli) common: Common,
     #[command(flatten)]
-    pub(super) request: Request,
+    pub(in crate::cli) request: Request,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LoadArgument {
+pub(in crate::cli) enum LoadArgument {
     Cpu,
     Io,
 }
@@ -75,7 +75,7 @@ impl From<LoadArgument> for Load {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum CountsArgument {
+pub(in crate::cli) enum CountsArgument {
     All,
     Calls,
     None,
