@@ -163,10 +163,10 @@ pub use sink::Snapshot;
 #[cfg(feature = "record")]
 pub use sink::{RecordedFile, Recorder, RecordingProgress, Segments};
 pub use stream::{
-    Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, Flow, FrameCallback, LocalMediaStream,
-    MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState, Medium, Navigator,
-    NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, StreamStatistics, TrackMetadata, TrackSettings,
-    TrackStatistics, VideoFrame, VideoTrack, get_user_media, navigator,
+    Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, DmaBuf, DmaBufRead, Flow,
+    FrameCallback, LocalMediaStream, MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState,
+    Medium, Navigator, NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, StreamStatistics,
+    TrackMetadata, TrackSettings, TrackStatistics, VideoFrame, VideoTrack, get_user_media, navigator,
 };
 
 /// The README's program must compile.

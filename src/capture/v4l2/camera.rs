@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
 use crate::seam::{
-    BufferType, CapabilityFlags, Fraction, InputStatus, Kernel, MAX_PLANES, PixelFormat, PoolFlags, retry,
+    BufferType, CapabilityFlags, Fraction, InputStatus, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PoolFlags, retry,
 };
 
 /// How many buffers the driver must always have, where it does not say.
@@ -209,7 +209,7 @@ impl V4l2Camera {
             // Asked before the buffers are: what was let go by then is unmapped as well, so that EBUSY after "not
             // held" is somebody else's doing.
             let held = frames_still_held();
-            match retry(|| self.kernel.request_buffers(fd, self.kind, count)) {
+            match retry(|| self.kernel.request_buffers(fd, self.kind, count, MemoryFlags::NON_COHERENT)) {
                 Err(Errno::EBUSY) if held && tries > 0 => {
                     tries -= 1;
                     thread::sleep(pause);
@@ -228,7 +228,7 @@ impl V4l2Camera {
         // More than vb2 has are not made up for: whoever says so answers anything.
         let usable = granted.count.min(MOST_GRANTED);
         let maps = (0..usable).map(|index| self.map(index)).collect::<Result<Vec<_>>>().inspect_err(|_| {
-            let _ = retry(|| self.kernel.request_buffers(fd, self.kind, 0));
+            let _ = retry(|| self.kernel.request_buffers(fd, self.kind, 0, MemoryFlags::empty()));
         })?;
         let home = DriverQueue {
             kernel: self.kernel.clone(),
@@ -236,6 +236,7 @@ impl V4l2Camera {
             kind: self.kind,
             plane_count: u32::try_from(self.format.memory_count).unwrap_or(1),
             failed: AtomicI32::new(0),
+            exports_nothing: AtomicI32::new(0),
         };
         let pool = Arc::new(Pool {
             ledger: Ledger::new(maps.len()),
@@ -293,7 +294,7 @@ impl V4l2Camera {
             pool.ledger.reclaim();
             self.buffers.drain(..).for_each(Buffer::unmap);
             // Where frames are held this orphans their buffers, or is refused by drivers that cannot.
-            let _ = retry(|| self.kernel.request_buffers(self.fd.as_fd(), self.kind, 0));
+            let _ = retry(|| self.kernel.request_buffers(self.fd.as_fd(), self.kind, 0, MemoryFlags::empty()));
         }
     }
 }

@@ -28,6 +28,10 @@ pub(crate) struct ScriptedCamera {
     pub min_buffers: Option<i32>,
     /// V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS.
     pub orphans: bool,
+    /// V4L2_BUF_CAP_SUPPORTS_MMAP_CACHE_HINTS.
+    pub cache_hints: bool,
+    /// Whether it has VIDIOC_EXPBUF.
+    pub exports: bool,
     /// Whether it has V4L2_EVENT_SOURCE_CHANGE.
     pub tells_of_source: bool,
     /// What VIDIOC_ENUMINPUT says of its input; `None` where it has no inputs.
@@ -51,6 +55,8 @@ impl ScriptedCamera {
             granted: None,
             min_buffers: None,
             orphans: true,
+            cache_hints: false,
+            exports: true,
             tells_of_source: false,
             input: None,
             controls: Vec::new(),

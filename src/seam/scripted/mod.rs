@@ -25,6 +25,7 @@ mod card;
 mod control;
 mod frame;
 mod kernel;
+mod memory;
 mod node;
 mod pcm;
 mod world;
@@ -44,10 +45,12 @@ pub(crate) use call::{Call, FOREVER};
 pub(crate) use camera::{ScriptedCamera, pixels};
 pub(crate) use control::ScriptedControl;
 pub(crate) use frame::{Frame, JPEG};
-pub(crate) use node::{guard_mappings, mark};
+pub(crate) use memory::guard_mappings;
+pub(crate) use node::mark;
 pub(crate) use pcm::{PcmScript, ScriptedPcm, ScriptedPcms};
 pub(crate) use world::ScriptedWorld;
 
+use crate::seam::MemoryFlags;
 use call::Fault;
 use node::Node;
 
@@ -343,6 +346,21 @@ impl CameraScript {
     /// How many mappings of its buffers there are.
     pub(crate) fn mappings(&self) -> usize {
         self.look(|node| node.mappings())
+    }
+
+    /// How many dma-bufs of its buffers are open.
+    pub(crate) fn dma_bufs(&self) -> usize {
+        self.look(Node::dma_bufs)
+    }
+
+    /// How many readings of exported memory have begun and not ended.
+    pub(crate) fn readings(&self) -> u32 {
+        self.look(|node| node.reading)
+    }
+
+    /// Whether its buffers may be cached, and the kernel sees to it that nothing stale is read.
+    pub(crate) fn is_non_coherent(&self) -> bool {
+        self.look(|node| node.memory.contains(MemoryFlags::NON_COHERENT))
     }
 
     /// How many buffers the driver has to fill.

@@ -5,6 +5,7 @@ mod bench;
 mod callbacks;
 mod consumers;
 mod devices;
+mod dma_buf;
 mod ends;
 mod permission;
 mod requests;
