@@ -163,7 +163,7 @@ pub use sink::Snapshot;
 #[cfg(feature = "record")]
 pub use sink::{RecordedFile, Recorder, RecordingProgress, Segments};
 pub use stream::{
-    Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, DmaBuf, DmaBufRead, Flow,
+    Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, DmaBuf, DmaBufRead, DropPolicy, Flow,
     FrameCallback, LocalMediaStream, MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState,
     Medium, Navigator, NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, StreamStatistics,
     TrackMetadata, TrackSettings, TrackStatistics, VideoFrame, VideoTrack, get_user_media, navigator,

@@ -54,6 +54,7 @@ pub use media_stream::LocalMediaStream;
 pub use medium::Medium;
 pub use navigator::{Navigator, NavigatorUserMediaError, navigator};
 pub use processor::{MediaStreamTrackProcessor, PollableProcessor};
+pub use queue::DropPolicy;
 #[cfg(feature = "record")]
 pub(crate) use sink::TrackFormat;
 pub use sink::{Attachment, Backlog, Flow, Outcome, Sink, TrackMetadata, TrackSettings};

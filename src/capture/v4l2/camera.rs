@@ -14,9 +14,11 @@ use super::descriptor::Descriptor;
 use super::failure::{Step, failure};
 use super::reader::{Reader, Reading};
 use crate::capture::buffer::{Buffer, DriverQueue, Home, Pool, Reaper};
+use crate::capture::demand::{MOST_BUFFERS, buffers_for};
 use crate::capture::format::VideoFormat;
 use crate::capture::lease::Ledger;
 use crate::capture::source::CameraRequest;
+use crate::capture::spares::Spares;
 use crate::devices::ControlSettings;
 use crate::devices::control::ControlGoal;
 use crate::error::{Error, ErrorName, Result};
@@ -28,10 +30,8 @@ use crate::seam::{
 
 /// How many buffers the driver must always have, where it does not say.
 const LOW_MARK: u32 = 2;
-/// How many buffers consumers may hold before frames are copied, unless the request says how many there shall be.
-const HEADROOM: u32 = 4;
-/// The most buffers vb2 gives (`VIDEO_MAX_FRAME`).
-const MOST_BUFFERS: u32 = 32;
+/// How many copies of a frame of v4l2loopback's are in use where nobody is slow: what waits, and what is in hand.
+const WARM_COPIES: usize = 4;
 /// The most buffers taken from a driver that gives more than it was asked for.
 const MOST_GRANTED: u32 = 64;
 /// How long a reopening waits for frames of the stream before, on drivers that cannot orphan their buffers.
@@ -48,7 +48,7 @@ pub(in crate::capture) struct V4l2Camera {
     controls: CameraControls,
     buffers: Vec<Arc<Buffer>>,
     /// For frames that are copied because the driver is short of buffers, or because they are not ours to keep.
-    copies: Vec<Arc<Buffer>>,
+    copies: Option<Spares>,
     low_mark: usize,
     told_of_source: bool,
 }
@@ -70,7 +70,7 @@ impl V4l2Camera {
             format: Arc::new(format),
             controls,
             buffers: Vec::new(),
-            copies: Vec::new(),
+            copies: None,
             low_mark: 0,
             told_of_source: false,
         })
@@ -156,13 +156,18 @@ impl V4l2Camera {
             .and_then(|count| u32::try_from(count).ok())
             .filter(|count| (1..MOST_BUFFERS).contains(count))
             .unwrap_or(LOW_MARK);
-        let count = buffers.unwrap_or(low_mark + HEADROOM).clamp(1, MOST_BUFFERS);
-        self.allocate(count, reaper, frames_still_held)?;
-        self.copies = Pool::owned(
-            if self.loopback { self.buffers.len().max(16) } else { self.buffers.len() },
-            &self.memory_sizes(),
-            self.format.clone(),
-        );
+        let count = buffers.unwrap_or_else(|| {
+            let frame = self.format.sizeimage[..self.format.memory_count].iter().map(|&bytes| u64::from(bytes)).sum();
+            buffers_for(self.format.frame_rate, low_mark, reading.outlet.demand(), frame)
+        });
+        self.allocate(count.clamp(1, MOST_BUFFERS), reaper, frames_still_held)?;
+        let copies = if self.loopback { self.buffers.len().max(16) } else { self.buffers.len() };
+        let copies = Spares::new(copies, &self.memory_sizes(), self.format.clone());
+        if self.loopback {
+            // Every frame will be one. Elsewhere copies are the exception, and cost no memory before they are made.
+            copies.warm(WARM_COPIES);
+        }
+        self.copies = Some(copies);
         // Only where somebody will start it anew. A driver without events says so, and that is fine.
         self.told_of_source =
             reading.policy.recovers() && retry(|| self.kernel.subscribe_source_change(self.fd.as_fd())).is_ok();

@@ -7,6 +7,7 @@ mod consumers;
 mod devices;
 mod dma_buf;
 mod ends;
+mod fan_out;
 mod permission;
 mod requests;
 mod sinks;

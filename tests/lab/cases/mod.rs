@@ -19,6 +19,7 @@ mod loopback;
 mod misbehaving;
 mod permission;
 mod pipeline;
+pub mod planes;
 pub mod power;
 mod self_test;
 mod soak;
@@ -47,6 +48,7 @@ pub fn all() -> Vec<LabTest> {
         drivers::TESTS,
         discovery::TESTS,
         capture::TESTS,
+        planes::TESTS,
         controls::TESTS,
         files::TESTS,
         hotplug::TESTS,
