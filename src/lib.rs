@@ -150,13 +150,14 @@ mod stream;
 mod trace;
 
 pub use capture::{
-    AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, SourceStatistics, StallLimit,
-    TimestampSource,
+    AudioStatistics, CaptureScheduling, ClockDrift, MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep,
+    SourceStatistics, StallLimit, TimestampSource,
 };
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
 pub use format::{Fourcc, FrameRate, SampleFormat};
+pub use seam::RealTimePolicy;
 pub use sink::Metrics;
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;

@@ -5,8 +5,8 @@ use crate::format::FrameRate;
 /// How many buffers consumers may hold before frames are copied, where nothing is known of them yet: a queue of two or
 /// three, and one in hand.
 const HEADROOM: u32 = 4;
-/// How long the capture thread may be kept from its processor without a frame being lost, in nanoseconds.
-const HICCUP: u64 = 50_000_000;
+/// For what part of a second the capture thread may be kept from its processor without a frame being lost: a twentieth.
+const HICCUPS_PER_SECOND: u64 = 20;
 /// What the buffers of one camera may take without being asked for by number. Beyond it no more are taken than are needed
 /// at any rate: drivers without an MMU of their own take them from a pool of a few hundred megabytes.
 const MEMORY: u64 = 128 << 20;
@@ -43,7 +43,9 @@ impl Demand {
 
 /// How many buffers to ask a driver for that needs `low_mark` of them itself and fills `frame_bytes` with each frame.
 pub(super) fn buffers_for(rate: Option<FrameRate>, low_mark: u32, demand: Demand, frame_bytes: u64) -> u32 {
-    let missed = rate.map_or(0, |rate| HICCUP.div_ceil(rate.interval_ns().max(1)));
+    let missed = rate.map_or(0, |rate| {
+        u64::from(rate.numerator()).div_ceil(u64::from(rate.denominator()).max(1) * HICCUPS_PER_SECOND)
+    });
     let fed = u32::try_from(missed).unwrap_or(u32::MAX).max(low_mark);
     let least = low_mark.saturating_add(HEADROOM);
     let affordable = u32::try_from(MEMORY / frame_bytes.max(1)).unwrap_or(u32::MAX).max(least);

@@ -26,6 +26,7 @@ mod lease;
 mod microphone;
 mod reactor;
 mod recovery;
+mod scheduling;
 mod sound;
 mod source;
 mod spares;
@@ -59,6 +60,7 @@ pub(crate) use worker::Worker;
 
 // Not exported any further: parts of a sealed trait.
 pub use recovery::{MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, StallLimit};
+pub use scheduling::CaptureScheduling;
 pub use sound::{AudioFormat, AudioStatistics, CapturedAudio};
 pub use source::{Captured, CapturedFrame};
 pub use statistics::SourceStatistics;

@@ -13,6 +13,7 @@ mod progress;
 mod report;
 mod request;
 mod resolve;
+mod scheduling;
 mod signals;
 mod snapshot;
 mod text;

@@ -272,6 +272,25 @@ pub(crate) struct Dequeued {
     pub planes: [PlaneUse; MAX_PLANES],
 }
 
+/// The scheduling policies of sched(7) for real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RealTimePolicy {
+    /// `SCHED_FIFO`: until the thread waits, or one of a higher priority wants to run.
+    Fifo,
+    /// `SCHED_RR`: as that, taking turns with threads of the same priority.
+    RoundRobin,
+}
+
+impl fmt::Display for RealTimePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fifo => "SCHED_FIFO",
+            Self::RoundRobin => "SCHED_RR",
+        })
+    }
+}
+
 /// The kernel. Every method is one system call, returns its error number as it is, `EINTR` included: see [`retry`].
 pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     /// Opens a node for reading and writing, non-blocking and close-on-exec.
@@ -342,6 +361,10 @@ pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     fn stream_off(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno>;
     /// `epoll_wait`; `timeout` in nanoseconds, rounded up to what the system can wait; `None` is for ever.
     fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno>;
+    /// `sched_setscheduler` of a thread, by its number in the kernel. What it starts does not inherit it.
+    fn set_real_time(&self, thread: i32, policy: RealTimePolicy, priority: u8) -> Result<(), Errno>;
+    /// `sched_setaffinity` of a thread, by its number in the kernel.
+    fn set_affinity(&self, thread: i32, cpus: &[usize]) -> Result<(), Errno>;
     /// CLOCK_MONOTONIC in nanoseconds.
     fn now(&self) -> u64;
 }

@@ -7,9 +7,12 @@ use std::path::Path;
 use memmap2::{MmapOptions, MmapRaw};
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
+use nix::libc;
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 use nix::sys::stat::Mode;
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
 use v4l::v4l_sys::{
     V4L2_EVENT_SOURCE_CHANGE, v4l2_buffer, v4l2_capability, v4l2_control, v4l2_event, v4l2_event_subscription,
     v4l2_exportbuffer, v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_input,
@@ -20,7 +23,8 @@ use v4l::v4l_sys::{
 use super::abi;
 use super::kernel::{
     BufferMemory, BufferType, Capability, ControlDescription, Dequeued, Fraction, FrameInterval, FrameSize,
-    InputStatus, Interval, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PoolFlags, RequestedBuffers, SyncFlags,
+    InputStatus, Interval, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PoolFlags, RealTimePolicy, RequestedBuffers,
+    SyncFlags,
 };
 use crate::format::Fourcc;
 
@@ -77,8 +81,8 @@ mod vidioc {
 /// A struct of zeroes for the kernel to fill.
 macro_rules! zeroed {
     ($kind:ty) => {{
-        // SAFETY: the V4L2 structs named here are made of integers, arrays of them, and unions and pointers of those:
-        // all zeroes is a valid value.
+        // SAFETY: the V4L2 structs named here, and `sched_param`, are made of integers, arrays of them, and unions and
+        // pointers of those: all zeroes is a valid value.
         unsafe { mem::zeroed::<$kind>() }
     }};
 }
@@ -320,6 +324,27 @@ impl Kernel for LinuxKernel {
 
     fn stream_off(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno> {
         ioctl!(streamoff, fd, &kind.raw().cast_signed())
+    }
+
+    fn set_real_time(&self, thread: i32, policy: RealTimePolicy, priority: u8) -> Result<(), Errno> {
+        let policy = libc::SCHED_RESET_ON_FORK
+            | match policy {
+                RealTimePolicy::Fifo => libc::SCHED_FIFO,
+                RealTimePolicy::RoundRobin => libc::SCHED_RR,
+            };
+        let mut parameters = zeroed!(libc::sched_param);
+        parameters.sched_priority = priority.into();
+        // By its number: the function of that name in musl only says ENOSYS.
+        // SAFETY: sched_setscheduler(2) takes two integers and a pointer to a `struct sched_param` that it only reads;
+        // `parameters` is one, initialised and alive. The kernel reads its first member, which is all there is to its own.
+        let answer = unsafe { libc::syscall(libc::SYS_sched_setscheduler, thread, policy, &raw const parameters) };
+        Errno::result(answer).map(drop)
+    }
+
+    fn set_affinity(&self, thread: i32, cpus: &[usize]) -> Result<(), Errno> {
+        let mut set = CpuSet::new();
+        cpus.iter().try_for_each(|&cpu| set.set(cpu))?;
+        sched_setaffinity(Pid::from_raw(thread), &set)
     }
 
     fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno> {

@@ -15,6 +15,7 @@ mod watch;
 mod world;
 
 pub(crate) use holding::{Hold, Holding};
+pub use kernel::RealTimePolicy;
 pub(crate) use kernel::{
     BufferFlags, BufferType, Capability, CapabilityFlags, ControlFlags, ControlType, Dequeued, Fraction, FrameInterval,
     FrameSize, InputStatus, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PlaneFormat, PoolFlags, SyncFlags, retry,

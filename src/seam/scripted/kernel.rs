@@ -14,7 +14,7 @@ use crate::format::Fourcc;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
 use crate::seam::kernel::{
     BufferMemory, BufferType, Capability, CapabilityFlags, ControlDescription, Dequeued, Fraction, FrameInterval,
-    FrameSize, InputStatus, Interval, Kernel, MemoryFlags, PixelFormat, RequestedBuffers, SyncFlags,
+    FrameSize, InputStatus, Interval, Kernel, MemoryFlags, PixelFormat, RealTimePolicy, RequestedBuffers, SyncFlags,
 };
 
 impl Kernel for ScriptedKernel {
@@ -183,6 +183,14 @@ impl Kernel for ScriptedKernel {
 
     fn input_status(&self, fd: BorrowedFd<'_>) -> Result<InputStatus, Errno> {
         self.call(fd, Call::InputStatus, |node, _| node.camera.input.ok_or(Errno::ENOTTY))
+    }
+
+    fn set_real_time(&self, thread: i32, policy: RealTimePolicy, priority: u8) -> Result<(), Errno> {
+        self.schedule(format!("thread {thread} {policy} {priority}"))
+    }
+
+    fn set_affinity(&self, thread: i32, cpus: &[usize]) -> Result<(), Errno> {
+        self.schedule(format!("thread {thread} on {cpus:?}"))
     }
 
     fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno> {

@@ -70,6 +70,10 @@ struct State {
     /// Where each reactor waits: for a moment there may be two, one ending while the next begins.
     resting: HashMap<ThreadId, Rest>,
     misuse: Vec<String>,
+    /// How threads were to be scheduled, in words.
+    scheduled: Vec<String>,
+    /// What is said to who wants to change that.
+    unschedulable: Option<Errno>,
 }
 
 /// A reactor with nothing to do.
@@ -104,6 +108,8 @@ impl ScriptedKernel {
             version: 0,
             resting: HashMap::new(),
             misuse: Vec::new(),
+            scheduled: Vec::new(),
+            unschedulable: None,
         };
         let nudge = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), nudge: nudge.expect("an eventfd") })
@@ -128,6 +134,27 @@ impl ScriptedKernel {
     pub(crate) fn misuse(&self) -> Vec<String> {
         let state = self.state();
         state.misuse.iter().chain(state.nodes.values().flat_map(|node| &node.misuse)).cloned().collect()
+    }
+
+    /// How threads were to be scheduled, in words.
+    pub(crate) fn scheduled(&self) -> Vec<String> {
+        self.state().scheduled.clone()
+    }
+
+    /// Nobody may change how threads are scheduled.
+    pub(crate) fn refuse_scheduling(&self, errno: Errno) {
+        self.state().unschedulable = Some(errno);
+    }
+
+    fn schedule(&self, how: String) -> Result<(), Errno> {
+        let mut state = self.state();
+        match state.unschedulable {
+            Some(errno) => Err(errno),
+            None => {
+                state.scheduled.push(how);
+                Ok(())
+            }
+        }
     }
 
     /// Waits until the reactor has done all there is to do.
