@@ -7,7 +7,8 @@
 //! It does
 //! - list every node with its modes, and say of the unusable ones why, and what to do about it: [`devices`];
 //! - take [`constraints`] in both dialects, and [`resolve`](mod@resolve) them without opening anything;
-//! - lend out the driver's own buffers as [`VideoFrame`]s, to any number of consumers of one camera;
+//! - lend out the driver's own buffers as [`VideoFrame`]s, to any number of consumers of one camera, and as dma-bufs to other
+//!   devices and processes ([`VideoFrame::dma_buf`]);
 //! - give a microphone's sound as [`AudioData`], copied once, with its place on the frames' clock and every gap known;
 //! - count every frame that was expected, under its reason if it was lost: [`SourceStatistics`],
 //!   [`ConsumerStatistics`];

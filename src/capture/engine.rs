@@ -103,6 +103,10 @@ impl Engine {
     /// # Errors
     /// See [`MediaDevices::with_scheduling`](crate::MediaDevices::with_scheduling).
     pub(crate) fn schedule(&self, scheduling: &CaptureScheduling) -> Result<()> {
+        if *scheduling == CaptureScheduling::new() {
+            // Not even the thread's start is waited for.
+            return Ok(());
+        }
         scheduling.apply(&*self.kernel, self.reactor.thread_number())
     }
 

@@ -31,7 +31,7 @@ mod sound;
 mod source;
 mod spares;
 mod statistics;
-mod sync;
+pub(crate) mod sync;
 mod synthetic;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -51,7 +51,7 @@ pub(crate) use inspect::Payload;
 #[cfg(all(test, not(loom)))]
 pub(crate) use sound::AudioInfo;
 pub(crate) use sound::{Block, MicrophoneRequest};
-#[cfg(feature = "scripted")]
+#[cfg(any(feature = "scripted", all(test, loom)))]
 #[cfg_attr(not(feature = "json"), allow(unused_imports, reason = "for the fuzz targets"))]
 pub(crate) use source::FrameInfo;
 pub(crate) use source::{CameraRequest, Closing, Outlet, Source, SourceEnd};

@@ -96,8 +96,6 @@ mod tests {
     #[test]
     fn the_thread_is_bound_before_it_runs_in_real_time() {
         let kernel = ScriptedKernel::new();
-        CaptureScheduling::new().apply(&*kernel, 7).unwrap();
-        assert_eq!(kernel.scheduled(), Vec::<String>::new());
         CaptureScheduling::new().real_time(RealTimePolicy::RoundRobin, 99).cpus([0, 2]).apply(&*kernel, 7).unwrap();
         assert_eq!(kernel.scheduled(), ["thread 7 on [0, 2]", "thread 7 SCHED_RR 99"]);
     }

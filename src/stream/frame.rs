@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::dma_buf::DmaBuf;
+use crate::capture::sync::{AtomicUsize, Ordering};
 use crate::capture::{CapturedFrame, Lease, Payload, TimestampSource, VideoFormat, pattern};
 use crate::error::Result;
 use crate::format::Fourcc;

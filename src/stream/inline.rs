@@ -1,7 +1,7 @@
 //! A callback on the capture thread: no hand-over, no wait.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::consumer::{Consumer, ConsumerStatistics, Counters};
@@ -10,6 +10,7 @@ use super::medium::Medium;
 use super::outlet::TrackOutlet;
 use super::queue::Clock;
 use crate::capture::Demand;
+use crate::capture::sync::{AtomicUsize, Ordering};
 use crate::error::Error;
 
 type Callback<M> = Box<dyn FnMut(&M) + Send>;

@@ -1,8 +1,7 @@
 //! What waits between the reactor and a consumer's own thread.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use nix::sys::eventfd::EventFd;
 use super::bell::Bell;
 use super::consumer::{Consumer, ConsumerStatistics, Counters};
 use super::medium::Medium;
+use crate::capture::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use crate::capture::{Captured, Demand};
 use crate::error::{Error, Result};
 
@@ -298,3 +298,6 @@ impl<M: Medium> Consumer<M> for Queue<M> {
         state.counters.statistics(&self.name, M::KIND, state.waiting.len())
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;

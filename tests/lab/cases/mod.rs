@@ -6,6 +6,7 @@ mod controls;
 mod discovery;
 mod disk;
 mod drivers;
+mod fan_out;
 mod faults_loopback;
 mod faults_replug;
 mod faults_usb;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<LabTest> {
         discovery::TESTS,
         capture::TESTS,
         planes::TESTS,
+        fan_out::TESTS,
         controls::TESTS,
         files::TESTS,
         hotplug::TESTS,
