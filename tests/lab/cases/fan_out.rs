@@ -46,7 +46,7 @@ fn take_all(processor: MediaStreamTrackProcessor) -> usermedia::ConsumerStatisti
 fn one_is_stuck(count: usize) {
     let stream = open(vga(&vivid_webcam()));
     let track = stream.video_tracks().remove(0);
-    let mut stuck = track.processor(2);
+    let stuck = track.processor(2);
     // So much may wait that a machine that pauses is not taken for a consumer that is late.
     let others: Vec<_> = (1..count).map(|_| track.processor(usize::try_from(FRAMES).unwrap())).collect();
     let others: Vec<_> = others.into_iter().map(|processor| thread::spawn(move || take_all(processor))).collect();
