@@ -7,7 +7,8 @@
 //! It does
 //! - list every node with its modes, and say of the unusable ones why, and what to do about it: [`devices`];
 //! - take [`constraints`] in both dialects, and [`resolve`](mod@resolve) them without opening anything;
-//! - lend out the driver's own buffers as [`VideoFrame`]s, to any number of consumers of one camera;
+//! - lend out the driver's own buffers as [`VideoFrame`]s, to any number of consumers of one camera, and as dma-bufs to other
+//!   devices and processes ([`VideoFrame::dma_buf`]);
 //! - give a microphone's sound as [`AudioData`], copied once, with its place on the frames' clock and every gap known;
 //! - count every frame that was expected, under its reason if it was lost: [`SourceStatistics`],
 //!   [`ConsumerStatistics`];
@@ -151,23 +152,24 @@ mod stream;
 mod trace;
 
 pub use capture::{
-    AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, SourceStatistics, StallLimit,
-    TimestampSource,
+    AudioStatistics, CaptureScheduling, ClockDrift, MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep,
+    SourceStatistics, StallLimit, TimestampSource,
 };
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
 pub use format::{Fourcc, FrameRate, FrameStamp, SampleFormat};
+pub use seam::RealTimePolicy;
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;
 pub use sink::{LoopbackProgress, LoopbackStatistics, LoopbackWriter, Metrics};
 #[cfg(feature = "record")]
 pub use sink::{RecordedFile, Recorder, RecordingProgress, Segments};
 pub use stream::{
-    Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, Flow, FrameCallback, LocalMediaStream,
-    MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState, Medium, Navigator,
-    NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, StreamStatistics, TrackMetadata, TrackSettings,
-    TrackStatistics, VideoFrame, VideoTrack, get_user_media, navigator,
+    Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, DmaBuf, DmaBufRead, DropPolicy, Flow,
+    FrameCallback, LocalMediaStream, MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState,
+    Medium, Navigator, NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, StreamStatistics,
+    TrackMetadata, TrackSettings, TrackStatistics, VideoFrame, VideoTrack, get_user_media, navigator,
 };
 
 /// The README's program must compile.

@@ -2,7 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use memmap2::MmapRaw;
 use nix::errno::Errno;
 
+use super::export::Exports;
 use super::format::VideoFormat;
 use super::lease::Ledger;
 use crate::seam::{BufferType, Kernel, retry};
@@ -74,6 +75,8 @@ pub(super) struct DriverQueue {
     pub(super) plane_count: u32,
     /// The first QBUF that failed since the reactor looked; 0 for none.
     pub(super) failed: AtomicI32,
+    /// Why the driver exports no buffer, once one was asked for; 0 before, and where it does.
+    pub(super) exports_nothing: AtomicI32,
 }
 
 impl DriverQueue {
@@ -84,6 +87,13 @@ impl DriverQueue {
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
         let index = u32::try_from(index).map_err(|_| Errno::EINVAL)?;
         retry(|| self.kernel.queue_buffer(fd, self.kind, index, self.plane_count))
+    }
+
+    /// EXPBUF of one memory plane. Only from inside the ledger's gate.
+    pub(super) fn export(&self, index: u32, plane: u32) -> Result<OwnedFd, Errno> {
+        // SAFETY: as in `queue`: the caller is inside the gate, before which this descriptor is not closed.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        retry(|| self.kernel.export_buffer(fd, self.kind, index, plane))
     }
 }
 
@@ -108,7 +118,7 @@ impl Pool {
         (0..count)
             .map(|index| {
                 let memories = sizes.iter().map(|&size| Memory::owned(size)).collect();
-                Arc::new(Buffer { index, memories, pool: pool.clone() })
+                Arc::new(Buffer { index, memories, exports: Exports::default(), pool: pool.clone() })
             })
             .collect()
     }
@@ -136,17 +146,24 @@ impl Pool {
 pub(crate) struct Buffer {
     index: usize,
     memories: Box<[Memory]>,
+    pub(super) exports: Exports,
     pool: Arc<Pool>,
 }
 
 impl Buffer {
     /// A buffer of the driver's: the mappings of its memory planes.
     pub(super) fn mapped(index: usize, maps: Vec<MmapRaw>, pool: Arc<Pool>) -> Self {
-        Self { index, memories: maps.into_iter().map(Memory::Mapped).collect(), pool }
+        let memories = maps.into_iter().map(Memory::Mapped).collect();
+        Self { index, memories, exports: Exports::default(), pool }
     }
 
     pub(super) fn pool(&self) -> &Arc<Pool> {
         &self.pool
+    }
+
+    /// Its number at the driver.
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
     /// The length of a memory plane.
@@ -164,16 +181,17 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // munmap of a driver's memory may free it, and may close the device: not on a consumer's thread.
+        // munmap of a driver's memory may free it, and may close the device, and so may the end of an export: not on a
+        // consumer's thread.
         if let (false, Some(reaper)) = (self.memories.is_empty(), &self.pool.reaper) {
-            reaper.bury(Box::new(std::mem::take(&mut self.memories)));
+            reaper.bury(Box::new((std::mem::take(&mut self.memories), std::mem::take(&mut self.exports))));
         }
     }
 }
 
 /// A shared right to read a buffer. Clones count; the last drop gives the buffer back.
 pub(crate) struct Lease {
-    buffer: Arc<Buffer>,
+    pub(super) buffer: Arc<Buffer>,
 }
 
 impl Lease {

@@ -12,6 +12,7 @@ use super::hotplug::Hotplug;
 use super::microphone::MicrophoneDevice;
 use super::reactor::Reactor;
 use super::recovery::{Device, RecoveryEvent, RecoveryPolicy, RecoveryStep, Supervisor};
+use super::scheduling::CaptureScheduling;
 use super::sound::{AudioCounters, AudioFormat, CapturedAudio, MicrophoneRequest};
 use super::source::{CameraRequest, Captured, CapturedFrame, Closing, Outlet, Running, Source};
 use super::statistics::SourceCounters;
@@ -95,6 +96,18 @@ impl Engine {
     /// Has `job` done on a control thread, without waiting for it: after others of its kind.
     pub(crate) fn post(&self, job: impl FnOnce() + Send + 'static) {
         self.control.post(LISTING, job);
+    }
+
+    /// Has the kernel schedule the capture thread so from here on.
+    ///
+    /// # Errors
+    /// See [`MediaDevices::with_scheduling`](crate::MediaDevices::with_scheduling).
+    pub(crate) fn schedule(&self, scheduling: &CaptureScheduling) -> Result<()> {
+        if *scheduling == CaptureScheduling::new() {
+            // Not even the thread's start is waited for.
+            return Ok(());
+        }
+        scheduling.apply(&*self.kernel, self.reactor.thread_number())
     }
 
     /// Whether the caller is on the capture thread, where nothing may wait for a device.

@@ -106,6 +106,15 @@ impl Ledger {
         self.gate.close();
     }
 
+    /// Does something with the descriptor, if the gate is open: it does not close until that is done.
+    pub(super) fn while_open<T>(&self, act: impl FnOnce() -> T) -> Option<T> {
+        self.gate.enter().then(|| {
+            let done = act();
+            self.gate.leave();
+            done
+        })
+    }
+
     /// Hands every returned buffer to `queue` (QBUF). The first failure is returned; that buffer stays returned.
     pub(super) fn queue_returned<E>(&self, mut queue: impl FnMut(usize) -> Result<(), E>) -> Result<(), E> {
         (0..self.slots.len()).try_for_each(|index| self.queue_one(index, &mut queue))
@@ -157,12 +166,7 @@ impl Ledger {
             return Ok(());
         }
         slot.state.store(RETURNED, Ordering::SeqCst);
-        if !self.gate.enter() {
-            return Ok(());
-        }
-        let done = self.queue_one(index, queue);
-        self.gate.leave();
-        done
+        self.while_open(|| self.queue_one(index, queue)).unwrap_or(Ok(()))
     }
 
     fn queue_one<E>(&self, index: usize, mut queue: impl FnMut(usize) -> Result<(), E>) -> Result<(), E> {

@@ -14,8 +14,10 @@ mod alsa;
 mod buffer;
 mod camera;
 mod control;
+mod demand;
 mod drift;
 mod engine;
+mod export;
 mod format;
 mod held;
 mod hotplug;
@@ -24,10 +26,12 @@ mod lease;
 mod microphone;
 mod reactor;
 mod recovery;
+mod scheduling;
 mod sound;
 mod source;
+mod spares;
 mod statistics;
-mod sync;
+pub(crate) mod sync;
 mod synthetic;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -36,8 +40,10 @@ mod v4l2;
 mod worker;
 
 pub(crate) use buffer::{Lease, LeaseMut};
+pub(crate) use demand::Demand;
 pub use drift::ClockDrift;
 pub(crate) use engine::{Engine, Keep};
+pub(crate) use export::CpuRead;
 pub use format::VideoFormat;
 pub(crate) use held::HeldFrames;
 pub(crate) use hotplug::{Hotplug, Subscription};
@@ -45,7 +51,7 @@ pub(crate) use inspect::Payload;
 #[cfg(all(test, not(loom)))]
 pub(crate) use sound::AudioInfo;
 pub(crate) use sound::{Block, MicrophoneRequest};
-#[cfg(any(feature = "scripted", all(test, not(loom))))]
+#[cfg(any(feature = "scripted", test))]
 #[cfg_attr(not(any(feature = "json", test)), allow(unused_imports, reason = "for the fuzz targets"))]
 pub(crate) use source::FrameInfo;
 pub(crate) use source::{CameraRequest, Closing, Outlet, Source, SourceEnd};
@@ -54,6 +60,7 @@ pub(crate) use worker::Worker;
 
 // Not exported any further: parts of a sealed trait.
 pub use recovery::{MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, StallLimit};
+pub use scheduling::CaptureScheduling;
 pub use sound::{AudioFormat, AudioStatistics, CapturedAudio};
 pub use source::{Captured, CapturedFrame};
 pub use statistics::SourceStatistics;

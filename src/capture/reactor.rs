@@ -5,12 +5,13 @@ use std::os::fd::BorrowedFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::unistd::gettid;
 
 use crate::seam::Kernel;
 
@@ -83,6 +84,8 @@ struct Shared {
     wake: EventFd,
     commands: Mutex<Vec<Command>>,
     stop: AtomicBool,
+    /// The thread's number in the kernel, once it runs.
+    number: OnceLock<i32>,
 }
 
 impl Shared {
@@ -114,12 +117,13 @@ impl Reactor {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let wake = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
         epoll.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
-        let shared =
-            Arc::new(Shared { kernel, epoll, wake, commands: Mutex::new(Vec::new()), stop: AtomicBool::new(false) });
+        let (commands, stop, number) = (Mutex::new(Vec::new()), AtomicBool::new(false), OnceLock::new());
+        let shared = Arc::new(Shared { kernel, epoll, wake, commands, stop, number });
         let turning = shared.clone();
-        let thread = thread::Builder::new()
-            .name("usermedia-reactor".into())
-            .spawn(move || Turn { shared: turning, sources: Vec::new(), next: 0 }.run())?;
+        let thread = thread::Builder::new().name("usermedia-reactor".into()).spawn(move || {
+            let _ = turning.number.set(gettid().as_raw());
+            Turn { shared: turning, sources: Vec::new(), next: 0 }.run();
+        })?;
         let id = thread.thread().id();
         Ok(Self { shared, thread: Some(thread), id })
     }
@@ -127,6 +131,11 @@ impl Reactor {
     /// The thread's id.
     pub(super) fn thread_id(&self) -> ThreadId {
         self.id
+    }
+
+    /// The thread's number in the kernel.
+    pub(super) fn thread_number(&self) -> i32 {
+        *self.shared.number.wait()
     }
 
     /// Whether the caller is on the reactor's thread, where nothing may wait for it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::buffer::{Lease, LeaseMut};
+use super::demand::Demand;
 use super::engine::{Accept, Engine};
 use super::format::VideoFormat;
 use super::inspect::Payload;
@@ -103,6 +104,10 @@ impl SourceEnd {
 pub(crate) trait Outlet<T: Captured>: Send + Sync {
     /// A good frame, or a block of sound; `now` is the time of its arrival on CLOCK_MONOTONIC in nanoseconds.
     fn give(&self, captured: &T, now: u64);
+    /// What the consumers may have of it at once, those that are attached now.
+    fn demand(&self) -> Demand {
+        Demand::default()
+    }
     /// There will be no more of them. The device is still open: the source must be stopped.
     fn ended(&self, end: SourceEnd);
     /// Something happened while the source was kept. On the reactor's thread or on the control thread.

@@ -1,12 +1,12 @@
-//! The atomics and locks that the lease uses: the standard library's, or loom's when a model is being checked.
+//! The atomics and locks that leases and queues use: the standard library's, or loom's when a model is being checked.
 
 #[cfg(loom)]
-pub(super) use loom::sync::{
-    Condvar, Mutex,
+pub(crate) use loom::sync::{
+    Condvar, Mutex, MutexGuard,
     atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 #[cfg(not(loom))]
-pub(super) use std::sync::{
-    Condvar, Mutex,
+pub(crate) use std::sync::{
+    Condvar, Mutex, MutexGuard,
     atomic::{AtomicU8, AtomicUsize, Ordering},
 };

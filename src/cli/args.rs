@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use self::values::{
     parse_control, parse_duration, parse_length, parse_level, parse_patience, parse_segments, parse_size,
 };
+use super::scheduling::SchedulingArguments;
 use crate::capture::RecoveryPolicy;
 use crate::devices::{ControlName, ControlValue};
 use crate::format::Fourcc;
@@ -261,9 +262,11 @@ pub(super) struct CaptureArguments {
     /// Wait this long for a device that stalls, fails or is unplugged on the way, or for ever; 0 ends the capture at once.
     #[arg(long, value_name = "DURATION|forever", default_value = "30s", value_parser = parse_patience)]
     pub(super) patience: RecoveryPolicy,
-    /// How many buffers to ask the driver for.
+    /// How many buffers to ask the driver for. Without it as many as the rate and the consumers need.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
     pub(super) buffers: Option<u32>,
+    #[command(flatten)]
+    pub(super) scheduling: SchedulingArguments,
     #[command(flatten)]
     pub(super) permission: PermissionArguments,
     #[command(flatten)]

@@ -36,6 +36,7 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let recording_to_file = recorder.is_some() && !to_stdout;
     let devices = permission::guard(request::devices(&arguments.common), &arguments.permission)
         .with_buffers(arguments.buffers)
+        .with_scheduling(arguments.scheduling.scheduling())
         .with_recovery(arguments.patience)
         .with_resolve_options(request::options(&arguments.request, recording_to_file));
     let channel = (&events, &ends);

@@ -15,6 +15,7 @@ mod progress;
 mod report;
 mod request;
 mod resolve;
+mod scheduling;
 mod signals;
 mod snapshot;
 mod text;

@@ -41,6 +41,11 @@ mod layout {
         assert!(size_of::<v4l2_frmsizeenum>() == 44);
         assert!(size_of::<v4l2_frmivalenum>() == 52);
         assert!(size_of::<v4l2_requestbuffers>() == 20);
+        assert!(offset_of!(v4l2_requestbuffers, capabilities) == 12);
+        assert!(offset_of!(v4l2_requestbuffers, flags) == 16);
+        assert!(size_of::<v4l2_exportbuffer>() == 64);
+        assert!(offset_of!(v4l2_exportbuffer, flags) == 12);
+        assert!(offset_of!(v4l2_exportbuffer, fd) == 16);
         assert!(size_of::<v4l2_streamparm>() == 204);
         assert!(size_of::<v4l2_control>() == 8);
         assert!(size_of::<v4l2_event_subscription>() == 32);
@@ -59,6 +64,7 @@ mod layout {
         assert!(VIDIOC_QUERYCAP as u32 == 0x8068_5600);
         assert!(VIDIOC_ENUM_FMT as u32 == 0xc040_5602);
         assert!(VIDIOC_REQBUFS as u32 == 0xc014_5608);
+        assert!(VIDIOC_EXPBUF as u32 == 0xc040_5610);
         assert!(VIDIOC_STREAMON as u32 == 0x4004_5612);
         assert!(VIDIOC_STREAMOFF as u32 == 0x4004_5613);
         assert!(VIDIOC_G_PARM as u32 == 0xc0cc_5615);

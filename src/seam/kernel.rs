@@ -63,6 +63,24 @@ bitflags! {
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) struct PoolFlags: u32 {
         const ORPHANED_BUFFERS = 0x0000_0010;
+        const MMAP_CACHE_HINTS = 0x0000_0040;
+    }
+}
+
+bitflags! {
+    /// `V4L2_MEMORY_FLAG_*`, of VIDIOC_REQBUFS. Unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct MemoryFlags: u8 {
+        const NON_COHERENT = 0x01;
+    }
+}
+
+bitflags! {
+    /// `DMA_BUF_SYNC_*`, of DMA_BUF_IOCTL_SYNC (include/uapi/linux/dma-buf.h). The start of an access is 0.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct SyncFlags: u64 {
+        const READ = 0x1;
+        const END = 0x4;
     }
 }
 
@@ -78,6 +96,7 @@ bitflags! {
 
 /// `V4L2_BUF_TYPE_*`: which of the two capture queues a node has, and the output queue of v4l2loopback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "V4L2's own")]
 pub(crate) enum BufferType {
     /// `V4L2_BUF_TYPE_VIDEO_CAPTURE`: one piece of memory per frame.
     VideoCapture,
@@ -257,6 +276,25 @@ pub(crate) struct Dequeued {
     pub planes: [PlaneUse; MAX_PLANES],
 }
 
+/// The scheduling policies of sched(7) for real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RealTimePolicy {
+    /// `SCHED_FIFO`: until the thread waits, or one of a higher priority wants to run.
+    Fifo,
+    /// `SCHED_RR`: as that, taking turns with threads of the same priority.
+    RoundRobin,
+}
+
+impl fmt::Display for RealTimePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fifo => "SCHED_FIFO",
+            Self::RoundRobin => "SCHED_RR",
+        })
+    }
+}
+
 /// The kernel. Every method is one system call, returns its error number as it is, `EINTR` included: see [`retry`].
 pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     /// Opens a node for reading and writing, non-blocking and close-on-exec.
@@ -294,11 +332,22 @@ pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     /// VIDIOC_QUERYMENU: the number that an item of an integer menu stands for. Of a menu of names it says only that the
     /// item is there.
     fn query_menu(&self, fd: BorrowedFd<'_>, id: u32, index: u32) -> Result<i64, Errno>;
-    /// VIDIOC_REQBUFS with V4L2_MEMORY_MMAP; a count of 0 frees them.
-    fn request_buffers(&self, fd: BorrowedFd<'_>, kind: BufferType, count: u32) -> Result<RequestedBuffers, Errno>;
+    /// VIDIOC_REQBUFS with V4L2_MEMORY_MMAP; a count of 0 frees them. The kernel heeds `memory` only where the answer has
+    /// [`PoolFlags::MMAP_CACHE_HINTS`], and clears it elsewhere (V4L2's "Memory Consistency Flags").
+    fn request_buffers(
+        &self,
+        fd: BorrowedFd<'_>,
+        kind: BufferType,
+        count: u32,
+        memory: MemoryFlags,
+    ) -> Result<RequestedBuffers, Errno>;
     /// VIDIOC_QUERYBUF.
     fn query_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32) -> Result<BufferMemory, Errno>;
-    /// `mmap` of one memory plane, shared and read-only.
+    /// VIDIOC_EXPBUF of one memory plane: a descriptor of its own, read-only and close-on-exec.
+    fn export_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32, plane: u32) -> Result<OwnedFd, Errno>;
+    /// DMA_BUF_IOCTL_SYNC on a descriptor of [`Kernel::export_buffer`]. EAGAIN means the same as EINTR there.
+    fn sync_dma_buf(&self, dma_buf: BorrowedFd<'_>, flags: SyncFlags) -> Result<(), Errno>;
+    /// `mmap` of one memory plane, shared, read-only and with its pages in place (MAP_POPULATE).
     fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno>;
     /// VIDIOC_QBUF. `plane_count` is the number of memory planes of the buffer.
     fn queue_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32, plane_count: u32) -> Result<(), Errno>;
@@ -326,6 +375,10 @@ pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     fn stream_off(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno>;
     /// `epoll_wait`; `timeout` in nanoseconds, rounded up to what the system can wait; `None` is for ever.
     fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno>;
+    /// `sched_setscheduler` of a thread, by its number in the kernel. What it starts does not inherit it.
+    fn set_real_time(&self, thread: i32, policy: RealTimePolicy, priority: u8) -> Result<(), Errno>;
+    /// `sched_setaffinity` of a thread, by its number in the kernel.
+    fn set_affinity(&self, thread: i32, cpus: &[usize]) -> Result<(), Errno>;
     /// CLOCK_MONOTONIC in nanoseconds.
     fn now(&self) -> u64;
     /// `clock_nanosleep` until this moment of CLOCK_MONOTONIC. What is past returns at once.

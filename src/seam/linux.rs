@@ -1,28 +1,32 @@
 //! The real kernel: one line per ioctl, and the calls around them.
 
 use std::mem;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
+use nix::libc;
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 use nix::sys::stat::Mode;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
+use nix::unistd::Pid;
 use v4l::v4l_sys::{
     V4L2_EVENT_SOURCE_CHANGE, v4l2_buffer, v4l2_capability, v4l2_control, v4l2_event, v4l2_event_subscription,
-    v4l2_field_V4L2_FIELD_NONE as V4L2_FIELD_NONE, v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum, v4l2_frmsizeenum,
-    v4l2_input, v4l2_memory_V4L2_MEMORY_MMAP as MEMORY_MMAP, v4l2_plane, v4l2_query_ext_ctrl, v4l2_querymenu,
-    v4l2_requestbuffers, v4l2_streamparm,
+    v4l2_exportbuffer, v4l2_field_V4L2_FIELD_NONE as V4L2_FIELD_NONE, v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum,
+    v4l2_frmsizeenum, v4l2_input, v4l2_memory_V4L2_MEMORY_MMAP as MEMORY_MMAP, v4l2_plane, v4l2_query_ext_ctrl,
+    v4l2_querymenu, v4l2_requestbuffers, v4l2_streamparm,
 };
 
 use super::abi;
 use super::kernel::{
     BufferMemory, BufferType, Capability, ControlDescription, Dequeued, Fraction, FrameInterval, FrameSize,
-    InputStatus, Interval, Kernel, MAX_PLANES, PixelFormat, PoolFlags, RequestedBuffers,
+    InputStatus, Interval, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PoolFlags, RealTimePolicy, RequestedBuffers,
+    SyncFlags,
 };
 use super::output::OutputMemory;
 use crate::format::Fourcc;
@@ -52,6 +56,7 @@ mod vidioc {
         reqbufs = ioctl_readwrite, request_code_readwrite, 8, v4l2_requestbuffers, VIDIOC_REQBUFS;
         querybuf = ioctl_readwrite, request_code_readwrite, 9, v4l2_buffer, VIDIOC_QUERYBUF;
         qbuf = ioctl_readwrite, request_code_readwrite, 15, v4l2_buffer, VIDIOC_QBUF;
+        expbuf = ioctl_readwrite, request_code_readwrite, 16, v4l2_exportbuffer, VIDIOC_EXPBUF;
         dqbuf = ioctl_readwrite, request_code_readwrite, 17, v4l2_buffer, VIDIOC_DQBUF;
         streamon = ioctl_write_ptr, request_code_write, 18, c_int, VIDIOC_STREAMON;
         streamoff = ioctl_write_ptr, request_code_write, 19, c_int, VIDIOC_STREAMOFF;
@@ -70,13 +75,17 @@ mod vidioc {
     // Not among `v4l`'s numbers. An event ends in a time, whose size the kernel tells by the number as with a buffer's.
     nix::ioctl_read!(dqevent, b'V', 89, v4l2_event);
     nix::ioctl_write_ptr!(subscribe_event, b'V', 90, v4l2_event_subscription);
+
+    // include/uapi/linux/dma-buf.h: `struct dma_buf_sync` is one __u64 of flags, which `v4l` does not know.
+    nix::ioctl_write_ptr!(dma_buf_sync, b'b', 0, u64);
+    const _: () = assert!(nix::request_code_write!(b'b', 0, size_of::<u64>()) as u32 == 0x4008_6200);
 }
 
 /// A struct of zeroes for the kernel to fill.
 macro_rules! zeroed {
     ($kind:ty) => {{
-        // SAFETY: the V4L2 structs named here are made of integers, arrays of them, and unions and pointers of those:
-        // all zeroes is a valid value.
+        // SAFETY: the V4L2 structs named here, and `sched_param`, are made of integers, arrays of them, and unions and
+        // pointers of those: all zeroes is a valid value.
         unsafe { mem::zeroed::<$kind>() }
     }};
 }
@@ -221,11 +230,18 @@ impl Kernel for LinuxKernel {
         Ok(abi::menu_value(&raw))
     }
 
-    fn request_buffers(&self, fd: BorrowedFd<'_>, kind: BufferType, count: u32) -> Result<RequestedBuffers, Errno> {
+    fn request_buffers(
+        &self,
+        fd: BorrowedFd<'_>,
+        kind: BufferType,
+        count: u32,
+        memory: MemoryFlags,
+    ) -> Result<RequestedBuffers, Errno> {
         let mut raw = zeroed!(v4l2_requestbuffers);
         raw.count = count;
         raw.type_ = kind.raw();
         raw.memory = MEMORY_MMAP;
+        raw.flags = memory.bits();
         ioctl!(reqbufs, fd, &mut raw)?;
         Ok(RequestedBuffers { count: raw.count, flags: PoolFlags::from_bits_retain(raw.capabilities) })
     }
@@ -240,11 +256,32 @@ impl Kernel for LinuxKernel {
         )
     }
 
+    fn export_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32, plane: u32) -> Result<OwnedFd, Errno> {
+        let mut raw = zeroed!(v4l2_exportbuffer);
+        raw.type_ = kind.raw();
+        raw.index = index;
+        raw.plane = plane;
+        raw.flags = (OFlag::O_RDONLY | OFlag::O_CLOEXEC).bits().cast_unsigned();
+        // For a driver that succeeds and gives nothing.
+        raw.fd = -1;
+        ioctl!(expbuf, fd, &mut raw)?;
+        if raw.fd < 0 {
+            return Err(Errno::EBADF);
+        }
+        // SAFETY: EXPBUF succeeded and set `fd`, which is a new descriptor of this process that nobody else knows.
+        Ok(unsafe { OwnedFd::from_raw_fd(raw.fd) })
+    }
+
+    fn sync_dma_buf(&self, dma_buf: BorrowedFd<'_>, flags: SyncFlags) -> Result<(), Errno> {
+        ioctl!(dma_buf_sync, dma_buf, &flags.bits())
+    }
+
     fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno> {
         let length = usize::try_from(length).map_err(|_| Errno::EOVERFLOW)?;
         MmapOptions::new()
             .len(length)
             .offset(u64::from(offset))
+            .populate()
             .map_raw_read_only(fd.as_raw_fd())
             .map_err(|error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))
     }
@@ -314,6 +351,27 @@ impl Kernel for LinuxKernel {
 
     fn stream_off(&self, fd: BorrowedFd<'_>, kind: BufferType) -> Result<(), Errno> {
         ioctl!(streamoff, fd, &kind.raw().cast_signed())
+    }
+
+    fn set_real_time(&self, thread: i32, policy: RealTimePolicy, priority: u8) -> Result<(), Errno> {
+        let policy = libc::SCHED_RESET_ON_FORK
+            | match policy {
+                RealTimePolicy::Fifo => libc::SCHED_FIFO,
+                RealTimePolicy::RoundRobin => libc::SCHED_RR,
+            };
+        let mut parameters = zeroed!(libc::sched_param);
+        parameters.sched_priority = priority.into();
+        // By its number: the function of that name in musl only says ENOSYS.
+        // SAFETY: sched_setscheduler(2) takes two integers and a pointer to a `struct sched_param` that it only reads;
+        // `parameters` is one, initialised and alive. The kernel reads its first member, which is all there is to its own.
+        let answer = unsafe { libc::syscall(libc::SYS_sched_setscheduler, thread, policy, &raw const parameters) };
+        Errno::result(answer).map(drop)
+    }
+
+    fn set_affinity(&self, thread: i32, cpus: &[usize]) -> Result<(), Errno> {
+        let mut set = CpuSet::new();
+        cpus.iter().try_for_each(|&cpu| set.set(cpu))?;
+        sched_setaffinity(Pid::from_raw(thread), &set)
     }
 
     fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno> {

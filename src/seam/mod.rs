@@ -16,9 +16,10 @@ mod watch;
 mod world;
 
 pub(crate) use holding::{Hold, Holding};
+pub use kernel::RealTimePolicy;
 pub(crate) use kernel::{
     BufferFlags, BufferType, Capability, CapabilityFlags, ControlFlags, ControlType, Dequeued, Fraction, FrameInterval,
-    FrameSize, InputStatus, Kernel, MAX_PLANES, PixelFormat, PlaneFormat, PoolFlags, retry,
+    FrameSize, InputStatus, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PlaneFormat, PoolFlags, SyncFlags, retry,
 };
 #[cfg(any(test, feature = "scripted"))]
 pub(crate) use kernel::{BufferMemory, ControlDescription, PlaneUse, RequestedBuffers};

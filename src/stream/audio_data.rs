@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::capture::sync::{AtomicUsize, Ordering};
 use crate::capture::{AudioFormat, CapturedAudio, TimestampSource};
 use crate::format::SampleFormat;
 

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use super::ages::Ages;
 use super::medium::Medium;
-use crate::capture::Captured;
+use crate::capture::{Captured, Demand};
 use crate::error::Error;
 
 /// Gets a track's frames or sound, on the reactor's thread: nothing here may block.
 pub(super) trait Consumer<M: Medium>: Send + Sync {
     /// A frame or block of the track; `now` is the time of its arrival in nanoseconds.
     fn offer(&self, captured: &M::Captured, now: u64);
+    /// What it may have at once.
+    fn demand(&self) -> Demand;
     /// There will be no more; the error says why, if it ended badly.
     fn end(&self, error: Option<&Error>);
     /// What was counted.
@@ -32,7 +34,7 @@ pub struct ConsumerStatistics {
     pub accepted: u64,
     /// Frames it took.
     pub delivered: u64,
-    /// Frames dropped because newer ones came, or it left, before it took them.
+    /// Frames dropped because it had not taken enough of them when newer ones came, or left before it took them.
     pub behind: u64,
     /// Frames it was not given because it held too many.
     pub holding: u64,

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::medium::{Format, Medium};
 use super::outlet::{Shared, TrackOutlet};
-use crate::capture::{MuteReason, Outlet, RecoveryEvent, RecoveryStep, SourceEnd, Worker};
+use crate::capture::{Demand, MuteReason, Outlet, RecoveryEvent, RecoveryStep, SourceEnd, Worker};
 use crate::error::{Error, ErrorName};
 use crate::trace;
 
@@ -97,6 +97,10 @@ impl<M: Medium> Outlet<M::Captured> for Feed<M> {
         for track in self.tracks.get().iter() {
             track.give(captured, now);
         }
+    }
+
+    fn demand(&self) -> Demand {
+        self.tracks.get().iter().fold(Demand::default(), |sum, track| sum.and(track.demand()))
     }
 
     fn event(&self, event: &RecoveryEvent) {

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::capture::{CapturedFrame, TimestampSource, VideoFormat, pattern};
+use super::dma_buf::DmaBuf;
+use crate::capture::sync::{AtomicUsize, Ordering};
+use crate::capture::{CapturedFrame, Lease, Payload, TimestampSource, VideoFormat, pattern};
+use crate::error::Result;
 use crate::format::Fourcc;
 
 /// A video frame, after WebCodecs' `VideoFrame`.
@@ -81,12 +83,33 @@ impl VideoFrame {
 
     /// The payload of one piece of memory, exactly as long as the driver filled it.
     pub fn memory(&self, index: usize) -> Option<&[u8]> {
-        if index >= self.memory_count() {
-            return None;
-        }
-        let payload = self.frame.info.payloads.get(index)?;
+        let payload = self.payload(index)?;
         let (offset, length) = (usize::try_from(payload.offset).ok()?, usize::try_from(payload.length).ok()?);
         self.frame.lease.bytes(index, offset, length)
+    }
+
+    /// Where the driver says that the payload of a piece of memory lies.
+    pub(super) fn payload(&self, memory: usize) -> Option<Payload> {
+        self.frame.info.payloads.get(..self.memory_count())?.get(memory).copied()
+    }
+
+    pub(super) fn lease(&self) -> &Lease {
+        &self.frame.lease
+    }
+
+    /// Its memory as dma-bufs (VIDIOC_EXPBUF), one for each piece, for other devices and processes. What that gives holds the
+    /// frame as a clone does, and counts as one.
+    ///
+    /// A driver is asked once for each buffer, of which it has few, and never where nobody asks for a dma-buf.
+    ///
+    /// # Errors
+    /// - [`ErrorName::NotSupportedError`](crate::ErrorName::NotSupportedError) where the driver cannot, and for frames that are
+    ///   not in a driver's memory: [copies](Self::is_copied), those of the built-in camera, black ones of a disabled track.
+    /// - [`ErrorName::AbortError`](crate::ErrorName::AbortError) once the stream has stopped.
+    /// - [`ErrorName::NotReadableError`](crate::ErrorName::NotReadableError) where no descriptor is left, or whatever else the
+    ///   kernel says.
+    pub fn dma_buf(&self) -> Result<DmaBuf> {
+        DmaBuf::of(self.clone())
     }
 
     /// How many colour planes there are: 1 for packed and compressed formats, 2 for `NV12`, 3 for `YU12`.

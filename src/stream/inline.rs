@@ -1,7 +1,7 @@
 //! A callback on the capture thread: no hand-over, no wait.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::consumer::{Consumer, ConsumerStatistics, Counters};
@@ -9,6 +9,8 @@ use super::frame::VideoFrame;
 use super::medium::Medium;
 use super::outlet::TrackOutlet;
 use super::queue::Clock;
+use crate::capture::Demand;
+use crate::capture::sync::{AtomicUsize, Ordering};
 use crate::error::Error;
 
 type Callback<M> = Box<dyn FnMut(&M) + Send>;
@@ -21,6 +23,8 @@ pub(super) struct InlineConsumer<M: Medium> {
     callback: Mutex<Option<Callback<M>>>,
     ended: AtomicBool,
     counters: Mutex<Counters>,
+    /// What the callback has kept clones of.
+    held: Arc<AtomicUsize>,
     /// Half a frame period in nanoseconds: a callback that takes longer endangers the next frame.
     allowance: Option<u64>,
     clock: Clock,
@@ -33,6 +37,7 @@ impl<M: Medium> InlineConsumer<M> {
             callback: Mutex::new(Some(callback)),
             ended: AtomicBool::new(false),
             counters: Mutex::new(Counters::default()),
+            held: Arc::new(AtomicUsize::new(0)),
             allowance: interval.map(|interval| interval / 2),
             clock,
         }
@@ -40,6 +45,14 @@ impl<M: Medium> InlineConsumer<M> {
 
     fn callback(&self) -> MutexGuard<'_, Option<Callback<M>>> {
         self.callback.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The end may have come while the callback was out.
+    fn forget_if_ended(&self) {
+        if self.ended.load(Ordering::SeqCst) {
+            let callback = self.callback().take();
+            drop(callback);
+        }
     }
 
     fn counters(&self) -> MutexGuard<'_, Counters> {
@@ -50,12 +63,21 @@ impl<M: Medium> InlineConsumer<M> {
 impl<M: Medium> Consumer<M> for InlineConsumer<M> {
     fn offer(&self, captured: &M::Captured, now: u64) {
         let Some(mut call) = self.callback().take() else { return };
+        let holds_too_many = self.held.load(Ordering::Relaxed) >= M::HOLD_LIMIT;
         {
             let mut counters = self.counters();
             counters.accepted += 1;
-            counters.deliver(captured, now);
+            if holds_too_many {
+                counters.holding += 1;
+            } else {
+                counters.deliver(captured, now);
+            }
         }
-        let lent = M::lend(captured.clone(), None);
+        if holds_too_many {
+            *self.callback() = Some(call);
+            return self.forget_if_ended();
+        }
+        let lent = M::lend(captured.clone(), Some(self.held.clone()));
         // A panic has been printed by its hook; it ends this consumer and nothing else.
         let panicked = catch_unwind(AssertUnwindSafe(|| call(&lent))).is_err();
         if self.allowance.is_some_and(|allowance| (self.clock)().saturating_sub(now) > allowance) {
@@ -67,10 +89,11 @@ impl<M: Medium> Consumer<M> for InlineConsumer<M> {
         } else {
             *self.callback() = Some(call);
         }
-        if self.ended.load(Ordering::SeqCst) {
-            let callback = self.callback().take();
-            drop(callback);
-        }
+        self.forget_if_ended();
+    }
+
+    fn demand(&self) -> Demand {
+        Demand { consumers: 1, waiting: 0, most: M::HOLD_LIMIT }
     }
 
     fn end(&self, _error: Option<&Error>) {

@@ -9,7 +9,7 @@ use super::media_stream::LocalMediaStream;
 use super::opening::Opening;
 use super::session::{Session, SessionPlace};
 use super::{camera, microphone};
-use crate::capture::RecoveryPolicy;
+use crate::capture::{CaptureScheduling, RecoveryPolicy};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::{self, DeviceChange, Machine, MediaDeviceInfo, MediaDeviceKind};
 use crate::error::Result;
@@ -29,6 +29,7 @@ pub struct MediaDevices {
     mapped_sound: bool,
     options: ResolveOptions,
     recovery: RecoveryPolicy,
+    scheduling: CaptureScheduling,
     /// In place of a listing for each request.
     listing: Option<Vec<MediaDeviceInfo>>,
     /// `None` allows all.
@@ -46,6 +47,7 @@ impl MediaDevices {
             mapped_sound: true,
             options: ResolveOptions::default(),
             recovery: RecoveryPolicy::new(),
+            scheduling: CaptureScheduling::new(),
             listing: None,
             policy: None,
         }
@@ -98,6 +100,19 @@ impl MediaDevices {
     #[must_use]
     pub fn with_recovery(mut self, recovery: RecoveryPolicy) -> Self {
         self.recovery = recovery;
+        self
+    }
+
+    /// How the kernel schedules the capture thread from the next request on, which serves every device of the process: the
+    /// last request's say counts, and one without a say leaves it.
+    ///
+    /// A request that cannot have it fails before a device is opened:
+    /// [`NotAllowedError`](crate::ErrorName::NotAllowedError) where real time takes a permission the process has not (EPERM), with
+    /// the ways to get it as its remedy, [`TypeError`](crate::ErrorName::TypeError) for a priority or for processors that there
+    /// are not.
+    #[must_use]
+    pub fn with_scheduling(mut self, scheduling: CaptureScheduling) -> Self {
+        self.scheduling = scheduling;
         self
     }
 
@@ -193,6 +208,7 @@ impl MediaDevices {
         let devices = self.candidates(self.place.current().as_deref());
         let resolution = permit.narrow(resolve(constraints, &devices, &self.options)?)?;
         let session = self.place.current_or_start(&self.machine)?;
+        session.engine().schedule(&self.scheduling)?;
         let opening = Opening {
             session,
             machine: &self.machine,

@@ -1,7 +1,6 @@
 //! What flows on a track: frames of video, or blocks of sound.
 
 use std::fmt;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use super::audio_data::AudioData;
@@ -10,6 +9,7 @@ use super::gate::{AudioGate, Gate, VideoGate};
 use super::media_stream::Tracks;
 use super::sink::{Flow, Sink, TrackFormat, TrackMetadata, TrackSettings};
 use super::track::MediaStreamTrack;
+use crate::capture::sync::AtomicUsize;
 use crate::capture::{AudioFormat, Captured, CapturedAudio, CapturedFrame};
 use crate::error::Result;
 use crate::resolve::{AudioSettings, VideoSettings};

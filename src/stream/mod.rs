@@ -14,6 +14,7 @@ mod camera;
 mod consumer;
 mod decimator;
 mod device_watch;
+mod dma_buf;
 mod feed;
 mod frame;
 mod gate;
@@ -45,6 +46,7 @@ pub use consumer::ConsumerStatistics;
 #[cfg(feature = "cli")]
 pub(crate) use device_watch::DeviceNotices;
 pub use device_watch::DeviceWatch;
+pub use dma_buf::{DmaBuf, DmaBufRead};
 pub use frame::{Plane, VideoFrame};
 pub use inline::FrameCallback;
 pub use media_devices::{MediaDevices, get_user_media};
@@ -52,6 +54,7 @@ pub use media_stream::LocalMediaStream;
 pub use medium::Medium;
 pub use navigator::{Navigator, NavigatorUserMediaError, navigator};
 pub use processor::{MediaStreamTrackProcessor, PollableProcessor};
+pub use queue::DropPolicy;
 #[cfg(feature = "record")]
 pub(crate) use sink::TrackFormat;
 pub use sink::{Attachment, Backlog, Flow, Outcome, Sink, TrackMetadata, TrackSettings};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::consumer::Consumer;
 use super::gate::Gate;
 use super::medium::{Format, Medium};
-use crate::capture::RecoveryEvent;
+use crate::capture::{Demand, RecoveryEvent};
 use crate::constraints::MediaStreamConstraints;
 use crate::error::Error;
 
@@ -212,6 +212,11 @@ impl<M: Medium> TrackOutlet<M> {
 
     pub(super) fn consumers(&self) -> Arc<[Arc<dyn Consumer<M>>]> {
         self.consumers.get()
+    }
+
+    /// What all consumers may have at once.
+    pub(super) fn demand(&self) -> Demand {
+        self.consumers.get().iter().fold(Demand::default(), |sum, consumer| sum.and(consumer.demand()))
     }
 
     pub(super) fn give(&self, captured: &M::Captured, now: u64) {

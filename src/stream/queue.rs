@@ -1,8 +1,7 @@
 //! What waits between the reactor and a consumer's own thread.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -11,13 +10,27 @@ use nix::sys::eventfd::EventFd;
 use super::bell::Bell;
 use super::consumer::{Consumer, ConsumerStatistics, Counters};
 use super::medium::Medium;
-use crate::capture::Captured;
+use crate::capture::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
+use crate::capture::{Captured, Demand};
 use crate::error::{Error, Result};
 
 /// Tells the time of delivery; the engine's clock, so that tests can move it.
 pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// How much may wait for a consumer. The oldest is dropped when more comes.
+/// Which frames a full queue drops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum DropPolicy {
+    /// The oldest that waits, for the one that comes: what waits is what is newest, as mediacapture-transform has it. For
+    /// whoever wants to see what is now.
+    #[default]
+    Newest,
+    /// The one that comes: what waits stays, in its order and without a gap, until some of it is taken. For whoever works on
+    /// neighbouring frames.
+    InOrder,
+}
+
+/// How much may wait for a consumer. The oldest is dropped when more comes, unless the policy is another.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bound {
     /// Frames or blocks.
@@ -25,6 +38,8 @@ pub(super) struct Bound {
     /// From the oldest to the newest, in nanoseconds.
     span: u64,
     bytes: u64,
+    /// Which go when there are too many.
+    policy: DropPolicy,
     /// How many of them may be the driver's own buffers: what comes while so many wait is copied, so that a consumer that is
     /// held up for seconds does not hold up the camera.
     lent: usize,
@@ -32,19 +47,24 @@ pub(super) struct Bound {
 
 impl Bound {
     /// So many, whatever their size.
-    pub(super) fn items(items: usize) -> Self {
-        Self { items: items.max(1), span: u64::MAX, bytes: u64::MAX, lent: usize::MAX }
+    pub(super) fn items(items: usize, policy: DropPolicy) -> Self {
+        Self { items: items.max(1), span: u64::MAX, bytes: u64::MAX, policy, lent: usize::MAX }
     }
 
     /// So much time and memory, of which few buffers are the driver's.
     pub(super) fn backlog(span: Duration, bytes: u64) -> Self {
         let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        Self { items: usize::MAX, span, bytes, lent: 2 }
+        Self { items: usize::MAX, span, bytes, policy: DropPolicy::Newest, lent: 2 }
     }
 
     /// How many a consumer may hold besides those that wait. Of a backlog that is copied, no more than of one that is lent.
     fn may_hold(&self, limit: usize) -> usize {
-        limit.saturating_add(self.items.min(self.lent))
+        limit.saturating_add(self.most_lent())
+    }
+
+    /// How many of what waits may be the driver's, or copies that were made in its place.
+    fn most_lent(&self) -> usize {
+        self.items.min(self.lent)
     }
 }
 
@@ -218,6 +238,11 @@ impl<M: Medium> Consumer<M> for Queue<M> {
             state.counters.holding += 1;
             return;
         }
+        if self.bound.policy == DropPolicy::InOrder && self.is_full(&state, captured.timestamp(), bytes) {
+            state.counters.accepted += 1;
+            state.counters.behind += 1;
+            return;
+        }
         let mut oldest = None;
         while self.is_full(&state, captured.timestamp(), bytes) {
             let Some(dropped) = state.waiting.pop_front() else { break };
@@ -252,6 +277,12 @@ impl<M: Medium> Consumer<M> for Queue<M> {
         }
     }
 
+    fn demand(&self) -> Demand {
+        let waiting = self.bound.most_lent();
+        // It is given more for as long as it holds one less than it may; and what waits then is taken as well.
+        Demand { consumers: 1, waiting, most: self.bound.may_hold(M::HOLD_LIMIT).saturating_add(waiting) }
+    }
+
     fn end(&self, error: Option<&Error>) {
         let mut state = self.state();
         if state.ended {
@@ -267,3 +298,6 @@ impl<M: Medium> Consumer<M> for Queue<M> {
         state.counters.statistics(&self.name, M::KIND, state.waiting.len())
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;

@@ -11,7 +11,7 @@ use super::consumer::{Consumer, ConsumerStatistics};
 use super::frame::VideoFrame;
 use super::lane::{Lane, feed, lane};
 use super::medium::Medium;
-use super::queue::{Bound, Queue};
+use super::queue::{Bound, DropPolicy, Queue};
 use super::track::{AudioTrack, VideoTrack};
 use crate::capture::{AudioFormat, VideoFormat};
 use crate::error::{Error, ErrorName, Result};
@@ -67,7 +67,8 @@ pub(crate) enum TrackFormat {
     Audio(AudioFormat),
 }
 
-/// What may wait for a sink that is busy. The oldest is dropped, counted as [`ConsumerStatistics::behind`], when more comes.
+/// What may wait for a sink that is busy. When more comes the oldest is dropped, or what comes, as each says; either is counted
+/// as [`ConsumerStatistics::behind`].
 ///
 /// Sound is small and is kept for two seconds either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,9 @@ pub(crate) enum TrackFormat {
 pub enum Backlog {
     /// The newest so many frames, the driver's own buffers: for a sink that shows what is now.
     Newest(usize),
+    /// So many frames, the driver's own buffers, in their order and without a gap: what comes while so many wait is dropped.
+    /// For a sink that works on neighbouring frames.
+    InOrder(usize),
     /// The newest frames of so much time and so many bytes, whichever is less. What waits longer than a moment is copied, so
     /// that the camera has its buffers: for a sink that wants every frame, and may be held up for seconds.
     Recent {
@@ -177,7 +181,8 @@ impl Attachment {
         }
         let bell = Arc::new(Bell::default());
         let pictures = match sink.backlog() {
-            Backlog::Newest(frames) => Bound::items(frames),
+            Backlog::Newest(frames) => Bound::items(frames, DropPolicy::Newest),
+            Backlog::InOrder(frames) => Bound::items(frames, DropPolicy::InOrder),
             Backlog::Recent { span, bytes } => Bound::backlog(span, bytes),
         };
         let (mut metadata, mut lanes, mut queues) = (Vec::new(), Vec::new(), Vec::new());

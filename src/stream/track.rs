@@ -12,7 +12,7 @@ use super::inline::{FrameCallback, InlineConsumer};
 use super::medium::{Format, Medium};
 use super::outlet::TrackOutlet;
 use super::processor::MediaStreamTrackProcessor;
-use super::queue::{Bound, Clock, Queue};
+use super::queue::{Bound, Clock, DropPolicy, Queue};
 use super::running::Running;
 use super::sink::TrackMetadata;
 use super::{MediaStreamTrackState, random_id};
@@ -225,7 +225,12 @@ impl<M: Medium> MediaStreamTrack<M> {
 
     /// Frames or blocks for a thread of the caller's own, of which the newest `max_buffer_size` wait (at least 1).
     pub fn processor(&self, max_buffer_size: usize) -> MediaStreamTrackProcessor<M> {
-        self.bounded_processor("processor", Bound::items(max_buffer_size), None)
+        self.processor_with(max_buffer_size, DropPolicy::Newest)
+    }
+
+    /// As [`MediaStreamTrack::processor`], with a say in which frames are dropped when `max_buffer_size` of them wait.
+    pub fn processor_with(&self, max_buffer_size: usize, policy: DropPolicy) -> MediaStreamTrackProcessor<M> {
+        self.bounded_processor("processor", Bound::items(max_buffer_size, policy), None)
     }
 
     pub(super) fn bounded_processor(
@@ -288,7 +293,8 @@ impl<M: Medium> MediaStreamTrack<M> {
 
 impl MediaStreamTrack<VideoFrame> {
     /// Has `callback` called with each frame on the capture thread: no hand-over, nothing waits, but it holds up every
-    /// other device while it runs. A panic in it ends it and nothing else.
+    /// other device while it runs. It may keep clones; while it has four it is not called
+    /// ([`ConsumerStatistics::holding`]). A panic in it ends it and nothing else.
     pub fn on_frame(&self, callback: impl FnMut(&VideoFrame) + Send + 'static) -> FrameCallback {
         self.inline("on_frame", callback)
     }

@@ -72,6 +72,11 @@ pub fn in_guest() -> bool {
     std::env::var("USERMEDIA_LAB").is_ok_and(|place| [STOCK_GUEST, VIRTUAL_TIME_GUEST].contains(&place.as_str()))
 }
 
+/// Whether computing takes no time here.
+pub fn in_virtual_time() -> bool {
+    std::env::var("USERMEDIA_LAB").is_ok_and(|place| place == VIRTUAL_TIME_GUEST)
+}
+
 /// The command under test.
 pub fn usermedia() -> Command {
     Command::new(env!("CARGO_BIN_EXE_usermedia"))

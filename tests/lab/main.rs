@@ -3,7 +3,7 @@
 //! One binary, several parts, told apart by the first argument: without any of its own it is the test harness on this
 //! machine; `--agent` makes it process 1 of the guest; `--guest-test NAME` runs one test; `--guest PROGRAM …` runs a
 //! program in a fresh guest; `--guest-shell` opens a shell there; `--usb-device TEXT` makes it a USB device; `--power PART`
-//! is the guest's part of a power cut. README.md tells the rest.
+//! is the guest's part of a power cut; `--read-dma-buf START END` another process that reads a frame. README.md tells the rest.
 
 mod agent;
 mod cases;
@@ -45,6 +45,10 @@ fn main() -> ExitCode {
         Some("--power") => {
             let part = arguments.next().unwrap_or_default();
             cases::power::in_the_guest(&part.to_string_lossy()).map(|()| ExitCode::SUCCESS)
+        }
+        Some(cases::planes::READER) => {
+            let [start, end] = [arguments.next(), arguments.next()].map(Option::unwrap_or_default);
+            cases::planes::read_dma_buf(&start.to_string_lossy(), &end.to_string_lossy()).map(|()| ExitCode::SUCCESS)
         }
         Some("--modprobe") => {
             for (module, parameters) in layout::MODULES.iter().chain(layout::USB_MODULES) {

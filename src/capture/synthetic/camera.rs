@@ -7,11 +7,12 @@ use nix::sys::epoll::EpollFlags;
 
 use super::beat::{Grid, is_flash};
 use super::pattern::{Painted, Painter};
-use crate::capture::buffer::{Buffer, LeaseMut, Pool};
+use crate::capture::buffer::LeaseMut;
 use crate::capture::format::VideoFormat;
 use crate::capture::inspect::Payload;
 use crate::capture::reactor::{EventSource, Next};
 use crate::capture::source::{CameraRequest, CapturedFrame, FrameInfo, Outlet};
+use crate::capture::spares::Spares;
 use crate::capture::statistics::{SourceCounters, add};
 use crate::capture::timeline::Timeline;
 use crate::error::{Error, ErrorName, Result};
@@ -27,7 +28,7 @@ const SMPTE170M: u32 = 1;
 pub(in crate::capture) struct SyntheticCamera {
     painter: Painter,
     format: Arc<VideoFormat>,
-    buffers: Vec<Arc<Buffer>>,
+    buffers: Spares,
     /// What each buffer shows already.
     painted: Vec<Option<Painted>>,
     grid: Grid,
@@ -70,7 +71,7 @@ impl SyntheticCamera {
         counters.expect(Some(rate));
         let count = request.buffers.unwrap_or(BUFFERS).clamp(1, 32) as usize;
         Ok(Self {
-            buffers: Pool::owned(count, &[painter.size()], format.clone()),
+            buffers: Spares::new(count, &[painter.size()], format.clone()),
             painted: vec![None; count],
             painter,
             timeline: Timeline::new(Some(rate.interval_ns())),
@@ -94,8 +95,9 @@ impl SyntheticCamera {
     }
 
     fn draw(&mut self, new: Painted) -> Option<LeaseMut> {
-        let mut lease = LeaseMut::take(&self.buffers)?;
-        let painted = self.painted.get_mut(lease.index())?;
+        let (mut lease, number) = self.buffers.take(|| self.outlet.demand().most)?;
+        self.painted.resize(self.buffers.len(), None);
+        let painted = self.painted.get_mut(number)?;
         let out = lease.memory_mut(0);
         if painted.is_none() {
             self.painter.paint_background(out);

@@ -232,3 +232,15 @@ impl Outlet<CapturedFrame> for WhereAmI {
 
     fn ended(&self, _: SourceEnd) {}
 }
+
+#[test]
+fn buffers_are_cached_where_the_driver_lets_the_kernel_keep_caches_true() {
+    for hints in [true, false] {
+        let mut camera = yuyv();
+        camera.cache_hints = hints;
+        let bench = Bench::new(camera);
+        let _source = bench.open().unwrap();
+        assert_eq!(bench.camera.is_non_coherent(), hints);
+        assert_eq!(bench.camera.run(3), 3);
+    }
+}

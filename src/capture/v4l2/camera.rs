@@ -14,24 +14,24 @@ use super::descriptor::Descriptor;
 use super::failure::{Step, failure};
 use super::reader::{Reader, Reading};
 use crate::capture::buffer::{Buffer, DriverQueue, Home, Pool, Reaper};
+use crate::capture::demand::{MOST_BUFFERS, buffers_for};
 use crate::capture::format::VideoFormat;
 use crate::capture::lease::Ledger;
 use crate::capture::source::CameraRequest;
+use crate::capture::spares::Spares;
 use crate::devices::ControlSettings;
 use crate::devices::control::ControlGoal;
 use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
 use crate::seam::{
-    BufferType, CapabilityFlags, Fraction, InputStatus, Kernel, MAX_PLANES, PixelFormat, PoolFlags, retry,
+    BufferType, CapabilityFlags, Fraction, InputStatus, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PoolFlags, retry,
 };
 
 /// How many buffers the driver must always have, where it does not say.
 const LOW_MARK: u32 = 2;
-/// How many buffers consumers may hold before frames are copied, unless the request says how many there shall be.
-const HEADROOM: u32 = 4;
-/// The most buffers vb2 gives (`VIDEO_MAX_FRAME`).
-const MOST_BUFFERS: u32 = 32;
+/// How many copies of a frame of v4l2loopback's are in use where nobody is slow: what waits, and what is in hand.
+const WARM_COPIES: usize = 4;
 /// The most buffers taken from a driver that gives more than it was asked for.
 const MOST_GRANTED: u32 = 64;
 /// How long a reopening waits for frames of the stream before, on drivers that cannot orphan their buffers.
@@ -48,7 +48,7 @@ pub(in crate::capture) struct V4l2Camera {
     controls: CameraControls,
     buffers: Vec<Arc<Buffer>>,
     /// For frames that are copied because the driver is short of buffers, or because they are not ours to keep.
-    copies: Vec<Arc<Buffer>>,
+    copies: Option<Spares>,
     low_mark: usize,
     told_of_source: bool,
 }
@@ -70,7 +70,7 @@ impl V4l2Camera {
             format: Arc::new(format),
             controls,
             buffers: Vec::new(),
-            copies: Vec::new(),
+            copies: None,
             low_mark: 0,
             told_of_source: false,
         })
@@ -156,13 +156,18 @@ impl V4l2Camera {
             .and_then(|count| u32::try_from(count).ok())
             .filter(|count| (1..MOST_BUFFERS).contains(count))
             .unwrap_or(LOW_MARK);
-        let count = buffers.unwrap_or(low_mark + HEADROOM).clamp(1, MOST_BUFFERS);
-        self.allocate(count, reaper, frames_still_held)?;
-        self.copies = Pool::owned(
-            if self.loopback { self.buffers.len().max(16) } else { self.buffers.len() },
-            &self.memory_sizes(),
-            self.format.clone(),
-        );
+        let count = buffers.unwrap_or_else(|| {
+            let frame = self.format.sizeimage[..self.format.memory_count].iter().map(|&bytes| u64::from(bytes)).sum();
+            buffers_for(self.format.frame_rate, low_mark, reading.outlet.demand(), frame)
+        });
+        self.allocate(count.clamp(1, MOST_BUFFERS), reaper, frames_still_held)?;
+        let copies = if self.loopback { self.buffers.len().max(16) } else { self.buffers.len() };
+        let copies = Spares::new(copies, &self.memory_sizes(), self.format.clone());
+        if self.loopback {
+            // Every frame will be one. Elsewhere copies are the exception, and cost no memory before they are made.
+            copies.warm(WARM_COPIES);
+        }
+        self.copies = Some(copies);
         // Only where somebody will start it anew. A driver without events says so, and that is fine.
         self.told_of_source =
             reading.policy.recovers() && retry(|| self.kernel.subscribe_source_change(self.fd.as_fd())).is_ok();
@@ -209,7 +214,7 @@ impl V4l2Camera {
             // Asked before the buffers are: what was let go by then is unmapped as well, so that EBUSY after "not
             // held" is somebody else's doing.
             let held = frames_still_held();
-            match retry(|| self.kernel.request_buffers(fd, self.kind, count)) {
+            match retry(|| self.kernel.request_buffers(fd, self.kind, count, MemoryFlags::NON_COHERENT)) {
                 Err(Errno::EBUSY) if held && tries > 0 => {
                     tries -= 1;
                     thread::sleep(pause);
@@ -228,7 +233,7 @@ impl V4l2Camera {
         // More than vb2 has are not made up for: whoever says so answers anything.
         let usable = granted.count.min(MOST_GRANTED);
         let maps = (0..usable).map(|index| self.map(index)).collect::<Result<Vec<_>>>().inspect_err(|_| {
-            let _ = retry(|| self.kernel.request_buffers(fd, self.kind, 0));
+            let _ = retry(|| self.kernel.request_buffers(fd, self.kind, 0, MemoryFlags::empty()));
         })?;
         let home = DriverQueue {
             kernel: self.kernel.clone(),
@@ -236,6 +241,7 @@ impl V4l2Camera {
             kind: self.kind,
             plane_count: u32::try_from(self.format.memory_count).unwrap_or(1),
             failed: AtomicI32::new(0),
+            exports_nothing: AtomicI32::new(0),
         };
         let pool = Arc::new(Pool {
             ledger: Ledger::new(maps.len()),
@@ -293,7 +299,7 @@ impl V4l2Camera {
             pool.ledger.reclaim();
             self.buffers.drain(..).for_each(Buffer::unmap);
             // Where frames are held this orphans their buffers, or is refused by drivers that cannot.
-            let _ = retry(|| self.kernel.request_buffers(self.fd.as_fd(), self.kind, 0));
+            let _ = retry(|| self.kernel.request_buffers(self.fd.as_fd(), self.kind, 0, MemoryFlags::empty()));
         }
     }
 }

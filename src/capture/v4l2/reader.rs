@@ -7,11 +7,12 @@ use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 
 use super::descriptor::Descriptor;
-use crate::capture::buffer::{Buffer, Lease, LeaseMut};
+use crate::capture::buffer::{Buffer, Lease};
 use crate::capture::inspect::{Payload, Reject, inspect, is_whole_jpeg, required_bytes};
 use crate::capture::reactor::{EventSource, Next};
 use crate::capture::recovery::RecoveryPolicy;
 use crate::capture::source::{CapturedFrame, FrameInfo, Outlet, SourceEnd};
+use crate::capture::spares::Spares;
 use crate::capture::statistics::{SourceCounters, add};
 use crate::capture::timeline::Timeline;
 use crate::seam::{BufferType, Dequeued, Kernel, MAX_PLANES, retry};
@@ -33,7 +34,7 @@ pub(in crate::capture) struct Reader {
     fd: Arc<Descriptor>,
     kind: BufferType,
     buffers: Vec<Arc<Buffer>>,
-    copies: Vec<Arc<Buffer>>,
+    copies: Option<Spares>,
     /// With fewer buffers than this at the driver, frames are copied.
     low_mark: usize,
     memory_count: usize,
@@ -69,7 +70,7 @@ impl Reader {
         kernel: Arc<dyn Kernel>,
         fd: Arc<Descriptor>,
         kind: BufferType,
-        (buffers, copies): (Vec<Arc<Buffer>>, Vec<Arc<Buffer>>),
+        (buffers, copies): (Vec<Arc<Buffer>>, Option<Spares>),
         low_mark: usize,
         told_of_source: bool,
         reading: Reading,
@@ -157,12 +158,12 @@ impl Reader {
     }
 
     /// The frame itself while the driver has buffers enough, else a copy, so that the buffer can go back at once.
-    fn keep_the_driver_fed(&self, frame: CapturedFrame) -> Option<CapturedFrame> {
+    fn keep_the_driver_fed(&mut self, frame: CapturedFrame) -> Option<CapturedFrame> {
         let queued = self.buffers.first().map_or(0, |buffer| buffer.pool().ledger.queued());
         if queued >= self.low_mark {
             return Some(frame);
         }
-        let mut copy = LeaseMut::take(&self.copies)?;
+        let (mut copy, _) = self.copies.as_mut()?.take(|| self.outlet.demand().most)?;
         for (memory, payload) in frame.info.payloads.iter().enumerate().take(self.memory_count) {
             let bytes = frame.lease.bytes(memory, payload.offset as usize, payload.length as usize)?;
             copy.memory_mut(memory).get_mut(..bytes.len())?.copy_from_slice(bytes);

@@ -34,6 +34,9 @@ calls! {
     FreeBuffers,
     QueryBuffer,
     Map,
+    ExportBuffer,
+    /// DMA_BUF_IOCTL_SYNC.
+    SyncDmaBuf,
     QueueBuffer,
     DequeueBuffer,
     StreamOn,

@@ -30,6 +30,10 @@ pub(crate) struct ScriptedCamera {
     pub orphans: bool,
     /// Whether it takes frames, too.
     pub output: bool,
+    /// V4L2_BUF_CAP_SUPPORTS_MMAP_CACHE_HINTS.
+    pub cache_hints: bool,
+    /// Whether it has VIDIOC_EXPBUF.
+    pub exports: bool,
     /// Whether it has V4L2_EVENT_SOURCE_CHANGE.
     pub tells_of_source: bool,
     /// What VIDIOC_ENUMINPUT says of its input; `None` where it has no inputs.
@@ -54,6 +58,8 @@ impl ScriptedCamera {
             min_buffers: None,
             orphans: true,
             output: false,
+            cache_hints: false,
+            exports: true,
             tells_of_source: false,
             input: None,
             controls: Vec::new(),

@@ -14,7 +14,7 @@ use crate::format::Fourcc;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
 use crate::seam::kernel::{
     BufferMemory, BufferType, Capability, CapabilityFlags, ControlDescription, Dequeued, Fraction, FrameInterval,
-    FrameSize, InputStatus, Interval, Kernel, PixelFormat, RequestedBuffers,
+    FrameSize, InputStatus, Interval, Kernel, MemoryFlags, PixelFormat, RealTimePolicy, RequestedBuffers, SyncFlags,
 };
 use crate::seam::output::OutputMemory;
 
@@ -126,13 +126,35 @@ impl Kernel for ScriptedKernel {
         self.call(fd, Call::QueryControl, |node, _| node.camera.query_menu(id, index))
     }
 
-    fn request_buffers(&self, fd: BorrowedFd<'_>, _: BufferType, count: u32) -> Result<RequestedBuffers, Errno> {
+    fn request_buffers(
+        &self,
+        fd: BorrowedFd<'_>,
+        _: BufferType,
+        count: u32,
+        memory: MemoryFlags,
+    ) -> Result<RequestedBuffers, Errno> {
         let call = if count == 0 { Call::FreeBuffers } else { Call::RequestBuffers };
-        self.call(fd, call, |node, fd| node.request_buffers(fd, count))
+        self.call(fd, call, |node, fd| node.request_buffers(fd, count, memory))
     }
 
     fn query_buffer(&self, fd: BorrowedFd<'_>, _: BufferType, index: u32) -> Result<BufferMemory, Errno> {
         self.call(fd, Call::QueryBuffer, |node, fd| node.query_buffer(fd, index))
+    }
+
+    fn export_buffer(&self, fd: BorrowedFd<'_>, _: BufferType, index: u32, plane: u32) -> Result<OwnedFd, Errno> {
+        self.call(fd, Call::ExportBuffer, |node, fd| node.export_buffer(fd, index, plane))
+    }
+
+    fn sync_dma_buf(&self, dma_buf: BorrowedFd<'_>, flags: SyncFlags) -> Result<(), Errno> {
+        let mut state = self.state();
+        let Some(node) = state.nodes.values_mut().find(|node| node.has_exported(dma_buf)) else {
+            state.misuse.push("DMA_BUF_IOCTL_SYNC on something that is no dma-buf".to_owned());
+            return Err(Errno::ENOTTY);
+        };
+        *node.calls.entry(Call::SyncDmaBuf).or_default() += 1;
+        node.faults.meet(Call::SyncDmaBuf)?;
+        node.sync(flags);
+        Ok(())
     }
 
     fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno> {
@@ -177,6 +199,14 @@ impl Kernel for ScriptedKernel {
 
     fn input_status(&self, fd: BorrowedFd<'_>) -> Result<InputStatus, Errno> {
         self.call(fd, Call::InputStatus, |node, _| node.camera.input.ok_or(Errno::ENOTTY))
+    }
+
+    fn set_real_time(&self, thread: i32, policy: RealTimePolicy, priority: u8) -> Result<(), Errno> {
+        self.schedule(format!("thread {thread} {policy} {priority}"))
+    }
+
+    fn set_affinity(&self, thread: i32, cpus: &[usize]) -> Result<(), Errno> {
+        self.schedule(format!("thread {thread} on {cpus:?}"))
     }
 
     fn wait(&self, epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<u64>) -> Result<usize, Errno> {

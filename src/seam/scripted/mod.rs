@@ -25,6 +25,7 @@ mod card;
 mod control;
 mod frame;
 mod kernel;
+mod memory;
 mod node;
 mod pcm;
 mod world;
@@ -44,11 +45,13 @@ pub(crate) use call::{Call, FOREVER};
 pub(crate) use camera::{ScriptedCamera, pixels};
 pub(crate) use control::ScriptedControl;
 pub(crate) use frame::{Frame, JPEG};
+pub(crate) use memory::guard_mappings;
+pub(crate) use node::mark;
 pub(crate) use node::output::WrittenFrame;
-pub(crate) use node::{guard_mappings, mark};
 pub(crate) use pcm::{PcmScript, ScriptedPcm, ScriptedPcms};
 pub(crate) use world::ScriptedWorld;
 
+use crate::seam::MemoryFlags;
 use call::Fault;
 use node::Node;
 
@@ -68,6 +71,10 @@ struct State {
     /// Where each reactor waits: for a moment there may be two, one ending while the next begins.
     resting: HashMap<ThreadId, Rest>,
     misuse: Vec<String>,
+    /// How threads were to be scheduled, in words.
+    scheduled: Vec<String>,
+    /// What is said to who wants to change that.
+    unschedulable: Option<Errno>,
 }
 
 /// A reactor with nothing to do.
@@ -102,6 +109,8 @@ impl ScriptedKernel {
             version: 0,
             resting: HashMap::new(),
             misuse: Vec::new(),
+            scheduled: Vec::new(),
+            unschedulable: None,
         };
         let nudge = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), nudge: nudge.expect("an eventfd") })
@@ -126,6 +135,27 @@ impl ScriptedKernel {
     pub(crate) fn misuse(&self) -> Vec<String> {
         let state = self.state();
         state.misuse.iter().chain(state.nodes.values().flat_map(|node| &node.misuse)).cloned().collect()
+    }
+
+    /// How threads were to be scheduled, in words.
+    pub(crate) fn scheduled(&self) -> Vec<String> {
+        self.state().scheduled.clone()
+    }
+
+    /// Nobody may change how threads are scheduled.
+    pub(crate) fn refuse_scheduling(&self, errno: Errno) {
+        self.state().unschedulable = Some(errno);
+    }
+
+    fn schedule(&self, how: String) -> Result<(), Errno> {
+        let mut state = self.state();
+        match state.unschedulable {
+            Some(errno) => Err(errno),
+            None => {
+                state.scheduled.push(how);
+                Ok(())
+            }
+        }
     }
 
     /// Waits until the reactor has done all there is to do.
@@ -349,6 +379,21 @@ impl CameraScript {
     /// How many mappings of its buffers there are.
     pub(crate) fn mappings(&self) -> usize {
         self.look(|node| node.mappings())
+    }
+
+    /// How many dma-bufs of its buffers are open.
+    pub(crate) fn dma_bufs(&self) -> usize {
+        self.look(Node::dma_bufs)
+    }
+
+    /// How many readings of exported memory have begun and not ended.
+    pub(crate) fn readings(&self) -> u32 {
+        self.look(|node| node.reading)
+    }
+
+    /// Whether its buffers may be cached, and the kernel sees to it that nothing stale is read.
+    pub(crate) fn is_non_coherent(&self) -> bool {
+        self.look(|node| node.memory.contains(MemoryFlags::NON_COHERENT))
     }
 
     /// How many buffers the driver has to fill.

@@ -1,57 +1,28 @@
 //! One scripted device while it runs: its queue as videobuf2 keeps it, and what would be misuse of it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::MmapRaw;
 use nix::errno::Errno;
-use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use self::output::WrittenFrame;
 use super::call::{Call, Faults};
 use super::camera::{ScriptedCamera, pixels};
 use super::frame::{Frame, JPEG};
+use super::memory::{Memory, PAGE, mapped, names_of, offset};
 use crate::seam::{
-    BufferFlags, BufferMemory, Dequeued, MAX_PLANES, PixelFormat, PlaneUse, PoolFlags, RequestedBuffers,
+    BufferFlags, BufferMemory, Dequeued, MAX_PLANES, MemoryFlags, PixelFormat, PlaneUse, PoolFlags, RequestedBuffers,
+    SyncFlags,
 };
 
 pub(crate) mod output;
 
-/// One memory plane of one buffer: a file in memory, so that a mapping of it is a mapping, and lives as long.
-#[derive(Debug)]
-struct Memory {
-    file: File,
-    /// How it shows in `/proc/self/maps`.
-    name: String,
-    length: u32,
-}
-
-impl Memory {
-    fn new(length: u32) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("usermedia-scripted-{}-", COUNT.fetch_add(1, Ordering::Relaxed));
-        let file = File::from(memfd_create(name.as_str(), MFdFlags::MFD_CLOEXEC).expect("a memory file"));
-        file.set_len(u64::from(length)).expect("memory");
-        Self { file, name, length }
-    }
-}
-
 /// The most buffers that are really made: a script may tell any number.
 const MOST_BUFFERS: u32 = 64;
-
-/// What is told the end of each mapping, and the end of its last page.
-static GUARD: OnceLock<fn(*const u8, usize)> = OnceLock::new();
-
-/// Has `guard` told of the bytes between the end of each new mapping and the end of its last page, which no page fault
-/// protects. Once in a process.
-pub(crate) fn guard_mappings(guard: fn(*const u8, usize)) {
-    let _ = GUARD.set(guard);
-}
 
 /// What DQBUF will tell, and which buffer the driver still has until then: none where the script lied about the index.
 #[derive(Debug)]
@@ -108,6 +79,10 @@ pub(super) struct Node {
     subscribed: bool,
     /// Source changes that nobody has dequeued.
     events: u32,
+    /// Readings of exported memory that have begun and not ended.
+    pub(super) reading: u32,
+    /// What the buffers are of.
+    pub(super) memory: MemoryFlags,
 }
 
 impl Node {
@@ -131,6 +106,8 @@ impl Node {
             last: (0, 0),
             subscribed: false,
             events: 0,
+            reading: 0,
+            memory: MemoryFlags::empty(),
         }
     }
 
@@ -177,13 +154,18 @@ impl Node {
         self.queue.take_if(|queue| queue.owner == fd);
     }
 
-    pub(super) fn request_buffers(&mut self, fd: RawFd, count: u32) -> Result<RequestedBuffers, Errno> {
+    pub(super) fn request_buffers(
+        &mut self,
+        fd: RawFd,
+        count: u32,
+        memory: MemoryFlags,
+    ) -> Result<RequestedBuffers, Errno> {
         if self.queue.as_ref().is_some_and(|queue| queue.owner != fd) {
             return Err(Errno::EBUSY);
         }
-        // videobuf2 asks whether anyone has a buffer mapped; a node that was opened anew asks as well, where the driver
+        // videobuf2 asks whether anyone has a buffer mapped, or a dma-buf of it; a node that was opened anew asks as well, where the driver
         // cannot orphan its buffers and so still has them.
-        if !self.camera.orphans && mapped(self.memories.iter().map(String::as_str)) > 0 {
+        if !self.camera.orphans && self.mappings() + self.dma_bufs() > 0 {
             return Err(Errno::EBUSY);
         }
         if self.queue.as_ref().is_some_and(|queue| queue.streaming) {
@@ -191,10 +173,13 @@ impl Node {
             return Err(Errno::EBUSY);
         }
         self.queue = None;
-        let flags = if self.camera.orphans { PoolFlags::ORPHANED_BUFFERS } else { PoolFlags::empty() };
+        let mut flags = PoolFlags::empty();
+        flags.set(PoolFlags::ORPHANED_BUFFERS, self.camera.orphans);
+        flags.set(PoolFlags::MMAP_CACHE_HINTS, self.camera.cache_hints);
         if count == 0 {
             return Ok(RequestedBuffers { count, flags });
         }
+        self.memory = if self.camera.cache_hints { memory } else { MemoryFlags::empty() };
         let count = self.camera.granted.unwrap_or(count);
         let planes = self.plane_count();
         let memory = |plane: usize| Memory::new(self.format.planes[plane].sizeimage);
@@ -241,14 +226,30 @@ impl Node {
             self.misuse.push("mmap of another length than the buffer's".to_owned());
             return Err(Errno::EINVAL);
         }
-        let map = MmapOptions::new()
-            .len(length as usize)
-            .map_raw_read_only(&memory.file)
-            .map_err(|error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))?;
-        if let Some(guard) = GUARD.get() {
-            guard(map.as_ptr().wrapping_add(map.len()), map.len().next_multiple_of(PAGE as usize) - map.len());
+        memory.map()
+    }
+
+    pub(super) fn export_buffer(&mut self, fd: RawFd, index: u32, plane: u32) -> Result<OwnedFd, Errno> {
+        if !self.camera.exports {
+            return Err(Errno::EINVAL);
         }
-        Ok(map)
+        let queue = self.queue(fd, "EXPBUF")?;
+        let memory = queue.buffers.get(index as usize).and_then(|planes| planes.get(plane as usize));
+        memory.ok_or(Errno::EINVAL)?.export()
+    }
+
+    /// Whether a descriptor is of its memory.
+    pub(super) fn has_exported(&self, dma_buf: BorrowedFd<'_>) -> bool {
+        names_of(fs::read_link(format!("/proc/self/fd/{}", dma_buf.as_raw_fd())), &self.memories)
+    }
+
+    /// A reading begins or ends.
+    pub(super) fn sync(&mut self, flags: SyncFlags) {
+        match self.reading.checked_sub(1) {
+            _ if !flags.contains(SyncFlags::END) => self.reading += 1,
+            Some(left) => self.reading = left,
+            None => self.misuse.push("the end of a reading that had not begun".to_owned()),
+        }
     }
 
     pub(super) fn queue_buffer(&mut self, fd: RawFd, index: u32, plane_count: u32) -> Result<(), Errno> {
@@ -371,26 +372,20 @@ impl Node {
         self.queue.as_ref().map_or(0, |queue| queue.queued.len())
     }
 
+    /// How many dma-bufs of its buffers, of whatever generation, are open in this process.
+    pub(super) fn dma_bufs(&self) -> usize {
+        let ours = self.queue.as_ref().map_or(0, |queue| queue.buffers.iter().flatten().count());
+        let open = fs::read_dir("/proc/self/fd").expect("/proc").flatten();
+        open.filter(|entry| names_of(fs::read_link(entry.path()), &self.memories)).count() - ours
+    }
+
     /// How many mappings of its buffers, of whatever generation, this process has.
     pub(super) fn mappings(&self) -> usize {
         mapped(self.memories.iter().map(String::as_str))
     }
 }
 
-const PAGE: u32 = 4096;
-
-/// What QUERYBUF says for `mmap` to take: a number, as in the real kernel.
-fn offset(index: u32, plane: usize) -> u32 {
-    (index * MAX_PLANES as u32 + plane as u32) * PAGE
-}
-
 /// The byte that a frame of this number is filled with: never 0, which memory has before.
 pub(crate) fn mark(sequence: u32) -> u8 {
     (sequence % 250) as u8 + 1
-}
-
-fn mapped<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    let maps = fs::read_to_string("/proc/self/maps").expect("/proc");
-    let names: Vec<String> = names.map(|name| format!("memfd:{name}")).collect();
-    maps.lines().filter(|line| names.iter().any(|name| line.contains(name.as_str()))).count()
 }

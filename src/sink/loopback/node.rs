@@ -13,7 +13,7 @@ use nix::errno::Errno;
 
 use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
-use crate::seam::{BufferType, CapabilityFlags, Fraction, Kernel, OutputMemory, PixelFormat, retry};
+use crate::seam::{BufferType, CapabilityFlags, Fraction, Kernel, MemoryFlags, OutputMemory, PixelFormat, retry};
 
 const OUTPUT: BufferType = BufferType::VideoOutput;
 /// More than any v4l2loopback has (`MAX_BUFFERS`): it gives as many as its `max_buffers` says.
@@ -81,7 +81,7 @@ impl OutputNode {
             // Only told to readers; a driver that refuses it takes the frames all the same.
             let _ = self.call(|kernel, fd| kernel.set_interval(fd, OUTPUT, interval));
         }
-        let granted = self.call(|kernel, fd| kernel.request_buffers(fd, OUTPUT, BUFFERS));
+        let granted = self.call(|kernel, fd| kernel.request_buffers(fd, OUTPUT, BUFFERS, MemoryFlags::empty()));
         let granted = granted.map_err(|errno| match errno {
             Errno::EBUSY => self.busy(),
             errno => self.failed("VIDIOC_REQBUFS", errno),
@@ -121,7 +121,7 @@ impl OutputNode {
         // Nothing can be done about a failure here: the next start would meet it again, and closing needs no more.
         let _ = self.call(|kernel, fd| kernel.stream_off(fd, OUTPUT));
         self.buffers.clear();
-        let _ = self.call(|kernel, fd| kernel.request_buffers(fd, OUTPUT, 0));
+        let _ = self.call(|kernel, fd| kernel.request_buffers(fd, OUTPUT, 0, MemoryFlags::empty()));
     }
 
     /// Takes a buffer, has `fill` write a frame into it and say of how many bytes, and gives it to the readers.

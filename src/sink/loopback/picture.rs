@@ -84,8 +84,8 @@ impl Writing {
             let written = if from.stride == to.stride {
                 out.write(to.offset, bytes)
             } else {
-                let rows = bytes.chunks(from.stride).enumerate();
-                rows.map(|(row, bytes)| out.write(to.offset + row * to.stride, &bytes[..to.row_bytes])).all(|fits| fits)
+                let mut rows = bytes.chunks(from.stride).enumerate();
+                rows.all(|(row, bytes)| out.write(to.offset + row * to.stride, &bytes[..to.row_bytes]))
             };
             if !written {
                 return Err(self.does_not_fit(layout.memory_size(0)));

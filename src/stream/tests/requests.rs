@@ -10,7 +10,7 @@ use crate::constraints::{ConstrainULong, MediaTrackConstraints};
 use crate::error::ErrorName;
 use crate::seam::scripted::{Call, FOREVER, pixels};
 use crate::stream::navigator;
-use crate::{Fourcc, MediaStreamConstraints};
+use crate::{CaptureScheduling, Fourcc, MediaStreamConstraints, RealTimePolicy};
 
 #[test]
 fn requests_at_the_same_time_share_the_camera() {
@@ -93,4 +93,21 @@ fn the_2012_form_refuses_a_request_for_nothing_at_once() {
     );
     assert_eq!(asked.unwrap_err().name(), ErrorName::TypeError);
     assert_eq!(told.iter().count(), 0);
+}
+
+#[test]
+fn the_capture_thread_is_scheduled_before_a_camera_opens_and_only_when_asked() {
+    let mut bench = Bench::yuyv();
+    drop(bench.stream());
+    assert_eq!(bench.kernel.scheduled(), Vec::<String>::new());
+    bench.devices = bench.devices.with_scheduling(CaptureScheduling::new().real_time(RealTimePolicy::Fifo, 20));
+    drop(bench.stream());
+    let scheduled = bench.kernel.scheduled();
+    assert!(scheduled.len() == 1 && scheduled[0].ends_with("SCHED_FIFO 20"), "{scheduled:?}");
+    let opened = bench.camera.calls(Call::StreamOn);
+    bench.kernel.refuse_scheduling(Errno::EPERM);
+    let error = bench.request(&MediaStreamConstraints::new().video(true)).unwrap_err();
+    assert_eq!((error.name(), error.errno()), (ErrorName::NotAllowedError, Some(Errno::EPERM as i32)));
+    assert_eq!(bench.camera.calls(Call::StreamOn), opened);
+    bench.assert_closed();
 }

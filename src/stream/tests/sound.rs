@@ -12,7 +12,7 @@ use crate::resolve::{ResolveOptions, resolve};
 use crate::stream::AudioData;
 use crate::stream::consumer::Consumer;
 use crate::stream::outlet::TrackOutlet;
-use crate::stream::queue::{Bound, Queue};
+use crate::stream::queue::{Bound, DropPolicy, Queue};
 
 /// 48 kHz stereo in blocks of 10 frames.
 const FORMAT: AudioFormat =
@@ -51,7 +51,7 @@ fn outlet(format: AudioFormat) -> TrackOutlet<AudioData> {
 #[test]
 fn a_disabled_track_is_silent_at_the_same_times() {
     let outlet = outlet(FORMAT);
-    let heard = queue(Bound::items(4));
+    let heard = queue(Bound::items(4, DropPolicy::Newest));
     outlet.attach(heard.clone());
     outlet.give(&block(0, 10, 7, FORMAT), 0);
     outlet.set_enabled(false);
@@ -71,7 +71,7 @@ fn a_disabled_track_is_silent_at_the_same_times() {
 fn silence_of_unsigned_samples_is_their_middle() {
     let format = AudioFormat { sample_format: SampleFormat::U8, ..FORMAT };
     let outlet = outlet(format);
-    let heard = queue(Bound::items(1));
+    let heard = queue(Bound::items(1, DropPolicy::Newest));
     outlet.attach(heard.clone());
     outlet.set_enabled(false);
     outlet.give(&block(0, 10, 7, format), 0);

@@ -341,7 +341,7 @@ fn an_hdmi_input_streams() {
 }
 
 /// The built-in camera, through the command and FFmpeg, into a loopback: what a user who benchmarks would do.
-fn feed(loopback: &Path) -> (Background, Background) {
+pub(super) fn feed(loopback: &Path) -> (Background, Background) {
     let mut camera = usermedia();
     camera.args(["capture", "--synthetic", "--width", "320", "--height", "240", "--fourcc", "YUYV", "--fps", "10"]);
     let mut camera = camera.args(["-o", "-"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -7,6 +7,7 @@ mod controls;
 mod discovery;
 mod disk;
 mod drivers;
+mod fan_out;
 mod faults_loopback;
 mod faults_replug;
 mod faults_usb;
@@ -20,6 +21,7 @@ mod loopback;
 mod misbehaving;
 mod permission;
 mod pipeline;
+pub mod planes;
 pub mod power;
 mod self_test;
 mod soak;
@@ -49,6 +51,8 @@ pub fn all() -> Vec<LabTest> {
         drivers::TESTS,
         discovery::TESTS,
         capture::TESTS,
+        planes::TESTS,
+        fan_out::TESTS,
         controls::TESTS,
         files::TESTS,
         hotplug::TESTS,

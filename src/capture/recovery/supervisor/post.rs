@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
 
 use super::Supervisor;
+use crate::capture::demand::Demand;
 use crate::capture::recovery::event::RecoveryEvent;
 use crate::capture::source::{Captured, Outlet, SourceEnd};
 
@@ -25,6 +26,10 @@ impl<T: Captured> Outlet<T> for Post<T> {
             }
         }
         self.outlet.give(captured, now);
+    }
+
+    fn demand(&self) -> Demand {
+        self.outlet.demand()
     }
 
     fn ended(&self, end: SourceEnd) {
