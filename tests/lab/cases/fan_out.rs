@@ -36,7 +36,7 @@ const FRAMES: u64 = 60;
 /// Takes frames as they come and lets go of them, until it is told to stop.
 fn take_all(processor: MediaStreamTrackProcessor) -> usermedia::ConsumerStatistics {
     let mut processor = processor;
-    while let Some(frame) = processor.next() {
+    for frame in processor.by_ref() {
         drop(frame.unwrap());
     }
     processor.statistics()
@@ -105,7 +105,7 @@ impl Eight {
     fn load() -> Self {
         let eight = Self;
         succeed(Command::new(MODPROBE).args(["-r", "vivid"]));
-        let each = |value: &str| vec![value; Self::COUNT].join(",");
+        let each = |value: &str| [value; Self::COUNT].join(",");
         succeed(Command::new(MODPROBE).arg("vivid").arg(format!("n_devs={}", Self::COUNT)).args([
             format!("node_types={}", each("0x1")),
             format!("num_inputs={}", each("1")),

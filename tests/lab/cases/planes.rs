@@ -126,7 +126,10 @@ fn exporting_leaves_no_descriptor_behind() {
         next(&mut processor).dma_buf().unwrap();
     }
     let open_now = dma_bufs();
-    assert!(open_now >= 3 && open_now <= 3 * 32 && open_now % 3 == 0, "one for each memory of each buffer: {open_now}");
+    assert!(
+        (3..=3 * 32).contains(&open_now) && open_now.is_multiple_of(3),
+        "one for each memory of each buffer: {open_now}"
+    );
     drop((processor, track, stream));
     assert_eq!((dma_bufs(), descriptors_of(&camera)), (0, 0));
 }
