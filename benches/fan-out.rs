@@ -65,7 +65,7 @@ fn measure(processors: usize, owners: Owners, frames: usize) -> Result<Cost, Err
     });
     if owners == Owners::AwayOneStuck {
         // It takes until it is given no more.
-        while let Some(frame) = queues[0].next() {
+        for frame in queues[0].by_ref() {
             held.push(frame?);
             if held.len() == 6 {
                 break;

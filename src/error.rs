@@ -3,6 +3,7 @@
 //! Every [`Error`] carries two names: the modern `DOMException` name ([`ErrorName`]) and the code of the 2012
 //! `NavigatorUserMediaError` ([`ErrorCode`]). Which situation gives which pair is one table, in [`ErrorName::code`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The modern name of an error: the `DOMException` names of W3C Media Capture and Streams, section 10.
@@ -263,3 +264,11 @@ impl std::error::Error for Error {}
 
 /// What this library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The first 40 characters of what a stranger wrote, for a message: it may be a megabyte.
+pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::{Error, ErrorName, Result};
+use crate::error::{Error, ErrorName, Result, excerpt};
 
 /// The longest document, in bytes.
 pub(crate) const LONGEST: usize = 1 << 20;
@@ -61,14 +61,6 @@ impl fmt::Display for Path<'_> {
             }
             Segment::Index(index) => write!(f, "[{index}]"),
         }
-    }
-}
-
-/// The first 40 characters of a text that may be a megabyte.
-pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-        None => Cow::Borrowed(text),
     }
 }
 

@@ -7,8 +7,8 @@ use super::value::{
 use super::w3c::{Constraint, ConstraintName, MediaTrackConstraintSet, MediaTrackConstraints};
 use super::{MediaStreamConstraints, MediaTrackRequest};
 use crate::devices::control::ControlKind;
-use crate::error::{Error, ErrorName, Result};
-use crate::json::{Kind, Path, Value, document, excerpt, push};
+use crate::error::{Error, ErrorName, Result, excerpt};
+use crate::json::{Kind, Path, Value, document, push};
 
 /// What errors call the document.
 const DOCUMENT: &str = "the constraints";

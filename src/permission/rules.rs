@@ -6,7 +6,7 @@ use std::str::{CharIndices, FromStr};
 use super::pattern::{Pattern, PatternReader};
 use super::{Decision, Denial, PermissionPolicy, PermissionRequest, RequestedDevice};
 use crate::devices::MediaDeviceKind;
-use crate::error::{Error, ErrorName, Result};
+use crate::error::{Error, ErrorName, Result, excerpt};
 
 /// Rules that allow or deny devices by kind and identity. The first that fits a device decides.
 ///
@@ -167,7 +167,7 @@ impl Rules {
 
 fn expect<T>(word: Option<&Word>, what: &str, read: impl Fn(&Word) -> Option<T>) -> Result<T, String> {
     let Some(word) = word else { return Err(format!("{what} is missing")) };
-    read(word).ok_or_else(|| format!("{what} is expected where `{word}` stands"))
+    read(word).ok_or_else(|| format!("{what} is expected where `{}` stands", excerpt(&word.to_string())))
 }
 
 /// A word of a line, or a text in quotes.

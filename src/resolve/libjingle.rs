@@ -10,7 +10,7 @@ use super::settings::{ResizeMode, VideoSettings};
 use super::table::{Candidate, candidates};
 use crate::constraints::{LegacyConstraint, LegacyTrackConstraints};
 use crate::devices::MediaDeviceInfo;
-use crate::error::{Error, ErrorName};
+use crate::error::{Error, ErrorName, excerpt};
 use crate::format::{Fourcc, FrameRate};
 
 /// The tolerance of aspect ratios: they travel as strings of six digits, and 1.77778 is more than 640/360.
@@ -263,7 +263,7 @@ pub(super) fn unsupported<'a>(mandatory: &'a [LegacyConstraint], known: impl Fn(
     match unknown {
         None => Ok(()),
         Some(pair) => {
-            let key = super::why::excerpt(&pair.key);
+            let key = excerpt(&pair.key);
             Err(Error::new(ErrorName::NotSupportedError, format!("the mandatory constraint {key} is not supported"))
                 .with_constraint(key.clone())
                 .with_remedy(format!("move {key} to the optional list, where what is not supported is skipped")))

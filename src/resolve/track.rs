@@ -12,7 +12,7 @@ use crate::constraints::{
     ConstraintName, LegacyConstraint, LegacyTrackConstraints, MediaTrackConstraints, MediaTrackRequest,
 };
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind};
-use crate::error::{Error, ErrorName, Result};
+use crate::error::{Error, ErrorName, Result, excerpt};
 
 /// The cameras for a request, the chosen one first; none where none is requested.
 pub(super) fn video(
@@ -233,7 +233,7 @@ fn legacy_video(
         return Err(invalid_option(&key));
     }
     for pair in track.optional.iter().filter(|pair| libjingle::Key::from_name(&pair.key).is_none()) {
-        lines.add(format!("video: the optional {} is not known and skipped", why::excerpt(&pair.key)));
+        lines.add(format!("video: the optional {} is not known and skipped", excerpt(&pair.key)));
     }
     lines.add(format!(
         "video: {} meets the {} mandatory constraints; of what the {} optional ones leave, the nearest to 640x480",
@@ -275,8 +275,9 @@ fn legacy_audio(
 /// The error that a mandatory pair left nothing.
 fn unsatisfied(kind: MediaDeviceKind, pair: Option<&LegacyConstraint>, nearest: Option<String>) -> Error {
     let nearest = nearest.map_or_else(String::new, |nearest| format!("; without constraints there is {nearest}"));
-    let (key, value) =
-        pair.map_or((String::new(), String::new()), |pair| (why::excerpt(&pair.key), why::excerpt(&pair.value)));
+    let (key, value) = pair.map_or((String::new(), String::new()), |pair| {
+        (excerpt(&pair.key).into_owned(), excerpt(&pair.value).into_owned())
+    });
     let message = format!("no {} is left after the mandatory {key} {value}{nearest}", noun(kind));
     Error::new(ErrorName::OverconstrainedError, message)
         .with_remedy(format!("move {key} to the optional list, or ask for less"))

@@ -2,19 +2,12 @@
 
 use crate::constraints::{Constraint, ConstraintName, MediaTrackConstraintSet};
 use crate::devices::{ControlName, ControlSettings, MediaDeviceInfo};
+use crate::error::excerpt;
 
 use super::settings::{AudioSettings, VideoSettings};
 
 /// As many lines as one kind of media gives.
 const MOST_LINES: usize = 10;
-
-/// The first 40 characters of what a stranger wrote.
-pub(super) fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
 
 /// The lines of one decision, bounded.
 #[derive(Debug, Default)]
@@ -68,7 +61,7 @@ pub(super) fn audio(settings: &AudioSettings) -> String {
 pub(super) fn names(devices: &[&MediaDeviceInfo]) -> String {
     let mut text: Vec<_> = devices.iter().take(4).map(|device| excerpt(&device.label)).collect();
     if devices.len() > text.len() {
-        text.push(format!("{} more", devices.len() - text.len()));
+        text.push(format!("{} more", devices.len() - text.len()).into());
     }
     text.join(", ")
 }

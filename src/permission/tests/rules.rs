@@ -135,3 +135,9 @@ fn a_line_that_is_wrong_is_named_with_what_is_expected_there() {
         assert!(error.remedy().is_some());
     }
 }
+
+#[test]
+fn an_endless_word_is_quoted_in_part() {
+    let error = format!("deny {}", "*E".repeat(10_000)).parse::<Rules>().expect_err("no kind");
+    assert!(error.message().len() < 200 && error.message().contains("*E*E"), "{}", error.message());
+}
