@@ -53,7 +53,7 @@ cross: ## build for arm64 and armhf and run the library's tests there, emulated 
 fmt: ## format the sources
 	cargo fmt
 
-loom: ## every interleaving of the lease, the stop and the late drop, by loom's models
+loom: ## every interleaving of the lease, the stop, the late drop and the processors' queues, by loom's models
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom cargo test --no-default-features --lib loom_
 
 # Seconds for each target, and which.
