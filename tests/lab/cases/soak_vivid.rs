@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use usermedia::constraints::{ConstrainDouble, MediaStreamConstraints};
-use usermedia::{Fourcc, Recorder, Segments, VideoTrack};
+use usermedia::{Fourcc, Recorder, RecordingProgress, Segments, VideoTrack};
 
 use super::capture::{exactly, format, on};
 use super::soak_day::{CLAPS, Scene};
@@ -61,6 +61,7 @@ impl Scene for Vivid {
     ];
 
     const SLACK: f64 = 1.0;
+    const RESIDENT: f64 = 48.0;
 
     fn constraints(&self) -> MediaStreamConstraints {
         let video = on(&vivid_webcam()).width(exactly(320)).height(exactly(180)).pixel_format(format(Fourcc::YUYV));
@@ -124,5 +125,11 @@ impl Scene for Vivid {
         let mut segments: Vec<PathBuf> = files.filter(is_segment).collect();
         segments.sort();
         segments.iter().flat_map(|segment| sync::skews(segment, RATE)).collect()
+    }
+
+    /// A thousand files by name; from then on it grows no more.
+    fn remembered(&self, progress: &RecordingProgress) -> usize {
+        let files = progress.files().len();
+        if files < 1_000 { 128 * files } else { 0 }
     }
 }

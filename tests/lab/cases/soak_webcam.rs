@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use usermedia::constraints::{ConstrainDouble, MediaStreamConstraints};
-use usermedia::{Fourcc, Recorder, VideoTrack};
+use usermedia::{Fourcc, Recorder, RecordingProgress, VideoTrack};
 
 use super::capture::{exactly, format, on};
 use super::soak_day::{CLAPS, Scene};
@@ -62,6 +62,8 @@ impl Scene for Webcam {
 
     /// Stamps that are some milliseconds late move a frame over a second's end.
     const SLACK: f64 = 2.0;
+    /// malloc keeps what its threads may want again, and some minutes are too few for that to be all.
+    const RESIDENT: f64 = 256.0;
 
     fn constraints(&self) -> MediaStreamConstraints {
         let camera = self.plugged.as_ref().expect("plugged in").camera();
@@ -109,5 +111,10 @@ impl Scene for Webcam {
         cut.args(["-v", "error", "-y", "-sseof", &format!("-{CLAPS}"), "-copyts", "-i"]).arg(&self.file);
         succeed(cut.args(["-map", "0", "-c", "copy", "-copyts"]).arg(&end));
         sync::skews(&end, RATE)
+    }
+
+    /// The file's index: 24 bytes in a second, in a list that doubles.
+    fn remembered(&self, progress: &RecordingProgress) -> usize {
+        progress.duration().map_or(0, |duration| 48 * (duration / SECOND) as usize)
     }
 }
