@@ -3,7 +3,7 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross fmt loom fuzz lab lab-shell soak help
+.PHONY: run test check deny cross fmt loom fuzz lab lab-shell soak soak-minutes help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = json record picture tracing scripted json,record,picture cli
@@ -81,13 +81,17 @@ lab: ## install and prepare what the device lab needs (tests/lab/README.md)
 lab-shell: lab ## a shell among the lab's devices
 	@tests/lab/guest
 
-# The day's hours, the unplugging's cycles and the dice's seed: make soak HOURS=1 UNPLUGS=100 SEED=7
+# The day's hours, the webcam's minutes, the unpluggings and the dice's seed: make soak HOURS=1 UNPLUGS=100 SEED=7
 HOURS ?=
+MINUTES ?=
 UNPLUGS ?=
 SEED ?=
 
 soak: ## hours of capture and a thousand unpluggings in virtual time, and every lab test there (tests/lab/README.md)
 	@tests/lab/packages soak
 	@tests/lab/uml/prepare >/dev/null
-	USERMEDIA_LAB=uml USERMEDIA_SOAK_HOURS=$(HOURS) USERMEDIA_SOAK_UNPLUGS=$(UNPLUGS) USERMEDIA_SOAK_SEED=$(SEED) \
-		cargo test --test lab -- --include-ignored
+	USERMEDIA_LAB=uml USERMEDIA_SOAK_HOURS=$(HOURS) USERMEDIA_SOAK_MINUTES=$(MINUTES) \
+		USERMEDIA_SOAK_UNPLUGS=$(UNPLUGS) USERMEDIA_SOAK_SEED=$(SEED) cargo test --test lab -- --include-ignored
+
+soak-minutes: lab ## ten real minutes of a USB webcam with random faults, on the stock kernel (tests/lab/README.md)
+	USERMEDIA_SOAK_MINUTES=$(MINUTES) USERMEDIA_SOAK_SEED=$(SEED) cargo test --test lab -- --ignored soak_ten_minutes

@@ -39,8 +39,17 @@ enum Kind {
     RealTime(&'static str),
     /// In virtual time only.
     VirtualTime,
-    /// The same, and only where soaks are asked for; it may take so long by this machine's clock.
-    Soak(Duration),
+    /// Only where soaks are asked for. It may take so long by this machine's clock.
+    Soak { patience: Duration, legs: Legs },
+}
+
+/// Where a soak runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Legs {
+    /// In virtual time only.
+    Virtual,
+    /// In real time too.
+    Both,
 }
 
 /// The [`LabTest`] of a function: `lab_test!(vivid_streams)`, or `lab_test!(vivid_streams).timeout_secs(90)`.
@@ -74,13 +83,22 @@ impl LabTest {
 
     /// A soak: `make soak` runs it, in virtual time, and waits this long for it by this machine's clock.
     pub const fn soak_minutes(self, minutes: u64) -> LabTest {
-        LabTest { timeout: ENDLESS, kind: Kind::Soak(Duration::from_secs(60 * minutes)), ..self }
+        let patience = Duration::from_secs(60 * minutes);
+        LabTest { timeout: ENDLESS, kind: Kind::Soak { patience, legs: Legs::Virtual }, ..self }
+    }
+
+    /// The soak runs in real time too, where it is asked for.
+    pub const fn on_both_legs(self) -> LabTest {
+        match self.kind {
+            Kind::Soak { patience, .. } => LabTest { kind: Kind::Soak { patience, legs: Legs::Both }, ..self },
+            _ => self,
+        }
     }
 
     /// How long the harness waits for it, by this machine's clock.
     fn patience(&self, leg: Leg) -> Duration {
         match (self.kind, leg) {
-            (Kind::Soak(patience), _) => patience,
+            (Kind::Soak { patience, .. }, _) => patience,
             (_, Leg::Stock) => self.timeout,
             // Computing takes no virtual time, and some of the tests do nothing else.
             (_, Leg::VirtualTime) => self.timeout * 4,
@@ -149,7 +167,7 @@ pub fn main() -> Result<ExitCode, String> {
     for test in cases::all() {
         let name = test.full_name();
         match test.kind {
-            Kind::VirtualTime | Kind::Soak(_) if !virtual_time => continue,
+            Kind::VirtualTime | Kind::Soak { legs: Legs::Virtual, .. } if !virtual_time => continue,
             Kind::RealTime(reason) if virtual_time => {
                 trials.push(Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason))));
                 continue;
@@ -158,7 +176,7 @@ pub fn main() -> Result<ExitCode, String> {
         }
         let lab = Arc::clone(&lab);
         let run = move || lab.lock().unwrap_or_else(PoisonError::into_inner).run(&test).map_err(Failed::from);
-        let ignored = place == Place::Off || matches!(test.kind, Kind::Soak(_));
+        let ignored = place == Place::Off || matches!(test.kind, Kind::Soak { .. });
         trials.push(Trial::test(name, run).with_ignored_flag(ignored));
     }
     if virtual_time {
@@ -230,7 +248,7 @@ impl Lab {
             self.guest = Some(guest);
         }
         let verdict = judge(&report, trouble);
-        if let (Kind::Soak(_), Ok(())) = (test.kind, &verdict) {
+        if let (Kind::Soak { .. }, Ok(())) = (test.kind, &verdict) {
             // What it measured is worth knowing even where nothing is wrong.
             eprint!("\n{}", report.stdout);
         }

@@ -36,6 +36,9 @@ const CLUSTER_TICKS: u64 = 1_000_000_000 / TIMESTAMP_SCALE;
 const CLUSTER_BYTES: u64 = 5_000_000;
 /// The index has at most one entry in this time.
 const CUE_TICKS: u64 = CLUSTER_TICKS;
+/// And at most this many: it waits in memory for the file's end, and a file may take months. When they are there, every
+/// other one goes, and from then on they are twice as far apart.
+const MOST_CUES: usize = 16_384;
 
 /// Writes one Matroska file: tracks first, then the header, then blocks in the order of their arrival.
 ///
@@ -59,6 +62,8 @@ pub(super) struct MatroskaWriter<W: Write> {
     end_ns: u64,
     cluster: Option<Cluster>,
     cues: Vec<Cue>,
+    /// The time between two of them, at least.
+    cue_ticks: u64,
     /// Element headers on their way out.
     scratch: Vec<u8>,
 }
@@ -95,6 +100,7 @@ impl<W: Write> MatroskaWriter<W> {
             end_ns: 0,
             cluster: None,
             cues: Vec::new(),
+            cue_ticks: CUE_TICKS,
             scratch: Vec::new(),
         }
     }
@@ -198,8 +204,17 @@ impl<W: Write> MatroskaWriter<W> {
 
     /// An entry of the index for a key frame, whose cluster has begun.
     fn index(&mut self, ticks: u64, track: u8) {
-        let due = self.cues.last().is_none_or(|cue| ticks >= cue.ticks.saturating_add(CUE_TICKS));
+        let due = self.cues.last().is_none_or(|cue| ticks >= cue.ticks.saturating_add(self.cue_ticks));
         if let (Some(cluster), true, Some(_)) = (&self.cluster, due, self.seek) {
+            if self.cues.len() == MOST_CUES {
+                // The first stays.
+                let mut place = 0;
+                self.cues.retain(|_| {
+                    place += 1;
+                    place % 2 == 1
+                });
+                self.cue_ticks = self.cue_ticks.saturating_mul(2);
+            }
             self.cues.push(Cue { ticks, track, position: cluster.place });
         }
     }

@@ -77,6 +77,28 @@ fn a_finished_file_has_sizes_that_add_up_and_an_index_of_every_second() {
     }
 }
 
+#[test]
+fn the_index_of_a_long_file_has_every_other_entry_from_its_start_and_no_more_than_it_may() {
+    let mut writer = MatroskaWriter::seekable(Cursor::new(Vec::new()), cut);
+    writer.add_video(&grey(16, 8)).unwrap();
+    writer.write_header(&Metadata::default()).unwrap();
+    // One in a second, and a hundred seconds more than fit.
+    let seconds = MOST_CUES as u64 + 100;
+    for second in 0..seconds {
+        writer.write(0, second * 1_000_000_000, true, &[&[7; 128]]).unwrap();
+    }
+    let times: Vec<u64> = writer.cues.iter().map(|cue| cue.ticks / CUE_TICKS).collect();
+    assert_eq!(times, (0..seconds).step_by(2).collect::<Vec<_>>());
+    assert!(writer.cues.capacity() <= MOST_CUES);
+    let file = writer.finish().unwrap().0.into_inner();
+    let children = segment_children(&file);
+    let places = positions(&file, 0xf1);
+    assert_eq!(places.len(), times.len());
+    let clusters: Vec<usize> =
+        children.iter().filter(|(id, _)| *id == header::CLUSTER).map(|(_, at)| at - children[0].1).collect();
+    assert!(places.iter().eq(clusters.iter().step_by(2)));
+}
+
 /// The values of all elements `field`, at any depth of the segment's masters.
 fn positions(bytes: &[u8], field: u32) -> Vec<usize> {
     const MASTERS: [u32; 5] = [0x114d_9b74, 0x4dbb, 0x1c53_bb6b, 0xbb, 0xb7];

@@ -25,10 +25,13 @@ pub mod planes;
 pub mod power;
 mod self_test;
 mod soak;
-mod soak_clapper;
 mod soak_day;
 mod soak_ledger;
+mod soak_microphone;
+mod soak_seconds;
 mod soak_unplugs;
+mod soak_vivid;
+mod soak_webcam;
 mod sound;
 mod usb;
 mod usb_sound;
@@ -92,5 +95,5 @@ pub fn on_the_host(place: Place) -> Vec<(&'static str, fn())> {
     if misbehaving::wanted() {
         return Vec::new();
     }
-    [self_test::tests(place), crate::usb::tests(), power::tests(place)].concat()
+    [self_test::tests(place), crate::usb::tests(), power::tests(place), soak_seconds::TESTS.to_vec()].concat()
 }

@@ -1,9 +1,7 @@
-//! What the soaks count: what this process holds, and what became of each second of picture and sound.
+//! What the soaks count: what this process holds; and their dice.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-use usermedia::{AudioData, VideoFrame};
 
 use crate::heap;
 
@@ -45,7 +43,10 @@ pub struct Ledger(Vec<Held>);
 impl Ledger {
     /// With room for so many notes: the books must not be what grows.
     pub fn of(notes: usize) -> Ledger {
-        Ledger(Vec::with_capacity(notes))
+        // Each page of them is resident from the start.
+        let mut pages = vec![Held::now(); notes];
+        pages.clear();
+        Ledger(pages)
     }
 
     pub fn note(&mut self) {
@@ -72,146 +73,29 @@ impl Ledger {
         assert!(self.0.len() >= 10, "{} notes are too few to tell a slope", self.0.len());
         let (first, last) = (self.0[0], self.0[self.0.len() - 1]);
         let (resident, allocated) = (self.growth(|held| held.rss as f64), self.growth(|held| held.heap as f64));
-        println!("resident, in KiB: {:?}", self.0.iter().map(|held| held.rss).collect::<Vec<_>>());
-        println!("allocated, in bytes: {:?}", self.0.iter().map(|held| held.heap).collect::<Vec<_>>());
+        println!("resident, in KiB: {:?}", self.list(|held| held.rss as usize));
+        println!("allocated, in bytes: {:?}", self.list(|held| held.heap));
         println!("{} notes: {first:?} to {last:?}", self.0.len());
         println!("by least squares {resident:.1} KiB more were resident, {allocated:.0} bytes more allocated");
+        for count in [|held: &Held| held.descriptors, |held: &Held| held.threads, |held: &Held| held.mappings] {
+            let (then, now) = self.least(count);
+            assert_eq!(then, now, "{first:?} to {last:?}: {:?}", self.list(count));
+        }
         assert!(resident.abs() < most_resident && allocated.abs() < most_allocated, "memory has a slope");
-        for held in &self.0 {
-            let constant = |held: &Held| (held.descriptors, held.threads, held.mappings);
-            assert_eq!(constant(held), constant(&first), "{held:?} after {first:?}");
-        }
+    }
+
+    fn list(&self, what: fn(&Held) -> usize) -> Vec<usize> {
+        self.0.iter().map(what).collect()
+    }
+
+    /// The least of the first quarter of the notes and that of the last: what there is for a moment only, as the second
+    /// file of a recording is when one segment ends and the next begins, is in neither.
+    fn least(&self, what: fn(&Held) -> usize) -> (usize, usize) {
+        let quarter = self.0.len().div_ceil(4);
+        let least = |notes: &[Held]| notes.iter().map(what).min().unwrap_or_default();
+        (least(&self.0[..quarter]), least(&self.0[self.0.len() - quarter..]))
     }
 }
-
-/// Frames by the second of CLOCK_MONOTONIC they belong to: those that came, and those the numbers say are missing. Each
-/// second is judged when it is over, so that the books of a day are no longer than those of a minute.
-#[derive(Debug)]
-pub struct Seconds {
-    /// How many there are in a second.
-    rate: f64,
-    /// How far a whole second may be from that.
-    slack: u64,
-    /// The second being filled, and what is in it.
-    second: u64,
-    came: u64,
-    missing: u64,
-    /// A time for which no number accounts reaches into the seconds up to this one.
-    silent_through: u64,
-    /// All seconds before it.
-    whole: u64,
-    total: Total,
-    /// Those that account for too little or too much, the first few.
-    bad: Vec<String>,
-    begun: u64,
-    last: Option<Last>,
-}
-
-/// The last that came: its number, its time, and how many there were of it.
-#[derive(Debug, Clone, Copy)]
-struct Last {
-    number: u64,
-    time: u64,
-    count: u64,
-}
-
-/// What all seconds come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Total {
-    pub came: u64,
-    pub missing: u64,
-    /// How often there was a time for which no number accounts, and how long they were together, in seconds.
-    pub silences: u64,
-    pub silent: f64,
-}
-
-impl Seconds {
-    /// Of `rate` in a second, give or take `slack`.
-    pub fn of(rate: f64, slack: u64) -> Seconds {
-        let (total, bad) = (Total::default(), Vec::new());
-        let (second, came, missing, silent_through, whole, begun) = (0, 0, 0, 0, 0, 0);
-        Seconds { rate, slack, second, came, missing, silent_through, whole, total, bad, begun, last: None }
-    }
-
-    pub fn picture(&mut self, frame: &VideoFrame) {
-        self.note(frame.sequence(), frame.timestamp(), 1);
-    }
-
-    /// Samples of one channel, a block at a time: to the second in which it begins.
-    pub fn sound(&mut self, block: &AudioData) {
-        self.note(block.position(), block.timestamp(), u64::from(block.frame_count()));
-    }
-
-    fn note(&mut self, number: u64, time: u64, count: u64) {
-        let last = self.last.replace(Last { number, time, count });
-        let Some(last) = last else {
-            (self.second, self.begun) = (time / SECOND, time);
-            self.came = count;
-            self.total.came = count;
-            return;
-        };
-        let next = last.number + last.count;
-        if number < next || time < last.time {
-            self.complain(format!("{number} at {time} ns, where {next} after {} ns was to come", last.time));
-            return;
-        }
-        let silent = (time - last.time) as f64 / SECOND as f64 - (number - last.number) as f64 / self.rate;
-        // Half a frame, half a block: less than what could be missing.
-        if silent > 0.5 * last.count as f64 / self.rate {
-            self.silent_through = time / SECOND;
-            self.total.silences += 1;
-            self.total.silent += silent;
-        }
-        // The missing ones lie evenly between the two.
-        let missing = number - next;
-        for n in 1..=missing {
-            self.turn_to(last.time + (time - last.time) / (missing + 1) * n);
-            self.missing += 1;
-        }
-        self.turn_to(time);
-        self.came += count;
-        self.total.came += count;
-        self.total.missing += missing;
-    }
-
-    /// Judges the seconds that are over by then. The first one began before we did.
-    fn turn_to(&mut self, time: u64) {
-        while self.second < time / SECOND {
-            let judged = self.whole > 0 && self.second > self.silent_through;
-            if judged && ((self.came + self.missing) as f64 - self.rate).abs() > self.slack as f64 {
-                self.complain(format!("second {}: {} came, {} are missing", self.second, self.came, self.missing));
-            }
-            (self.came, self.missing) = (0, 0);
-            self.second += 1;
-            self.whole += 1;
-        }
-    }
-
-    fn complain(&mut self, complaint: String) {
-        if self.bad.len() < 20 {
-            self.bad.push(complaint);
-        }
-    }
-
-    /// Every second was accounted for, and all of them together.
-    #[track_caller]
-    pub fn assert_accounted(&self, what: &str) -> Total {
-        let Total { came, missing, silences, silent } = self.total;
-        println!(
-            "{what}: {came} came, {missing} are missing in {} seconds, of which {silent:.3} in {silences} silences",
-            self.whole
-        );
-        assert!(self.bad.is_empty(), "{what}: {:#?}", self.bad);
-        let last = self.last.expect("something came");
-        let wanted = ((last.time - self.begun) as f64 / SECOND as f64 - silent) * self.rate;
-        // The last one's time is when it begins.
-        let all = (came + missing - last.count) as f64;
-        assert!((all - wanted).abs() <= (self.slack * (1 + silences)) as f64, "{what}: {all} for {wanted:.1}");
-        self.total
-    }
-}
-
-const SECOND: u64 = 1_000_000_000;
 
 /// Random numbers that are the same for the same seed.
 #[derive(Debug)]
