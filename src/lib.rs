@@ -134,6 +134,8 @@ mod capture;
 #[doc(hidden)]
 pub mod cli;
 pub mod constraints;
+#[cfg(feature = "convert")]
+pub mod convert;
 pub mod devices;
 pub mod error;
 pub mod format;
@@ -156,7 +158,7 @@ pub use capture::{
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
-pub use format::{Fourcc, FrameRate, SampleFormat};
+pub use format::{Fourcc, FrameRate, SampleFormat, VideoColorSpace, VideoMatrixCoefficients};
 pub use sink::Metrics;
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;

@@ -1,12 +1,18 @@
-//! The words that every room shares: fourcc codes and exact frame rates.
+//! The words that every room shares: fourcc codes, exact frame rates, colour spaces, and where formats keep what.
 
+mod color_space;
 pub(crate) mod layout;
+#[cfg(any(feature = "record", feature = "convert"))]
+pub(crate) mod pixels;
 mod sample;
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "record")]
+pub(crate) use color_space::is_ycbcr;
+pub use color_space::{VideoColorSpace, VideoMatrixCoefficients};
 pub use sample::SampleFormat;
 
 /// A V4L2 pixel format code, four bytes such as `YUYV` or `MJPG`.

@@ -1,8 +1,6 @@
 //! What consumes a stream: its frames become files and pictures, its counters metrics. Nothing here knows how a frame was
 //! captured.
 
-#[cfg(any(feature = "record", feature = "picture"))]
-pub(crate) mod colorimetry;
 #[cfg(feature = "record")]
 pub(crate) mod container;
 #[cfg(all(test, feature = "record"))]
@@ -22,8 +20,6 @@ mod packing;
 mod pcm;
 #[cfg(feature = "picture")]
 pub(crate) mod picture;
-#[cfg(any(feature = "record", feature = "picture"))]
-mod pixels;
 #[cfg(feature = "record")]
 mod progress;
 #[cfg(feature = "record")]
