@@ -76,7 +76,9 @@ fn planar<const BYTES: usize, const EVEN_FIRST: bool>(y: &[u8], cb: &[u8], cr: &
     let chroma = cb.as_chunks::<{ BLOCK / 2 }>().0.iter().zip(cr.as_chunks::<{ BLOCK / 2 }>().0);
     let blocks = y.as_chunks::<BLOCK>().0.iter().zip(chroma);
     for ((y, (cb, cr)), out) in blocks.zip(out.chunks_exact_mut(BYTES * BLOCK)) {
-        let [cb, cr] = [cb, cr].map(|plane| less_128(_mm256_slli_epi16(_mm256_cvtepu8_epi16(load_half(plane)), 8)));
+        let high = |plane| _mm256_slli_epi16(_mm256_cvtepu8_epi16(load_half(plane)), 8);
+        // Not of the low byte, which has to stay 0.
+        let [cb, cr] = [high(cb), high(cr)].map(|lanes| _mm256_xor_si256(lanes, _mm256_set1_epi16(i16::MIN)));
         apart::<BYTES, EVEN_FIRST>(y, cb, cr, lanes, out);
     }
 }
