@@ -190,6 +190,42 @@ fn a_crop_that_ends_inside_a_pair_keeps_that_pairs_colour() {
 }
 
 #[test]
+fn a_picture_is_scaled_to_any_size_in_any_format() {
+    // Grey in the left half, and red in the right.
+    let row: Vec<u8> =
+        (0..32).flat_map(|pair| if pair < 16 { [100, 128, 100, 128] } else { [81, 90, 81, 240] }).collect();
+    let yuyv = row.repeat(48);
+    let view = VideoFrameView::new(Fourcc::YUYV, 64, 48, &[(&yuyv, 128)], SPACES[0]).unwrap();
+    let mut converter = Converter::new();
+    for (width, height) in [(64, 48), (32, 24), (33, 11), (128, 96), (7, 5)] {
+        for format in [PixelFormat::Rgb, PixelFormat::Rgba, PixelFormat::Bgra, PixelFormat::I420, PixelFormat::Nv12] {
+            let stride = format.row_bytes(width) + 5;
+            let mut out = vec![UNTOUCHED; format.buffer_size(width, height, stride).unwrap()];
+            converter.convert_scaled(&view, format, (width, height), &mut out, stride).unwrap();
+            let (width, row) = (width as usize, &out[..stride]);
+            let of = |x: usize| match format {
+                PixelFormat::Rgb => row[3 * x..][..3].to_vec(),
+                PixelFormat::Rgba => row[4 * x..][..4].to_vec(),
+                PixelFormat::Bgra => vec![row[4 * x + 2], row[4 * x + 1], row[4 * x], row[4 * x + 3]],
+                _ => vec![row[x]],
+            };
+            let (left, right) = match format {
+                PixelFormat::Rgb => (vec![98; 3], vec![254, 0, 0]),
+                PixelFormat::Rgba | PixelFormat::Bgra => (vec![98, 98, 98, 255], vec![254, 0, 0, 255]),
+                _ => (vec![100], vec![81]),
+            };
+            for (x, colour) in [(0, left), (width - 1, right)] {
+                let off = of(x).iter().zip(&colour).map(|(a, b)| a.abs_diff(*b)).max();
+                assert!(off <= Some(1), "{format} {width}x{height}: {:?} at {x}, not {colour:?}", of(x));
+            }
+            assert_eq!(row[format.row_bytes(width as u32)..], [UNTOUCHED; 5]);
+        }
+    }
+    assert!(converter.convert_scaled(&view, PixelFormat::Rgb, (0, 4), &mut [0; 64], 0).is_err());
+    assert!(converter.convert_scaled(&view, PixelFormat::Rgb, (8, 4), &mut [0; 64], 0).is_err());
+}
+
+#[test]
 fn a_frame_of_the_built_in_camera_converts_in_place() {
     let stream = usermedia::MediaDevices::synthetic()
         .get_user_media(&usermedia::MediaStreamConstraints::new().video(true))

@@ -4,11 +4,13 @@ use super::PixelFormat;
 use super::jpeg::{Decoded, Jpeg, damaged};
 use super::kernels::RgbOrder;
 use super::pixel_format::{PlaneMut, check, planes_of};
+use super::scale::{Grid, Scaler};
 use super::source::Source;
 use super::to_420::{Chroma, to_420};
 use super::to_rgb::to_rgb;
 use super::view::{Content, VideoFrameView, to_usize};
 use crate::error::Result;
+use crate::format::layout::PlaneLayout;
 use crate::format::pixels::pixels;
 use crate::format::{VideoColorSpace, VideoMatrixCoefficients};
 
@@ -34,6 +36,10 @@ pub struct Converter {
     whole: Vec<u8>,
     /// A decoded JPEG on the way to where it goes.
     pixels: Vec<u8>,
+    /// A converted picture on the way to another size.
+    unscaled: Vec<u8>,
+    /// For the first plane, and for those of chroma.
+    scalers: [Scaler; 2],
 }
 
 impl Converter {
@@ -72,6 +78,61 @@ impl Converter {
     ) -> Result<()> {
         check(format, (view.width(), view.height()), planes)?;
         self.write(view, format, planes)
+    }
+
+    /// Writes the picture in `format`, scaled to `width` x `height`, to `out`: the size of [`PixelFormat::buffer_size`]
+    /// for those. A picture of that size already is converted and no more.
+    ///
+    /// Where a picture grows, samples are interpolated linearly; where it shrinks, an output sample is the weighted mean of all
+    /// that it covers (a triangle filter), so that nothing flickers. The picture is stretched where the shapes differ:
+    /// [`VideoFrameView::crop`] first, if it should not be. What this takes is allocated once, for as long as sizes stay.
+    ///
+    /// # Errors
+    ///
+    /// As [`convert`](Self::convert).
+    pub fn convert_scaled(
+        &mut self,
+        view: &VideoFrameView<'_>,
+        format: PixelFormat,
+        (width, height): (u32, u32),
+        out: &mut [u8],
+        stride: usize,
+    ) -> Result<()> {
+        let from = (view.width(), view.height());
+        if from == (width, height) {
+            return self.convert(view, format, out, stride);
+        }
+        let mut planes = planes_of(format, (width, height), out, stride)?;
+        let mut unscaled = std::mem::take(&mut self.unscaled);
+        // None only of an empty picture or one beyond memory, which no view is; then there is no room and an error below.
+        unscaled.resize(format.buffer_size(from.0, from.1, 0).unwrap_or(0), 0);
+        let result = self.convert(view, format, &mut unscaled, 0);
+        let layouts = (format.layout(from.0, from.1, 0), format.layout(width, height, 0));
+        if let (Ok(()), (Some(before), Some(after))) = (&result, layouts) {
+            for (index, (plane, (before, after))) in
+                planes.iter_mut().zip(before.planes().iter().zip(after.planes())).enumerate()
+            {
+                let bytes = match (format, index) {
+                    (PixelFormat::Rgb, _) => 3,
+                    (PixelFormat::Rgba | PixelFormat::Bgra, _) => 4,
+                    (PixelFormat::Nv12, 1) => 2,
+                    _ => 1,
+                };
+                let grid =
+                    |plane: &PlaneLayout, stride| Grid { width: plane.row_bytes / bytes, height: plane.rows, stride };
+                let (from_grid, to_grid) = (grid(before, before.stride), grid(after, plane.stride));
+                let from = &unscaled[before.offset..before.end()];
+                let scaler = &mut self.scalers[index.min(1)];
+                match bytes {
+                    1 => scaler.plane::<1>(from, from_grid, plane.data, to_grid),
+                    2 => scaler.plane::<2>(from, from_grid, plane.data, to_grid),
+                    3 => scaler.plane::<3>(from, from_grid, plane.data, to_grid),
+                    _ => scaler.plane::<4>(from, from_grid, plane.data, to_grid),
+                }
+            }
+        }
+        self.unscaled = unscaled;
+        result
     }
 
     /// To planes that were found to be large enough.

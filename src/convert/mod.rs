@@ -25,9 +25,9 @@
 //! - I420 and NV12 keep the frame's matrix and range. 4:2:0 is copied; from finer chroma the mean of what a sample covers
 //!   is taken, rounded half up. RGB becomes limited range: [`VideoFrameView::color_space_as`].
 //! - Strides are honoured on both sides, padding is neither read nor written, and sizes may be odd.
-//! - Nothing is allocated, except by the JPEG decoder, for its own work.
-//! - A JPEG that is cut short, damaged where that can be seen, or of another size is an error, never half a picture
-//!   called whole.
+//! - Nothing is allocated, except by the JPEG decoder, for its own work, and once by [`Converter::convert_scaled`].
+//! - A JPEG that is cut short, damaged where that can be seen, or of another size than the frame is an error. What cannot be
+//!   seen: wrong bits that are still a code, and bits missing in the last row of blocks before an end marker.
 //!
 //! The common formats run through vector code (AVX2) where the processor has it, at the speed of libyuv: docs/performance.md.
 
@@ -36,6 +36,7 @@ mod huffman;
 pub(crate) mod jpeg;
 mod kernels;
 mod pixel_format;
+mod scale;
 pub(crate) mod source;
 mod to_420;
 mod to_rgb;
