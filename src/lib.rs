@@ -14,10 +14,11 @@
 //!   [`ConsumerStatistics`];
 //! - ask for [`permission`], by rules or at the terminal, before a device is opened;
 //! - tell when devices come, go, or may be opened now: [`MediaDevices::on_device_change`];
+//! - convert and crop pixels, when asked: `convert`;
 //! - record to Matroska, Y4M, MJPEG and raw files, and take pictures as JPEG and PNG.
 //!
 //! It does not
-//! - scale, encode or display: frames come as the driver gives them;
+//! - encode or display, or convert unasked: frames come as the driver gives them;
 //! - fall back to another kind of source: without a camera there is an error, unless [`MediaDevices::synthetic`] was
 //!   asked for;
 //! - drive raw sensors behind a media pipeline: that is libcamera's work;
@@ -105,6 +106,7 @@
 //! | `cli` | the command `usermedia`; all of the below | yes |
 //! | `json` | constraints, devices and resolutions from and to JSON | through `cli` |
 //! | `record` | `Recorder`: Matroska, WAV, Y4M, MJPEG, H.264 and raw files | through `cli` |
+//! | `convert` | `VideoFrame::convert_to` and the module `convert`: RGB, RGBA, BGRA, I420, NV12, crops, scaling | through `picture` |
 //! | `picture` | `Snapshot`: JPEG and PNG | through `cli` |
 //! | `tracing` | what happens to devices and recordings as structured events of the crate `tracing` | through `cli` |
 //!
@@ -136,6 +138,8 @@ mod capture;
 #[doc(hidden)]
 pub mod cli;
 pub mod constraints;
+#[cfg(feature = "convert")]
+pub mod convert;
 pub mod devices;
 pub mod error;
 pub mod format;
@@ -158,7 +162,7 @@ pub use capture::{
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
-pub use format::{Fourcc, FrameRate, FrameStamp, SampleFormat};
+pub use format::{Fourcc, FrameRate, FrameStamp, SampleFormat, VideoColorSpace, VideoMatrixCoefficients};
 pub use seam::RealTimePolicy;
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;

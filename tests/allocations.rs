@@ -119,3 +119,39 @@ fn the_counter_counts() {
     COUNTED.set(None);
     assert_eq!(HERE.load(Ordering::Relaxed), 2);
 }
+
+/// Every format goes its own way; none of them allocates. A JPEG's decoder does, for its own work, as often for one frame as for
+/// the next.
+#[cfg(feature = "convert")]
+#[test]
+fn conversions_cost_no_allocation() {
+    use usermedia::convert::{Converter, PixelFormat, Rect, VideoFrameView};
+    use usermedia::{Fourcc, VideoColorSpace, VideoMatrixCoefficients};
+
+    static HERE: AtomicU64 = AtomicU64::new(0);
+    const FORMATS: [PixelFormat; 5] =
+        [PixelFormat::Rgb, PixelFormat::Rgba, PixelFormat::Bgra, PixelFormat::I420, PixelFormat::Nv12];
+    let bytes = vec![90; 80 * 60 * 4];
+    let mut out = vec![0; 80 * 60 * 4];
+    let color_space = VideoColorSpace::new(VideoMatrixCoefficients::Bt709, false);
+    let mut converter = Converter::new();
+    for code in ["YUYV", "NV12", "NV21", "NV16", "NV24", "YU12", "422P", "411P", "YUV4", "RGB3", "XR24", "GREY"] {
+        let planes = [(&bytes[..], 320), (&bytes[..], 320), (&bytes[..], 320)];
+        let view = VideoFrameView::new(code.parse::<Fourcc>().unwrap(), 79, 59, &planes, color_space).unwrap();
+        for format in FORMATS {
+            COUNTED.set(Some(&HERE));
+            let part = view.crop(Rect::new(4, 4, 75, 33));
+            let done = part.and_then(|part| converter.convert(&part, format, &mut out, 0));
+            COUNTED.set(None);
+            assert_eq!(done, Ok(()));
+            // Scaling takes memory once, and none for the next frame of the same size.
+            let mut scale = || converter.convert_scaled(&view, format, (40, 31), &mut out, 0);
+            assert_eq!(scale(), Ok(()));
+            COUNTED.set(Some(&HERE));
+            let done = scale();
+            COUNTED.set(None);
+            assert_eq!(done, Ok(()));
+            assert_eq!(HERE.load(Ordering::Relaxed), 0, "{code} to {format}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::devices::ControlSettings;
 use crate::format::layout::{Layout, layout};
-use crate::format::{Fourcc, FrameRate};
+use crate::format::{Fourcc, FrameRate, VideoColorSpace};
 use crate::seam::{MAX_PLANES, PixelFormat};
 
 /// The negotiated format, as read back from the driver.
@@ -66,6 +66,11 @@ impl VideoFormat {
             layout,
             controls: ControlSettings::default(),
         })
+    }
+
+    /// What the samples stand for, V4L2's defaults filled in.
+    pub(crate) fn color_space(&self) -> VideoColorSpace {
+        VideoColorSpace::from_v4l2(self.fourcc, self.height, self.colorspace, self.ycbcr_encoding, self.quantization)
     }
 
     /// `colorspace`, `ycbcr_enc`, `quantization` and `xfer_func`.

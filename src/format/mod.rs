@@ -1,5 +1,6 @@
-//! The words that every room shares: fourcc codes and exact frame rates.
+//! The words that every room shares: fourcc codes, exact frame rates, colour spaces, and where formats keep what.
 
+mod color_space;
 pub(crate) mod layout;
 pub(crate) mod pixels;
 mod sample;
@@ -9,6 +10,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "record")]
+pub(crate) use color_space::is_ycbcr;
+pub use color_space::{VideoColorSpace, VideoMatrixCoefficients};
 pub use sample::SampleFormat;
 pub use stamp::FrameStamp;
 

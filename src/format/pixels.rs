@@ -44,6 +44,11 @@ const fn planar(cb: usize, cr: usize, shift: u32, shift_rows: u32) -> Pixels {
     Pixels::Ycbcr([at(0, 0, 1, 0, 0), at(cb, 0, 1, shift, shift_rows), at(cr, 0, 1, shift, shift_rows)])
 }
 
+/// Whole bytes of Y, Cb and Cr for each pixel.
+const fn packed_444(y: usize, cb: usize, cr: usize, step: usize) -> Pixels {
+    Pixels::Ycbcr([at(0, y, step, 0, 0), at(0, cb, step, 0, 0), at(0, cr, step, 0, 0)])
+}
+
 /// Whole bytes of RGB.
 const fn rgb(r: usize, g: usize, b: usize, step: usize) -> Pixels {
     Pixels::Rgb([at(0, r, step, 0, 0), at(0, g, step, 0, 0), at(0, b, step, 0, 0)])
@@ -56,6 +61,10 @@ pub(crate) fn pixels(fourcc: Fourcc) -> Option<Pixels> {
         b"YVYU" => packed_422(0, 3, 1),
         b"UYVY" => packed_422(1, 0, 2),
         b"VYUY" => packed_422(1, 2, 0),
+        b"YUV3" => packed_444(0, 1, 2, 3),
+        b"YUV4" | b"AYUV" | b"XYUV" => packed_444(1, 2, 3, 4),
+        b"YUVA" | b"YUVX" => packed_444(0, 1, 2, 4),
+        b"VUYA" | b"VUYX" => packed_444(2, 1, 0, 4),
         b"NV12" | b"NM12" => semi_planar(0, 1, 1, 1),
         b"NV21" | b"NM21" => semi_planar(1, 0, 1, 1),
         b"NV16" | b"NM16" => semi_planar(0, 1, 1, 0),

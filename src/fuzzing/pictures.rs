@@ -6,33 +6,33 @@ use std::sync::{Arc, LazyLock};
 
 use super::choices::Choices;
 use crate::capture::{CapturedFrame, FrameInfo, LeaseMut, Payload, TimestampSource, VideoFormat};
+use crate::convert::VideoFrameView;
 use crate::devices::synthetic_devices;
 use crate::format::Fourcc;
 use crate::resolve::{ResolveOptions, VideoSettings, resolve};
 use crate::seam::{MAX_PLANES, PixelFormat, PlaneFormat};
-use crate::sink::colorimetry::Colorimetry;
-use crate::sink::picture::{PictureType, PictureView, encode, luma_mean};
+use crate::sink::picture::{PictureType, encode, luma_mean};
 use crate::stream::TrackFormat;
 use crate::{FrameRate, MediaStreamConstraints, Recorder, Sink, Snapshot, TrackMetadata, TrackSettings, VideoFrame};
 
 /// A camera's JPEG: what is written of it is a JPEG that needs nothing put in, and decodes as often as it is asked to.
 pub(super) fn jpeg(bytes: &[u8]) {
-    let brightness = luma_mean(&mjpeg(&[(bytes, 0)]));
+    let brightness = luma_mean(&mjpeg(bytes));
     assert!(brightness.is_none_or(|mean| (0.0..=255.0).contains(&mean)), "{brightness:?}");
     let whole = |bytes: &[u8]| {
         let mut out = Vec::new();
-        encode(&mjpeg(&[(bytes, 0)]), PictureType::Jpeg, &mut out).map(|()| out)
+        encode(&mjpeg(bytes), PictureType::Jpeg, &mut out).map(|()| out)
     };
     let Ok(first) = whole(bytes) else { return };
     assert!(first.starts_with(&[0xff, 0xd8]) && first.ends_with(&[0xff, 0xd9]));
     assert_eq!(whole(&first).as_ref(), Ok(&first));
-    let _ = encode(&mjpeg(&[(bytes, 0)]), PictureType::Png, &mut Vec::new());
+    let _ = encode(&mjpeg(bytes), PictureType::Png, &mut Vec::new());
 }
 
 /// A frame as a webcam sends it.
-fn mjpeg<'a>(planes: &'a [(&'a [u8], usize)]) -> PictureView<'a> {
-    let format = format(&PixelFormat { plane_count: 1, ..request(Fourcc::MJPG, 64, 48) });
-    PictureView { fourcc: Fourcc::MJPG, width: 64, height: 48, planes, colorimetry: Colorimetry::from(&*format) }
+fn mjpeg(bytes: &[u8]) -> VideoFrameView<'_> {
+    let color_space = format(&PixelFormat { plane_count: 1, ..request(Fourcc::MJPG, 64, 48) }).color_space();
+    VideoFrameView::new(Fourcc::MJPG, 64, 48, &[(bytes, 0)], color_space).expect("any bytes are a frame")
 }
 
 fn request(fourcc: Fourcc, width: u32, height: u32) -> PixelFormat {

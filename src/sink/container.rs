@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::colorimetry::Colorimetry;
 use crate::error::{Error, ErrorName, Result};
+use crate::format::VideoColorSpace;
 use crate::format::layout::Layout;
 use crate::format::{Fourcc, FrameRate};
 
@@ -43,7 +43,7 @@ pub(crate) struct VideoFormat {
     /// Where the planes lie, with the driver's strides; `None` for a compressed format.
     pub layout: Option<Layout>,
     /// What the samples stand for.
-    pub colorimetry: Colorimetry,
+    pub color_space: VideoColorSpace,
     /// The device's label.
     pub label: String,
     /// What a decoder needs before the first frame, in the form that Matroska stores it in. Empty for most formats; for

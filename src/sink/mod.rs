@@ -1,8 +1,6 @@
 //! What consumes a stream: its frames become files and pictures, its counters metrics. Nothing here knows how a frame was
 //! captured.
 
-#[cfg(any(feature = "record", feature = "picture"))]
-pub(crate) mod colorimetry;
 #[cfg(feature = "record")]
 pub(crate) mod container;
 #[cfg(all(test, feature = "record"))]

@@ -187,7 +187,7 @@ fn track_format(track: &TrackMetadata) -> TrackFormat {
                 TrackSettings::Audio(_) => None,
             },
             layout: format.layout,
-            colorimetry: (&**format).into(),
+            color_space: format.color_space(),
             label,
             codec_private: Vec::new(),
         }),

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::picture::{PictureType, PictureView, encode, luma_mean};
+use super::picture::{PictureType, encode, luma_mean};
+use crate::convert::VideoFrameView;
 use crate::error::{Error, ErrorName, Result};
 use crate::stream::{Flow, Sink, TrackMetadata, VideoFrame};
 
@@ -52,12 +53,12 @@ impl Snapshot {
     }
 
     /// Whether this frame is the one.
-    fn is_time(&mut self, frame: &VideoFrame, view: &PictureView<'_>) -> bool {
+    fn is_time(&mut self, frame: &VideoFrame, view: &VideoFrameView<'_>) -> bool {
         let started = *self.started.get_or_insert(frame.timestamp());
         if self.immediate || frame.timestamp().saturating_sub(started) >= PATIENCE {
             return true;
         }
-        // A format of which the brightness cannot be told has no better moment than this.
+        // A frame of which the brightness cannot be told has no better moment than this.
         let Some(luma) = luma_mean(view) else { return true };
         self.luma.push(luma);
         let Some(last) = self.luma.last_chunk::<STEADY_FRAMES>() else { return false };
@@ -65,7 +66,7 @@ impl Snapshot {
         high - low <= STEADY
     }
 
-    fn write(&self, view: &PictureView<'_>) -> Result<()> {
+    fn write(&self, view: &VideoFrameView<'_>) -> Result<()> {
         let mut bytes = Vec::new();
         // Made before the file is touched: a frame that cannot be converted destroys no picture that was there.
         encode(view, self.kind, &mut bytes)?;
@@ -92,18 +93,7 @@ impl Sink for Snapshot {
     }
 
     fn video_frame(&mut self, _track: usize, frame: &VideoFrame) -> Result<Flow> {
-        let mut planes: [(&[u8], usize); 4] = [(&[], 0); 4];
-        let count = frame.plane_count().min(planes.len());
-        for (index, plane) in planes.iter_mut().enumerate().take(count) {
-            *plane = frame.plane(index).map_or((&[], 0), |plane| (plane.data, plane.stride));
-        }
-        let view = PictureView {
-            fourcc: frame.fourcc(),
-            width: frame.width(),
-            height: frame.height(),
-            planes: &planes[..count],
-            colorimetry: frame.format().into(),
-        };
+        let view = frame.view()?;
         if !self.is_time(frame, &view) {
             return Ok(Flow::Continue);
         }

@@ -27,16 +27,16 @@ impl FrameStamp {
     }
 }
 
-#[cfg(feature = "picture")]
+#[cfg(feature = "convert")]
 pub(crate) fn read_jpeg(jpeg: &[u8]) -> Option<FrameStamp> {
     use crate::format::Fourcc;
     use crate::format::stamp::HEIGHT;
 
-    let (width, height, luma) = super::picture::decode_top_luma(jpeg, HEIGHT).ok()?;
+    let (width, height, luma) = crate::convert::jpeg::decode_top_luma(jpeg, HEIGHT).ok()?;
     FrameStamp::read_from(Fourcc(*b"GREY"), width, height, 0, &luma)
 }
 
-#[cfg(not(feature = "picture"))]
+#[cfg(not(feature = "convert"))]
 fn read_jpeg(_jpeg: &[u8]) -> Option<FrameStamp> {
     None
 }

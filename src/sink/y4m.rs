@@ -52,7 +52,7 @@ fn scheme(format: &VideoFormat) -> Result<(Layout, Packing, &'static str)> {
             let chroma = match (samples[1].shift, samples[1].shift_rows) {
                 // Where chroma lies between the rows and columns: in the middle for JPEG's full range, else on the
                 // columns, as in MPEG-2.
-                (1, 1) if format.colorimetry.full_range => Some("420jpeg"),
+                (1, 1) if format.color_space.full_range => Some("420jpeg"),
                 (1, 1) => Some("420mpeg2"),
                 (1, 0) => Some("422"),
                 (0, 0) => Some("444"),
@@ -140,7 +140,7 @@ fn append_samples(out: &mut Vec<u8>, layout: &Layout, memories: &[&[u8]], sample
 fn header(format: &VideoFormat, chroma: &str) -> String {
     // An unknown rate is 0:0; an unknown shape of pixels too.
     let (numerator, denominator) = format.frame_rate.map_or((0, 0), |rate| (rate.numerator(), rate.denominator()));
-    let range = match (chroma.starts_with("mono"), format.colorimetry.full_range) {
+    let range = match (chroma.starts_with("mono"), format.color_space.full_range) {
         (true, _) => "",
         (_, true) => " XCOLORRANGE=FULL",
         (_, false) => " XCOLORRANGE=LIMITED",

@@ -7,7 +7,7 @@ use super::dma_buf::DmaBuf;
 use crate::capture::sync::{AtomicUsize, Ordering};
 use crate::capture::{CapturedFrame, Lease, Payload, TimestampSource, VideoFormat, pattern};
 use crate::error::Result;
-use crate::format::Fourcc;
+use crate::format::{Fourcc, VideoColorSpace};
 
 /// A video frame, after WebCodecs' `VideoFrame`.
 ///
@@ -29,11 +29,6 @@ impl VideoFrame {
             hold.fetch_add(1, Ordering::Relaxed);
         }
         Self { frame, hold }
-    }
-
-    #[cfg_attr(not(feature = "picture"), allow(dead_code, reason = "only the snapshot asks for its colours"))]
-    pub(crate) fn format(&self) -> &VideoFormat {
-        self.frame.lease.format()
     }
 
     pub(super) fn shared_format(&self) -> Arc<VideoFormat> {
@@ -135,6 +130,11 @@ impl VideoFrame {
     /// neighbours in `linux/videodev2.h`), as the driver gave them; 0 is "default".
     pub fn colour_numbers(&self) -> [u32; 4] {
         self.frame.lease.format().colour_numbers()
+    }
+
+    /// What the samples stand for: matrix and range by those numbers, V4L2's own defaults where they say "default".
+    pub fn color_space(&self) -> VideoColorSpace {
+        self.frame.lease.format().color_space()
     }
 
     /// The number that the built-in camera drew into the picture; `None` for other pictures, and for formats whose

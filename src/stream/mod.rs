@@ -29,6 +29,8 @@ mod microphone;
 mod navigator;
 mod opening;
 mod outlet;
+#[cfg(feature = "convert")]
+mod pixels;
 mod processor;
 mod queue;
 mod running;

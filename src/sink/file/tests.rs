@@ -2,17 +2,17 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::super::colorimetry::{Colorimetry, Matrix};
 use super::super::container::{AudioFormat, VideoFormat};
 use super::super::ffmpeg::{TempFile, assert_holds, decode, packet_times, probe};
 use super::*;
 use crate::format::layout::layout;
 use crate::format::{Fourcc, FrameRate};
+use crate::format::{VideoColorSpace, VideoMatrixCoefficients};
 
 mod formats;
 mod sound;
 
-const LIMITED_601: Colorimetry = Colorimetry { matrix: Matrix::Bt601, full_range: false };
+const LIMITED_601: VideoColorSpace = VideoColorSpace { matrix: VideoMatrixCoefficients::Bt601, full_range: false };
 const START_NS: u64 = 987_654_321_987;
 
 fn video(code: &[u8; 4], width: u32, height: u32, bytesperline: &[u32]) -> VideoFormat {
@@ -22,7 +22,7 @@ fn video(code: &[u8; 4], width: u32, height: u32, bytesperline: &[u32]) -> Video
         height,
         frame_rate: FrameRate::new(30, 1),
         layout: layout(Fourcc(*code), width, height, bytesperline),
-        colorimetry: LIMITED_601,
+        color_space: LIMITED_601,
         label: "Test Camera".into(),
         codec_private: Vec::new(),
     }
@@ -197,7 +197,7 @@ fn picture_and_sound_lie_in_one_file() {
 #[test]
 fn motion_jpeg_is_stored_as_it_came() {
     let mut format = video(b"MJPG", 64, 48, &[]);
-    format.colorimetry.full_range = true;
+    format.color_space.full_range = true;
     let jpeg = |luma: u8| {
         let mut bytes = Vec::new();
         let encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);

@@ -70,7 +70,7 @@ struct Streaming {
 /// Makes JPEGs of pictures.
 #[cfg(feature = "picture")]
 struct Encoder {
-    colorimetry: crate::sink::colorimetry::Colorimetry,
+    color_space: crate::format::VideoColorSpace,
     pixels: Vec<u8>,
     jpeg: Vec<u8>,
 }
@@ -160,7 +160,7 @@ impl LoopbackWriter {
             delay: u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX),
             #[cfg(feature = "picture")]
             encoder: encodes.then(|| Encoder {
-                colorimetry: format.into(),
+                color_space: format.color_space(),
                 pixels: vec![0; writing.size()],
                 jpeg: Vec::new(),
             }),
@@ -191,7 +191,7 @@ impl LoopbackWriter {
                 if stamps {
                     stream.writing.stamp(FrameStamp::new(number, kernel.now()), &mut encoder.pixels);
                 }
-                stream.writing.encode(&encoder.pixels, encoder.colorimetry, &mut encoder.jpeg)?;
+                stream.writing.encode(&encoder.pixels, encoder.color_space, &mut encoder.jpeg)?;
                 if !memory.write(0, &encoder.jpeg) {
                     return Err(Error::new(ErrorName::NotReadableError, "a JPEG is larger than the node's buffers"));
                 }

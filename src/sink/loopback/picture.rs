@@ -105,10 +105,11 @@ impl Writing {
     pub(super) fn encode(
         &self,
         pixels: &[u8],
-        colorimetry: crate::sink::colorimetry::Colorimetry,
+        color_space: crate::format::VideoColorSpace,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        use crate::sink::picture::{PictureType, PictureView, encode};
+        use crate::convert::VideoFrameView;
+        use crate::sink::picture::{PictureType, encode};
 
         let mut planes: [(&[u8], usize); 4] = [(&[], 0); 4];
         let found = self.layout.as_ref().map_or(&[][..], Layout::planes);
@@ -116,7 +117,7 @@ impl Writing {
             *to = (pixels.get(plane.offset..plane.end()).unwrap_or_default(), plane.stride);
         }
         let (fourcc, width, height) = (self.fourcc, self.width, self.height);
-        let view = PictureView { fourcc, width, height, planes: &planes[..found.len()], colorimetry };
+        let view = VideoFrameView::new(fourcc, width, height, &planes[..found.len()], color_space)?;
         out.clear();
         encode(&view, PictureType::Jpeg, out)
     }

@@ -41,7 +41,7 @@ pub(super) fn video_codec(format: &VideoFormat) -> Result<VideoCodec> {
 
 /// Whether the raw format is one of RGB or grey, which has no matrix.
 pub(super) fn has_matrix(fourcc: Fourcc) -> bool {
-    crate::sink::colorimetry::is_ycbcr(fourcc)
+    crate::format::is_ycbcr(fourcc)
 }
 
 const ONE: &[usize] = &[0];

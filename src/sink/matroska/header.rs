@@ -6,7 +6,7 @@ use super::codec::{VideoCodec, has_matrix, video_codec};
 use super::ebml::{UNKNOWN_SIZE, binary, float, id, master, size, text, uint};
 use super::{Cue, TIMESTAMP_SCALE, to_ticks};
 use crate::error::Result;
-use crate::sink::colorimetry::Matrix;
+use crate::format::VideoMatrixCoefficients;
 use crate::sink::container::{AudioFormat, Metadata, VideoFormat};
 
 // The ids of RFC 9559, section 5, by their names there.
@@ -155,15 +155,15 @@ fn write_video(out: &mut Vec<u8>, format: &VideoFormat, codec: &VideoCodec) {
     }
     if format.fourcc.is_jpeg() || has_matrix(format.fourcc) {
         // The numbers of ITU-T H.273, which Matroska uses.
-        let matrix = match format.colorimetry.matrix {
-            Matrix::Bt709 => 1,
-            Matrix::Bt601 => 6,
-            Matrix::Smpte240m => 7,
-            Matrix::Bt2020 => 9,
+        let matrix = match format.color_space.matrix {
+            VideoMatrixCoefficients::Bt709 => 1,
+            VideoMatrixCoefficients::Bt601 => 6,
+            VideoMatrixCoefficients::Smpte240m => 7,
+            VideoMatrixCoefficients::Bt2020 => 9,
         };
         master(out, COLOUR, |out| {
             uint(out, MATRIX_COEFFICIENTS, matrix);
-            uint(out, RANGE, if format.colorimetry.full_range { 2 } else { 1 });
+            uint(out, RANGE, if format.color_space.full_range { 2 } else { 1 });
         });
     }
 }

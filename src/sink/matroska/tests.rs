@@ -3,7 +3,7 @@ use std::io::Cursor;
 use super::*;
 use crate::format::layout::layout;
 use crate::format::{Fourcc, FrameRate};
-use crate::sink::colorimetry::{Colorimetry, Matrix};
+use crate::format::{VideoColorSpace, VideoMatrixCoefficients};
 
 fn grey(width: u32, height: u32) -> VideoFormat {
     VideoFormat {
@@ -12,7 +12,7 @@ fn grey(width: u32, height: u32) -> VideoFormat {
         height,
         frame_rate: FrameRate::new(10, 1),
         layout: layout(Fourcc(*b"GREY"), width, height, &[]),
-        colorimetry: Colorimetry { matrix: Matrix::Bt601, full_range: true },
+        color_space: VideoColorSpace { matrix: VideoMatrixCoefficients::Bt601, full_range: true },
         label: String::new(),
         codec_private: Vec::new(),
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::format::layout::layout;
 use crate::format::{Fourcc, FrameRate};
-use crate::sink::colorimetry::{Colorimetry, Matrix};
+use crate::format::{VideoColorSpace, VideoMatrixCoefficients};
 use crate::sink::container::{AudioFormat, SampleData, VideoFormat};
 use crate::sink::ffmpeg::{TempFolder, assert_holds, decode, decode_sound, probe, stream_times};
 
@@ -27,7 +27,7 @@ pub(super) fn camera(code: &[u8; 4]) -> TrackFormat {
         height: 8,
         frame_rate: FrameRate::new(30, 1),
         layout: layout(Fourcc(*code), 16, 8, &[]),
-        colorimetry: Colorimetry { matrix: Matrix::Bt601, full_range: true },
+        color_space: VideoColorSpace { matrix: VideoMatrixCoefficients::Bt601, full_range: true },
         label: "Camera".into(),
         codec_private: Vec::new(),
     })

@@ -1,7 +1,7 @@
 use super::*;
 use crate::format::layout::layout;
 use crate::format::{Fourcc, FrameRate};
-use crate::sink::colorimetry::{Colorimetry, Matrix};
+use crate::format::{VideoColorSpace, VideoMatrixCoefficients};
 
 fn format(code: &[u8; 4], width: u32, height: u32, full_range: bool) -> VideoFormat {
     VideoFormat {
@@ -10,7 +10,7 @@ fn format(code: &[u8; 4], width: u32, height: u32, full_range: bool) -> VideoFor
         height,
         frame_rate: FrameRate::new(30_000, 1001),
         layout: layout(Fourcc(*code), width, height, &[]),
-        colorimetry: Colorimetry { matrix: Matrix::Bt601, full_range },
+        color_space: VideoColorSpace { matrix: VideoMatrixCoefficients::Bt601, full_range },
         label: String::new(),
         codec_private: Vec::new(),
     }

@@ -112,7 +112,10 @@ fn frames_arrive_as_copies_with_consecutive_numbers_and_the_time_they_were_writt
     println!("{document:#}");
     assert_eq!(document["ok"], true);
     let loopback = &document["loopback"];
-    assert_eq!((&loopback["frames"], &loopback["stamped"], &loopback["buffers"]), (&60.into(), &true.into(), &8.into()));
+    assert_eq!(
+        (&loopback["frames"], &loopback["stamped"], &loopback["buffers"]),
+        (&60.into(), &true.into(), &8.into())
+    );
     assert_eq!(loopback["bytes"], 60 * 320 * 240 * 2);
     assert_eq!((&document["endedBy"], &document["synthetic"]), (&"frames".into(), &true.into()));
 }

@@ -107,7 +107,7 @@ fn y4m_holds_the_same_pictures_in_planes() {
 #[cfg(feature = "picture")]
 #[test]
 fn players_see_the_colours_that_our_pictures_have() {
-    use crate::sink::picture::{PictureView, planes, to_rgb8};
+    use crate::convert::{PixelFormat, VideoFrameView};
     // Bars of one colour over 8 pixels, so that no two ways of spreading chroma differ.
     let bars = [[235u8, 128, 128], [210, 16, 146], [170, 166, 16], [145, 54, 34], [106, 202, 222], [81, 90, 240]];
     for (code, extension) in [
@@ -151,15 +151,11 @@ fn players_see_the_colours_that_our_pictures_have() {
         container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
         container.video(0, &FrameData { timestamp_ns: 5, keyframe: true, memories: &[&memory] }).unwrap();
         container.finish().unwrap();
-        let planes = planes(&layout, &[&memory]);
-        let view = PictureView {
-            fourcc: format.fourcc,
-            width: 48,
-            height: 16,
-            planes: &planes[..layout.planes().len()],
-            colorimetry: LIMITED_601,
-        };
-        let ours = to_rgb8(&view).unwrap().data;
+        let planes: Vec<_> =
+            layout.planes().iter().map(|plane| (&memory[plane.offset..plane.end()], plane.stride)).collect();
+        let view = VideoFrameView::new(format.fourcc, 48, 16, &planes, LIMITED_601).unwrap();
+        let mut ours = vec![0; 48 * 16 * 3];
+        view.convert_to(PixelFormat::Rgb, &mut ours, 0).unwrap();
         let theirs = decode(file.path(), Some("rgb24"), None);
         let off = ours.iter().zip(&theirs).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(ours.len() == theirs.len() && off <= Some(2), "{} in {extension}: off by {off:?}", format.fourcc);

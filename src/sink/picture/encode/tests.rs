@@ -1,8 +1,8 @@
 use super::*;
 use crate::format::Fourcc;
-use crate::sink::colorimetry::{Colorimetry, Matrix};
+use crate::format::{VideoColorSpace, VideoMatrixCoefficients};
 
-const FULL: Colorimetry = Colorimetry { matrix: Matrix::Bt601, full_range: true };
+const FULL: VideoColorSpace = VideoColorSpace { matrix: VideoMatrixCoefficients::Bt601, full_range: true };
 
 /// Four vertical bars of 8 pixels, 16 rows: white, red, green, blue.
 fn bars() -> Vec<u8> {
@@ -11,8 +11,7 @@ fn bars() -> Vec<u8> {
 }
 
 fn bytes_of(fourcc: Fourcc, data: &[u8], picture_type: PictureType) -> Result<Vec<u8>> {
-    let planes = [(data, 96)];
-    let view = PictureView { fourcc, width: 32, height: 16, planes: &planes, colorimetry: FULL };
+    let view = VideoFrameView::new(fourcc, 32, 16, &[(data, 96)], FULL)?;
     let mut out = Vec::new();
     encode(&view, picture_type, &mut out).map(|()| out)
 }
@@ -44,9 +43,10 @@ fn a_png_holds_the_pixels_as_they_are() {
 #[test]
 fn a_jpeg_holds_the_picture() {
     let file = bytes_of(Fourcc(*b"RGB3"), &bars(), PictureType::Jpeg).unwrap();
-    let picture = jpeg::decode_rgb(&file).unwrap();
+    let mut pixels = vec![0; 32 * 16 * 3];
+    Jpeg::new(&file).unwrap().decode(Decoded::Rgb, &mut Vec::new(), &mut pixels).unwrap();
     for (at, expected) in [(3, [255, 255, 255]), (11, [255, 0, 0]), (19, [0, 255, 0]), (27, [0, 0, 255])] {
-        let pixel = &picture.data[(8 * 32 + at) * 3..][..3];
+        let pixel = &pixels[(8 * 32 + at) * 3..][..3];
         assert!(pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 12), "{pixel:?}, not {expected:?}");
     }
 }
@@ -73,8 +73,8 @@ fn a_failing_file_is_an_error() {
             Ok(())
         }
     }
-    let planes = [(&bars()[..], 96)];
-    let view = PictureView { fourcc: Fourcc(*b"RGB3"), width: 32, height: 16, planes: &planes, colorimetry: FULL };
+    let bars = bars();
+    let view = VideoFrameView::new(Fourcc(*b"RGB3"), 32, 16, &[(&bars, 96)], FULL).unwrap();
     for picture_type in [PictureType::Jpeg, PictureType::Png] {
         let error = encode(&view, picture_type, &mut Full).unwrap_err();
         assert!(error.message().contains("No space left"), "{error}");

@@ -1,23 +1,22 @@
 //! How YCbCr numbers stand for colours: V4L2's colour space words brought to what a consumer needs.
 
-use crate::capture::VideoFormat;
-use crate::format::Fourcc;
+use super::Fourcc;
 
-/// The matrix between YCbCr and R'G'B', named after its standard.
+/// The matrix between YCbCr and R'G'B', after WebCodecs' `VideoMatrixCoefficients`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Matrix {
-    /// ITU-R BT.601: standard definition, webcams, every JPEG.
+#[non_exhaustive]
+pub enum VideoMatrixCoefficients {
+    /// ITU-R BT.601: standard definition, webcams, every JPEG. WebCodecs' `smpte170m`.
     Bt601,
     /// ITU-R BT.709: high definition.
     Bt709,
-    /// ITU-R BT.2020, the non-constant luminance form.
+    /// ITU-R BT.2020, the non-constant luminance form. WebCodecs' `bt2020-ncl`.
     Bt2020,
     /// SMPTE 240M: early high definition.
     Smpte240m,
 }
 
-#[cfg(feature = "picture")]
-impl Matrix {
+impl VideoMatrixCoefficients {
     /// The weights of red and blue in luma, Kr and Kb (the kernel's "Detailed Colorspace Descriptions").
     pub const fn weights(self) -> (f64, f64) {
         match self {
@@ -29,11 +28,12 @@ impl Matrix {
     }
 }
 
-/// Matrix and range of a format's samples.
+/// Matrix and range of a frame's samples, after WebCodecs' `VideoColorSpace`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Colorimetry {
+#[non_exhaustive]
+pub struct VideoColorSpace {
     /// From YCbCr to R'G'B'. Without meaning for RGB and grey.
-    pub matrix: Matrix,
+    pub matrix: VideoMatrixCoefficients,
     /// Samples use 0 to 255; otherwise Y uses 16 to 235 and C 16 to 240.
     pub full_range: bool,
 }
@@ -58,7 +58,12 @@ const YCBCR_ENC_SMPTE240M: u32 = 8;
 const QUANTIZATION_FULL_RANGE: u32 = 1;
 const QUANTIZATION_LIM_RANGE: u32 = 2;
 
-impl Colorimetry {
+impl VideoColorSpace {
+    /// A colour space of that matrix and range.
+    pub const fn new(matrix: VideoMatrixCoefficients, full_range: bool) -> Self {
+        Self { matrix, full_range }
+    }
+
     /// From what `VIDIOC_G_FMT` answered: the numbers of `colorspace`, `ycbcr_enc` and `quantization`.
     ///
     /// Defaults are V4L2's own (`V4L2_MAP_YCBCR_ENC_DEFAULT`, `V4L2_MAP_QUANTIZATION_DEFAULT`). A colour space that is
@@ -67,19 +72,19 @@ impl Colorimetry {
     /// unless told otherwise, and so is grey, which cameras deliver from 0 to 255.
     pub fn from_v4l2(fourcc: Fourcc, height: u32, colorspace: u32, ycbcr_enc: u32, quantization: u32) -> Self {
         if fourcc.is_jpeg() {
-            return Self { matrix: Matrix::Bt601, full_range: true };
+            return Self { matrix: VideoMatrixCoefficients::Bt601, full_range: true };
         }
         let matrix = match ycbcr_enc {
-            YCBCR_ENC_601 | YCBCR_ENC_XV601 | YCBCR_ENC_SYCC => Matrix::Bt601,
-            YCBCR_ENC_709 | YCBCR_ENC_XV709 => Matrix::Bt709,
-            YCBCR_ENC_BT2020 | YCBCR_ENC_BT2020_CONST_LUM => Matrix::Bt2020,
-            YCBCR_ENC_SMPTE240M => Matrix::Smpte240m,
+            YCBCR_ENC_601 | YCBCR_ENC_XV601 | YCBCR_ENC_SYCC => VideoMatrixCoefficients::Bt601,
+            YCBCR_ENC_709 | YCBCR_ENC_XV709 => VideoMatrixCoefficients::Bt709,
+            YCBCR_ENC_BT2020 | YCBCR_ENC_BT2020_CONST_LUM => VideoMatrixCoefficients::Bt2020,
+            YCBCR_ENC_SMPTE240M => VideoMatrixCoefficients::Smpte240m,
             _ => match colorspace {
-                COLORSPACE_REC709 | COLORSPACE_DCI_P3 => Matrix::Bt709,
-                COLORSPACE_BT2020 => Matrix::Bt2020,
-                COLORSPACE_SMPTE240M => Matrix::Smpte240m,
-                COLORSPACE_DEFAULT | COLORSPACE_RAW.. if height >= 720 => Matrix::Bt709,
-                _ => Matrix::Bt601,
+                COLORSPACE_REC709 | COLORSPACE_DCI_P3 => VideoMatrixCoefficients::Bt709,
+                COLORSPACE_BT2020 => VideoMatrixCoefficients::Bt2020,
+                COLORSPACE_SMPTE240M => VideoMatrixCoefficients::Smpte240m,
+                COLORSPACE_DEFAULT | COLORSPACE_RAW.. if height >= 720 => VideoMatrixCoefficients::Bt709,
+                _ => VideoMatrixCoefficients::Bt601,
             },
         };
         let full_range = match quantization {
@@ -88,13 +93,6 @@ impl Colorimetry {
             _ => colorspace == COLORSPACE_JPEG || !is_ycbcr(fourcc),
         };
         Self { matrix, full_range }
-    }
-}
-
-impl From<&VideoFormat> for Colorimetry {
-    fn from(format: &VideoFormat) -> Self {
-        let [colorspace, ycbcr_enc, quantization, _] = format.colour_numbers();
-        Self::from_v4l2(format.fourcc, format.height, colorspace, ycbcr_enc, quantization)
     }
 }
 
@@ -113,43 +111,43 @@ pub(crate) fn is_ycbcr(fourcc: Fourcc) -> bool {
 mod tests {
     use super::*;
 
-    fn of(code: &[u8; 4], colorspace: u32, ycbcr_enc: u32, quantization: u32) -> (Matrix, bool) {
-        let colorimetry = Colorimetry::from_v4l2(Fourcc(*code), 480, colorspace, ycbcr_enc, quantization);
-        (colorimetry.matrix, colorimetry.full_range)
+    fn of(code: &[u8; 4], colorspace: u32, ycbcr_enc: u32, quantization: u32) -> (VideoMatrixCoefficients, bool) {
+        let color_space = VideoColorSpace::from_v4l2(Fourcc(*code), 480, colorspace, ycbcr_enc, quantization);
+        (color_space.matrix, color_space.full_range)
     }
 
     #[test]
     fn defaults_follow_from_the_colour_space() {
         // sRGB, as UVC cameras say: BT.601, limited.
-        assert_eq!(of(b"YUYV", 8, 0, 0), (Matrix::Bt601, false));
-        assert_eq!(of(b"YUYV", 1, 0, 0), (Matrix::Bt601, false));
-        assert_eq!(of(b"YUYV", 2, 0, 0), (Matrix::Smpte240m, false));
-        assert_eq!(of(b"NV12", 3, 0, 0), (Matrix::Bt709, false));
-        assert_eq!(of(b"NV12", 12, 0, 0), (Matrix::Bt709, false));
-        assert_eq!(of(b"NV12", 10, 0, 0), (Matrix::Bt2020, false));
-        assert_eq!(of(b"YUYV", 7, 0, 0), (Matrix::Bt601, true));
+        assert_eq!(of(b"YUYV", 8, 0, 0), (VideoMatrixCoefficients::Bt601, false));
+        assert_eq!(of(b"YUYV", 1, 0, 0), (VideoMatrixCoefficients::Bt601, false));
+        assert_eq!(of(b"YUYV", 2, 0, 0), (VideoMatrixCoefficients::Smpte240m, false));
+        assert_eq!(of(b"NV12", 3, 0, 0), (VideoMatrixCoefficients::Bt709, false));
+        assert_eq!(of(b"NV12", 12, 0, 0), (VideoMatrixCoefficients::Bt709, false));
+        assert_eq!(of(b"NV12", 10, 0, 0), (VideoMatrixCoefficients::Bt2020, false));
+        assert_eq!(of(b"YUYV", 7, 0, 0), (VideoMatrixCoefficients::Bt601, true));
         assert!(of(b"RGB3", 8, 0, 0).1 && of(b"GREY", 8, 0, 0).1);
     }
 
     #[test]
     fn what_the_driver_says_wins_over_the_default() {
-        assert_eq!(of(b"YUYV", 3, 1, 1), (Matrix::Bt601, true));
-        assert_eq!(of(b"YUYV", 7, 2, 2), (Matrix::Bt709, false));
+        assert_eq!(of(b"YUYV", 3, 1, 1), (VideoMatrixCoefficients::Bt601, true));
+        assert_eq!(of(b"YUYV", 7, 2, 2), (VideoMatrixCoefficients::Bt709, false));
         assert!(!of(b"GREY", 8, 0, 2).1 && !of(b"RGB3", 8, 0, 2).1);
     }
 
     #[test]
     fn unknown_numbers_fall_back_by_the_size() {
-        assert_eq!(of(b"YUYV", 99, 99, 99), (Matrix::Bt601, false));
-        assert_eq!(of(b"YUYV", 0, 0, 0), (Matrix::Bt601, false));
+        assert_eq!(of(b"YUYV", 99, 99, 99), (VideoMatrixCoefficients::Bt601, false));
+        assert_eq!(of(b"YUYV", 0, 0, 0), (VideoMatrixCoefficients::Bt601, false));
         for colorspace in [0, 11, 99, u32::MAX] {
-            let hd = Colorimetry::from_v4l2(Fourcc::YUYV, 720, colorspace, u32::MAX, u32::MAX);
-            assert_eq!(hd, Colorimetry { matrix: Matrix::Bt709, full_range: false });
+            let hd = VideoColorSpace::from_v4l2(Fourcc::YUYV, 720, colorspace, u32::MAX, u32::MAX);
+            assert_eq!(hd, VideoColorSpace { matrix: VideoMatrixCoefficients::Bt709, full_range: false });
         }
     }
 
     #[test]
     fn jpeg_is_bt601_in_full_range_whatever_the_driver_says() {
-        assert_eq!(of(b"MJPG", 3, 2, 2), (Matrix::Bt601, true));
+        assert_eq!(of(b"MJPG", 3, 2, 2), (VideoMatrixCoefficients::Bt601, true));
     }
 }

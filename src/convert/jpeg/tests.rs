@@ -28,15 +28,27 @@ fn without_tables(jpeg: &[u8]) -> Vec<u8> {
     out
 }
 
+fn decode(jpeg: &[u8], decoded: Decoded) -> Result<Vec<u8>> {
+    let jpeg = Jpeg::new(jpeg)?;
+    let mut out = vec![0; jpeg.decoded_size(decoded)];
+    jpeg.decode(decoded, &mut Vec::new(), &mut out).map(|()| out)
+}
+
+fn decode_rgb(jpeg: &[u8]) -> Result<Vec<u8>> {
+    decode(jpeg, Decoded::Rgb)
+}
+
 #[test]
 fn a_jpeg_decodes_to_its_colours() {
-    let picture = decode_rgb(&sample()).unwrap();
-    assert_eq!((picture.width, picture.height), (16, 8));
+    assert_eq!(Jpeg::new(&sample()).unwrap().size(), (16, 8));
+    let pixels = decode_rgb(&sample()).unwrap();
     for (at, expected) in [(0, [100, 100, 100]), (15, [200, 20, 30])] {
-        let pixel = &picture.data[at * 3..][..3];
+        let pixel = &pixels[at * 3..][..3];
         assert!(pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 4), "{pixel:?}, not {expected:?}");
     }
-    assert_eq!(decode_luma(&sample()).unwrap()[0].abs_diff(100), 0);
+    assert_eq!(decode(&sample(), Decoded::Luma).unwrap()[0], 100);
+    assert_eq!(decode(&sample(), Decoded::Ycbcr).unwrap()[..3], [100, 128, 128]);
+    assert_eq!(decode(&sample(), Decoded::Rgba).unwrap()[..4], [100, 100, 100, 255]);
 }
 
 #[test]
@@ -96,8 +108,9 @@ proptest! {
             let at = index.index(jpeg.len());
             jpeg[at] = value;
         }
-        if let Ok(picture) = decode_rgb(&jpeg) {
-            prop_assert_eq!(picture.data.len() as u64, u64::from(picture.width) * u64::from(picture.height) * 3);
+        if let Ok(pixels) = decode_rgb(&jpeg) {
+            let (width, height) = Jpeg::new(&jpeg).unwrap().size();
+            prop_assert_eq!(pixels.len() as u64, u64::from(width) * u64::from(height) * 3);
         }
     }
 
