@@ -117,6 +117,8 @@ fn live_through<S: Scene>(mut scene: S, minutes: u64) {
     let remembered = scene.remembered(&progress);
     let (source, sound) = (camera.statistics(), microphone.statistics());
     println!("{source:?}\n{sound:?}");
+    let (span, heard) = (sound.last_timestamp - sound.first_timestamp, sound.frames_between as f64 / f64::from(RATE));
+    println!("the microphone's clock is {:.3} s behind by now", span as f64 / 1e9 - heard);
     check_sums(&source);
     audio::check_sums(&sound);
     let seen = pictures.lock().unwrap().assert_accounted("pictures", source.recoveries);

@@ -60,8 +60,8 @@ impl Scene for Webcam {
         "the microphone away for some seconds",
     ];
 
-    /// Stamps that are some milliseconds late move a frame over a second's end.
-    const SLACK: f64 = 2.0;
+    /// A stamp that is late moves a frame over a second's end, and leaves out a number until the next gap.
+    const SLACK: f64 = 3.0;
     /// malloc keeps what its threads may want again, and some minutes are too few for that to be all.
     const RESIDENT: f64 = 256.0;
 
