@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::series::percentile;
 use crate::capture::SourceStatistics;
 use crate::error::{Error, ErrorName, Result};
+use crate::format::FrameStamp;
 use crate::stream::{ConsumerStatistics, LocalMediaStream, VideoFrame};
 
 /// Frames that are not counted: the first ones of a stream meet cold caches.
@@ -25,6 +26,8 @@ pub(crate) struct Inside {
     pub(crate) first_frame: u64,
     /// Of each frame after the cold ones: from the driver's stamp to the consumer, in nanoseconds.
     pub(crate) ages: Vec<u64>,
+    /// Of a loopback's frames, where they are stamped: from the writer's hands to the consumer, in nanoseconds.
+    pub(crate) stamped: Vec<u64>,
     /// From one frame's arrival to the next one's, in nanoseconds.
     pub(crate) intervals: Vec<u64>,
     pub(crate) losses: Losses,
@@ -69,16 +72,18 @@ struct Notes {
     first_frame: Option<Duration>,
     ages: Vec<u64>,
     arrivals: Vec<u64>,
+    /// `None` where nobody looks for stamps.
+    stamped: Option<Vec<u64>>,
     bytes_copied: u64,
     left: u64,
 }
 
 /// Captures so many frames on the capture thread itself, and tells what they were like. `began` is when the process began
-/// its work.
+/// its work. Looking for stamps in the pixels costs time that a program without them does not take.
 ///
 /// # Errors
 /// The track's own, and NotReadableError where no frame comes for half a minute.
-pub(crate) fn measure(stream: &LocalMediaStream, frames: u64, began: Instant) -> Result<Inside> {
+pub(crate) fn measure(stream: &LocalMediaStream, frames: u64, stamps: bool, began: Instant) -> Result<Inside> {
     let tracks = stream.video_tracks();
     let track = tracks.first().ok_or_else(|| Error::new(ErrorName::TypeError, "a benchmark is of a camera"))?;
     let room = usize::try_from(frames).unwrap_or(0).min(1 << 24);
@@ -87,6 +92,7 @@ pub(crate) fn measure(stream: &LocalMediaStream, frames: u64, began: Instant) ->
         first_frame: None,
         ages: Vec::with_capacity(room),
         arrivals: Vec::with_capacity(room),
+        stamped: stamps.then(|| Vec::with_capacity(room)),
         bytes_copied: 0,
         left: frames,
     };
@@ -136,6 +142,11 @@ impl Notes {
         if self.left > 0 {
             self.ages.push(now.saturating_sub(frame.timestamp()));
             self.arrivals.push(now);
+            if let (Some(stamped), Some(stamp)) =
+                (&mut self.stamped, self.ages.len().gt(&COLD).then(|| FrameStamp::read(frame)).flatten())
+            {
+                stamped.push(now.saturating_sub(stamp.monotonic));
+            }
             if frame.is_copied() {
                 let bytes = (0..frame.memory_count()).filter_map(|memory| frame.memory(memory));
                 self.bytes_copied += bytes.map(|bytes| bytes.len() as u64).sum::<u64>();
@@ -150,6 +161,7 @@ impl Notes {
         Inside {
             first_frame: self.first_frame.map_or(0, nanoseconds),
             ages: self.ages[warm..].to_vec(),
+            stamped: self.stamped.clone().unwrap_or_default(),
             intervals: self.arrivals[warm..].windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect(),
             losses: Losses {
                 lost_in_driver: source.lost_in_driver,
@@ -185,6 +197,13 @@ impl Inside {
         percentile(&sorted, per_mille)
     }
 
+    /// The same from the writer's hands, of a loopback's stamped frames.
+    pub(crate) fn stamped_age(&self, per_mille: usize) -> Option<u64> {
+        let mut sorted = self.stamped.clone();
+        sorted.sort_unstable();
+        percentile(&sorted, per_mille)
+    }
+
     /// How far the intervals between arrivals lie from their mean, on average (their standard deviation), in nanoseconds.
     pub(crate) fn jitter(&self) -> Option<f64> {
         let count = self.intervals.len() as f64;
@@ -198,13 +217,13 @@ impl Inside {
 
     /// The same where the clock means nothing.
     pub(crate) fn without_times(self) -> Self {
-        Self { first_frame: 0, ages: Vec::new(), intervals: Vec::new(), ..self }
+        Self { first_frame: 0, ages: Vec::new(), stamped: Vec::new(), intervals: Vec::new(), ..self }
     }
 
     /// As one process tells another. As many allocations for a million frames as for two: they are counted.
     pub(crate) fn to_json(&self) -> String {
         // Twenty digits and a comma.
-        let mut text = String::with_capacity(512 + 21 * (self.ages.len() + self.intervals.len()));
+        let mut text = String::with_capacity(512 + 21 * (self.ages.len() + self.stamped.len() + self.intervals.len()));
         let Self { first_frame, delivered, copied, bytes_copied, .. } = self;
         let _ = write!(
             text,
@@ -213,6 +232,7 @@ impl Inside {
         for (name, numbers) in [
             ("losses", &self.losses.named().map(|(_, count)| count)[..]),
             ("ages", &self.ages),
+            ("stamped", &self.stamped),
             ("intervals", &self.intervals),
         ] {
             let _ = write!(text, r#","{name}":["#);
@@ -236,6 +256,7 @@ impl Inside {
         Some(Self {
             first_frame: number("firstFrame")?,
             ages: numbers("ages")?,
+            stamped: numbers("stamped")?,
             intervals: numbers("intervals")?,
             losses: Losses { lost_in_driver, error, short, bad_jpeg, duplicate, starved, behind, holding },
             delivered: number("delivered")?,
@@ -255,7 +276,7 @@ mod tests {
     fn a_run_tells_of_every_frame_and_reads_as_it_was_written() {
         let began = Instant::now();
         let stream = MediaDevices::synthetic().get_user_media(&MediaStreamConstraints::new().video(true)).unwrap();
-        let inside = measure(&stream, 12, began).unwrap();
+        let inside = measure(&stream, 12, true, began).unwrap();
         // The colder half does not count.
         assert_eq!((inside.ages.len(), inside.intervals.len(), inside.delivered), (6, 5, 12));
         assert_eq!(inside.losses, Losses::default());
@@ -266,7 +287,7 @@ mod tests {
     #[test]
     fn jitter_is_how_far_intervals_lie_from_their_mean() {
         let stream = MediaDevices::synthetic().get_user_media(&MediaStreamConstraints::new().video(true)).unwrap();
-        let mut inside = measure(&stream, 2, Instant::now()).unwrap();
+        let mut inside = measure(&stream, 2, false, Instant::now()).unwrap();
         inside.intervals = vec![10, 20, 30];
         assert_eq!(inside.jitter(), Some(10.0));
         inside.intervals = vec![10];

@@ -10,6 +10,7 @@
 //! | `target` | what is captured: node, mode, buffers; how it is set and read back |
 //! | `program` | who captures: command lines, versions, what cannot be compared |
 //! | `process` | one run of a program, and what it took |
+//! | `producer` | who writes to a loopback meanwhile |
 //! | `counts` | the runs under strace and valgrind |
 //! | `inside` | what only our own process knows: ages, jitter, losses by reason |
 //! | `environment` | the machine, and what its figures are worth |
@@ -25,6 +26,7 @@ mod load;
 mod plan;
 mod plot;
 mod process;
+mod producer;
 mod program;
 mod series;
 mod target;
@@ -34,6 +36,7 @@ pub(crate) use inside::{Inside, measure};
 pub(crate) use load::Load;
 pub(crate) use plan::{Observer, Plan, Results, Runs};
 pub(crate) use plot::plot;
+pub(crate) use producer::Producer;
 pub(crate) use program::Program;
 pub(crate) use series::Series;
 pub(crate) use target::Target;

@@ -186,7 +186,20 @@ impl Runs {
             self.mappings = Some(memory.mappings).filter(|_| !plan.target.synthetic);
         }
         let inside = (self.program == Program::Usermedia).then(|| Inside::from_json(&long.stdout)).flatten();
+        let inside = inside.map(|inside| match self.stamped(plan, stop) {
+            Some(stamped) => Inside { stamped, ..inside },
+            None => inside,
+        });
         inside.map(|inside| if environment.validity.has_times() { inside } else { inside.without_times() })
+    }
+
+    /// A run of a loopback's reader for the stamps alone: reading them is not what a frame costs.
+    fn stamped(&self, plan: &Plan, stop: &AtomicBool) -> Option<Vec<u64>> {
+        let frames = plan.warm_up + plan.frames;
+        let mut line = self.program.command(&plan.target, frames).ok().filter(|_| plan.target.is_loopback())?;
+        line.words.push("--stamps".to_owned());
+        let run = process::run(&line, &plan.target.path, plan.limit(frames), stop).ok()?;
+        Some(Inside::from_json(&run.stdout)?.stamped)
     }
 
     fn count(&mut self, plan: &Plan, stop: &AtomicBool) {

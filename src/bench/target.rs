@@ -60,6 +60,11 @@ impl Target {
         arguments
     }
 
+    /// Whether another program writes what is captured, and may have stamped it.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.driver.as_deref().is_some_and(|driver| ["v4l2 loopback", "v4l2loopback"].contains(&driver))
+    }
+
     /// Compares what the node is set to now with what was asked for: a program may have changed it, or never set it.
     ///
     /// # Errors
@@ -80,8 +85,7 @@ impl Target {
 
     /// A word on a v4l2loopback with too few buffers, and the line that mends it.
     pub(crate) fn warning(&self) -> Option<String> {
-        let loopback = self.driver.as_deref()? == "v4l2 loopback" || self.driver.as_deref()? == "v4l2loopback";
-        if !loopback {
+        if !self.is_loopback() {
             return None;
         }
         let node = Path::new(&self.path).file_name()?.to_str()?.to_owned();

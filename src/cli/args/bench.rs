@@ -19,7 +19,9 @@ Examples:
   usermedia bench                                          the first camera, as it is
   usermedia bench --against v4l2-ctl,ffmpeg,gstreamer      beside what else there is
   usermedia bench --device /dev/video0 --fourcc MJPG --width 1920 --height 1080 --plot ages.svg
-  usermedia bench --synthetic --runs 1                     without a camera")]
+  usermedia bench --synthetic --runs 1                     without a camera
+  usermedia bench --device /dev/video9 --fps 60            a v4l2loopback: it is written to by a process of its own where
+                                                           nobody does, and its frames' times are read from their pixels")]
 pub(in crate::cli) struct BenchArguments {
     /// How many frames a long run has more than a short one.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -51,6 +53,9 @@ pub(in crate::cli) struct BenchArguments {
     /// Be one of the programs that are run: capture so many frames and print what they were like.
     #[arg(long, hide = true)]
     pub(in crate::cli) inside: bool,
+    /// And look for stamps in the pixels.
+    #[arg(long, hide = true)]
+    pub(in crate::cli) stamps: bool,
     #[command(flatten)]
     pub(in crate::cli) permission: PermissionArguments,
     #[command(flatten)]

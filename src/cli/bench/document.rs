@@ -59,6 +59,10 @@ fn inside(inside: &Inside) -> Value {
         "age": {
             "p50": inside.age(500).map(seconds), "p99": inside.age(990).map(seconds), "max": inside.age(1000).map(seconds),
         },
+        "producerAge": {
+            "p50": inside.stamped_age(500).map(seconds), "p99": inside.stamped_age(990).map(seconds),
+            "max": inside.stamped_age(1000).map(seconds),
+        },
         "jitter": inside.jitter().map(|jitter| jitter / 1e9),
         "timeToFirstFrame": Some(inside.first_frame).filter(|&first| first > 0).map(seconds),
         "delivered": inside.delivered, "copied": inside.copied, "bytesCopied": inside.bytes_copied,

@@ -6,7 +6,7 @@ mod table;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use serde_json::Value;
@@ -14,9 +14,13 @@ use serde_json::Value;
 use super::args::BenchArguments;
 use super::event::{self, Event};
 use super::{Failure, permission, print, request, signals};
-use crate::bench::{Observer, Plan, Results, Target, measure, plot};
+use crate::bench::{Observer, Plan, Producer, Results, Target, measure, plot};
+use crate::devices::UnusableReason;
 use crate::error::{Error, ErrorName};
 use crate::stream::MediaDevices;
+
+/// How long a writer may take to begin.
+const WRITER: Duration = Duration::from_secs(10);
 
 pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
     let began = Instant::now();
@@ -27,6 +31,7 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
         return inside(arguments, &devices, began);
     }
     let (_events, ends) = event::channel()?;
+    let _producer = feed(arguments, &devices)?;
     let target = target(arguments, &devices)?;
     if !arguments.common.json {
         print::note(&format!("{}: {target}", target.label));
@@ -75,9 +80,49 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
 fn inside(arguments: &BenchArguments, devices: &MediaDevices, began: Instant) -> Result<ExitCode, Failure> {
     let constraints = request::constraints(&arguments.request, || devices.enumerate_all_devices())?;
     let stream = devices.get_user_media(&constraints)?;
-    let told = measure(&stream, arguments.frames, began)?;
+    let told = measure(&stream, arguments.frames, arguments.stamps, began)?;
     print::result(&told.to_json())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A writer for the v4l2loopback that was named, where it has none.
+fn feed(arguments: &BenchArguments, devices: &MediaDevices) -> Result<Option<Producer>, Failure> {
+    let request = &arguments.request;
+    let Some(node) = request.device.as_deref().filter(|name| name.starts_with('/')) else { return Ok(None) };
+    let writer_is_missing = || {
+        let listed = devices.enumerate_all_devices();
+        let device = listed.iter().find(|device| device.path == node);
+        device.and_then(|device| device.unusable.as_ref()).is_some_and(|why| why.reason == UnusableReason::NoWriter)
+    };
+    if !writer_is_missing() {
+        return Ok(None);
+    }
+    let mut mode = Vec::new();
+    let flags = [
+        ("--width", request.width.map(|width| width.to_string())),
+        ("--height", request.height.map(|height| height.to_string())),
+        ("--fps", request.fps.map(|rate| rate.to_string())),
+        ("--fourcc", request.fourcc.map(|fourcc| fourcc.to_string())),
+    ];
+    for (flag, value) in flags {
+        mode.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
+    }
+    let mut producer = Producer::start(node, &mode)?;
+    let deadline = Instant::now() + WRITER;
+    while writer_is_missing() {
+        if producer.has_ended() || Instant::now() > deadline {
+            let message = format!("nothing can be written to {node}, which has no writer of its own");
+            let error = Error::new(ErrorName::NotReadableError, message);
+            return Err(error
+                .with_remedy(format!("try it by hand: usermedia loopback --synthetic --device {node}"))
+                .into());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    if !arguments.common.json {
+        print::note(&format!("{node} has no writer: usermedia loopback --synthetic is started for it"));
+    }
+    Ok(Some(producer))
 }
 
 /// What is captured: what the request gets, as the driver agreed to it.

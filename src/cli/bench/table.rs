@@ -136,12 +136,16 @@ fn count(count: Option<f64>, decimals: usize) -> Option<String> {
 
 /// What our own process told of its frames, all runs together.
 fn own(runs: &[Inside]) -> Vec<(&'static str, String)> {
-    let (mut ages, mut jitter) = ([Series::default(), Series::default(), Series::default()], Series::default());
+    let series = || [Series::default(), Series::default(), Series::default()];
+    let (mut ages, mut stamped, mut jitter) = (series(), series(), Series::default());
     let (mut delivered, mut copied, mut bytes) = (0, 0, 0);
     let mut losses: Vec<(&'static str, u64)> = Vec::new();
     for inside in runs {
         for (series, per_mille) in ages.iter_mut().zip([500, 990, 1000]) {
             inside.age(per_mille).into_iter().for_each(|age| series.push(age as f64));
+        }
+        for (series, per_mille) in stamped.iter_mut().zip([500, 990, 1000]) {
+            inside.stamped_age(per_mille).into_iter().for_each(|age| series.push(age as f64));
         }
         inside.jitter().into_iter().for_each(|value| jitter.push(value));
         delivered += inside.delivered;
@@ -156,11 +160,13 @@ fn own(runs: &[Inside]) -> Vec<(&'static str, String)> {
     }
     let time = |series: &Series| series.median().map(|median| text::duration(Duration::from_nanos(median as u64)));
     let mut rows = Vec::new();
-    if let [Some(p50), Some(p99), Some(max)] = [time(&ages[0]), time(&ages[1]), time(&ages[2])] {
-        rows.push((
-            "frame age",
-            format!("{p50} median, {p99} p99, {max} at most; driver's stamp to consumer, medians of the runs"),
-        ));
+    for (name, [p50, p99, max], from) in [
+        ("frame age", &ages, "driver's stamp to consumer"),
+        ("from writer", &stamped, "stamp in the pixels to consumer"),
+    ] {
+        if let (Some(p50), Some(p99), Some(max)) = (time(p50), time(p99), time(max)) {
+            rows.push((name, format!("{p50} median, {p99} p99, {max} at most; {from}, medians of the runs")));
+        }
     }
     rows.extend(
         time(&jitter)
