@@ -1,5 +1,5 @@
-//! Invariant 2: once it runs, neither a frame nor a block of sound costs an allocation, on the capture thread nor in whoever
-//! takes it.
+//! Invariant 2: once it runs, neither a frame nor a block of sound costs an allocation, on the capture thread nor in
+//! whoever takes it.
 //!
 //! A process of its own, because the allocator is the process's. The counts are exact; how long it takes is not asked.
 
@@ -120,8 +120,8 @@ fn the_counter_counts() {
     assert_eq!(HERE.load(Ordering::Relaxed), 2);
 }
 
-/// Every format goes its own way; none of them allocates. A JPEG's decoder does, for its own work, as often for one frame as for
-/// the next.
+/// Every format goes its own way; none of them allocates. A JPEG's decoder does, for its own work, as often for one
+/// frame as for the next.
 #[cfg(feature = "convert")]
 #[test]
 fn conversions_cost_no_allocation() {

@@ -1,6 +1,6 @@
-//! Conversions against the standards' equations in floating point, over every format, odd sizes, padded rows, both ranges
-//! and all matrices. The formats' layouts are written down here once more, from the kernel's documents, so that a mistake in the
-//! library's own tables shows.
+//! Conversions against the standards' equations in floating point, over every format, odd sizes, padded rows, both
+//! ranges and all matrices. The formats' layouts are written down here once more, from the kernel's documents, so that
+//! a mistake in the library's own tables shows.
 
 #![cfg(feature = "convert")]
 

@@ -9,7 +9,8 @@ struct Library(*mut c_void);
 
 impl Library {
     fn open(name: &CStr) -> Option<Self> {
-        // SAFETY: the name ends in a NUL. Both libraries' initialisers are trusted as those of any library we link with.
+        // SAFETY: the name ends in a NUL. Both libraries' initialisers are trusted as those of any library we link
+        // with.
         let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         (!handle.is_null()).then_some(Self(handle))
     }
@@ -24,8 +25,8 @@ impl Library {
 /// A function of a library as the type it has in that library's header.
 macro_rules! function {
     ($library:expr, $name:literal) => {
-        // SAFETY: the type it becomes is the declaration in the library's header (libyuv/convert*.h, turbojpeg.h), whose
-        // version is fixed by the library's name.
+        // SAFETY: the type it becomes is the declaration in the library's header (libyuv/convert*.h, turbojpeg.h),
+        // whose version is fixed by the library's name.
         unsafe { std::mem::transmute($library.symbol($name)?) }
     };
 }

@@ -83,9 +83,10 @@ impl Converter {
     /// Writes the picture in `format`, scaled to `width` x `height`, to `out`: the size of [`PixelFormat::buffer_size`]
     /// for those. A picture of that size already is converted and no more.
     ///
-    /// Where a picture grows, samples are interpolated linearly; where it shrinks, an output sample is the weighted mean of all
-    /// that it covers (a triangle filter), so that nothing flickers. The picture is stretched where the shapes differ:
-    /// [`VideoFrameView::crop`] first, if it should not be. What this takes is allocated once, for as long as sizes stay.
+    /// Where a picture grows, samples are interpolated linearly; where it shrinks, an output sample is the weighted
+    /// mean of all that it covers (a triangle filter), so that nothing flickers. The picture is stretched where the
+    /// shapes differ: [`VideoFrameView::crop`] first, if it should not be. What this takes is allocated once, for as
+    /// long as sizes stay.
     ///
     /// # Errors
     ///
@@ -104,7 +105,8 @@ impl Converter {
         }
         let mut planes = planes_of(format, (width, height), out, stride)?;
         let mut unscaled = std::mem::take(&mut self.unscaled);
-        // None only of an empty picture or one beyond memory, which no view is; then there is no room and an error below.
+        // None only of an empty picture or one beyond memory, which no view is; then there is no room and an error
+        // below.
         unscaled.resize(format.buffer_size(from.0, from.1, 0).unwrap_or(0), 0);
         let result = self.convert(view, format, &mut unscaled, 0);
         let layouts = (format.layout(from.0, from.1, 0), format.layout(width, height, 0));

@@ -17,8 +17,8 @@ use crate::format::Fourcc;
 const MAX_SIDE: u32 = 16_384;
 /// The pixels of the largest picture decoded: beyond any camera that delivers MJPG.
 const MAX_PIXELS: u64 = 128 << 20;
-/// The most pixels of a byte: a block of 64 takes two bits at least, one for its mean and one for "no more" (ITU-T T.81,
-/// F.1.2). A forged header must not keep us busy for seconds, either.
+/// The most pixels of a byte: a block of 64 takes two bits at least, one for its mean and one for "no more" (ITU-T
+/// T.81, F.1.2). A forged header must not keep us busy for seconds, either.
 const MAX_PIXELS_PER_BYTE: u64 = 4 * 64;
 
 /// What a JPEG is decoded to. Rows have no padding.
@@ -96,8 +96,8 @@ impl<'a> Jpeg<'a> {
         to_usize(width) * to_usize(height) * decoded.color_space().num_components()
     }
 
-    /// Writes the picture to `out`, which is as long as [`decoded_size`](Self::decoded_size) says. `whole` keeps the memory for JPEGs that come
-    /// without Huffman tables.
+    /// Writes the picture to `out`, which is as long as [`decoded_size`](Self::decoded_size) says. `whole` keeps the
+    /// memory for JPEGs that come without Huffman tables.
     ///
     /// # Errors
     ///
@@ -211,8 +211,8 @@ impl Marks {
         let mut sequential_frame = None;
         let mut at = 2;
         loop {
-            // Before the scan a marker must follow; after it, entropy-coded data up to the next marker, in which 0xff is
-            // followed by 0 (a stuffed byte) or by a restart marker.
+            // Before the scan a marker must follow; after it, entropy-coded data up to the next marker, in which 0xff
+            // is followed by 0 (a stuffed byte) or by a restart marker.
             let marker = match jpeg.get(at..) {
                 Some([0xff, 0xff, ..]) => {
                     at += 1;

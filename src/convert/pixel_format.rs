@@ -50,10 +50,10 @@ impl PixelFormat {
         usize::try_from(width).unwrap_or(usize::MAX).saturating_mul(bytes_per_pixel)
     }
 
-    /// Bytes of a whole picture, all planes one after the other, as V4L2 lays them out: `stride` is the distance between rows of
-    /// the first plane, or 0 for rows without padding; Cb and Cr have rows half as long, rounded up, and chroma pairs
-    /// rows of the same length (where that is odd, one byte more). `None` for a stride that is too short, an empty picture, and
-    /// one larger than memory.
+    /// Bytes of a whole picture, all planes one after the other, as V4L2 lays them out: `stride` is the distance
+    /// between rows of the first plane, or 0 for rows without padding; Cb and Cr have rows half as long, rounded up,
+    /// and chroma pairs rows of the same length (where that is odd, one byte more). `None` for a stride that is too
+    /// short, an empty picture, and one larger than memory.
     ///
     /// ```
     /// use usermedia::convert::PixelFormat;

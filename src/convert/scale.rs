@@ -1,5 +1,5 @@
-//! Scaling by a triangle filter: linear interpolation where a picture grows, a weighted mean over all that an output sample covers
-//! where it shrinks. Separable: rows first, into one line of sums, then columns.
+//! Scaling by a triangle filter: linear interpolation where a picture grows, a weighted mean over all that an output
+//! sample covers where it shrinks. Separable: rows first, into one line of sums, then columns.
 
 /// The least significant bits of a weight: the weights of one output sample add up to `1 << WEIGHT_BITS`.
 const WEIGHT_BITS: u32 = 14;

@@ -11,7 +11,8 @@ pub(crate) struct Source<'a> {
     pub width: usize,
     pub height: usize,
     pub color_space: VideoColorSpace,
-    /// Each plane's bytes from the first sample on, and its stride. Every row is there, the last perhaps without padding.
+    /// Each plane's bytes from the first sample on, and its stride. Every row is there, the last perhaps without
+    /// padding.
     planes: [(&'a [u8], usize); 4],
     /// Bytes of picture in a row of each plane.
     row_bytes: [usize; 4],
@@ -125,8 +126,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Row `y` for the inner loops, and how many of its pixels they can do: all, or all but the last, half of whose pair
-    /// is missing.
+    /// Row `y` for the inner loops, and how many of its pixels they can do: all, or all but the last, half of whose
+    /// pair is missing.
     pub(super) fn ycbcr_row(&self, shape: Shape, y: usize) -> (YcbcrRow<'a>, usize) {
         let luma = self.plane_row(0, y);
         let chroma = |halved: bool| if halved { y / 2 } else { y };

@@ -58,15 +58,16 @@ impl Chroma<'_, '_> {
     }
 
     fn fill_row_from(&mut self, y: usize, first: usize, columns: usize, sample: impl Fn(usize) -> [u8; 2]) {
+        let places = first..columns;
         match self {
             Self::Planes(cb, cr) => {
-                let planes = cb.row(y, columns).iter_mut().zip(cr.row(y, columns));
-                for (x, (cb, cr)) in planes.enumerate().skip(first) {
+                let (cb, cr) = (&mut cb.row(y, columns)[first..], &mut cr.row(y, columns)[first..]);
+                for (x, (cb, cr)) in places.zip(cb.iter_mut().zip(cr)) {
                     [*cb, *cr] = sample(x);
                 }
             }
             Self::Pairs(pairs) => {
-                for (x, pair) in pairs.row(y, 2 * columns).as_chunks_mut().0.iter_mut().enumerate().skip(first) {
+                for (x, pair) in places.zip(pairs.row(y, 2 * columns)[2 * first..].as_chunks_mut().0) {
                     *pair = sample(x);
                 }
             }
@@ -169,6 +170,9 @@ fn from_packed(
             }
             _ => 0,
         };
+        if 2 * done == source.width {
+            continue;
+        }
         // What the inner loop leaves: a last row or column, and the order Cr first in pairs.
         for y in if first == second { first..first + 1 } else { first..second + 1 } {
             let row = source.row(sample, y);
@@ -180,8 +184,8 @@ fn from_packed(
     }
 }
 
-/// R'G'B' to Y'CbCr of limited range by the frame's matrix, in 16-bit fixed point; chroma from the mean colour of what a
-/// sample covers.
+/// R'G'B' to Y'CbCr of limited range by the frame's matrix, in 16-bit fixed point; chroma from the mean colour of what
+/// a sample covers.
 fn from_rgb(source: &Source<'_>, luma: &mut PlaneMut<'_>, chroma: &mut Chroma<'_, '_>) {
     let Pixels::Rgb(samples) = source.pixels else { return };
     let (kr, kb) = source.color_space.matrix.weights();

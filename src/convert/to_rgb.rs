@@ -51,6 +51,9 @@ fn ycbcr(
         ycbcr_row(row, factors, order, &mut out[..pixels * order.bytes()]);
         done = pixels;
     }
+    if done == source.width {
+        return;
+    }
     let [luma, cb, cr] = samples.map(|sample| source.row(sample, y));
     let [r, g, b] = order.places();
     for (x, pixel) in out.chunks_exact_mut(order.bytes()).enumerate().skip(done) {

@@ -27,8 +27,8 @@ impl Rect {
     }
 }
 
-/// Borrowed pixels: a frame's, or those of a part of it ([`crop`](Self::crop)), or any others that lie in memory as V4L2
-/// says. Copying one copies no pixels.
+/// Borrowed pixels: a frame's, or those of a part of it ([`crop`](Self::crop)), or any others that lie in memory as
+/// V4L2 says. Copying one copies no pixels.
 ///
 /// It was checked when it was made, so that whatever reads it finds every row.
 #[derive(Debug, Clone, Copy)]
@@ -48,9 +48,9 @@ pub(crate) enum Content<'a> {
 }
 
 impl<'a> VideoFrameView<'a> {
-    /// A picture of `width` x `height` pixels in `planes`: each colour plane's bytes and stride in bytes, in the format's
-    /// order (`NV12`: Y, then chroma pairs). The last row of a plane need not have its padding. A JPEG is one plane, its stride
-    /// is not looked at, and its color space is always BT.601 in full range.
+    /// A picture of `width` x `height` pixels in `planes`: each colour plane's bytes and stride in bytes, in the
+    /// format's order (`NV12`: Y, then chroma pairs). The last row of a plane need not have its padding. A JPEG is one
+    /// plane, its stride is not looked at, and its color space is always BT.601 in full range.
     ///
     /// ```
     /// use usermedia::convert::{PixelFormat, VideoFrameView};
@@ -120,16 +120,16 @@ impl<'a> VideoFrameView<'a> {
         }
     }
 
-    /// What the samples stand for once converted to `format`. RGB is always of full range. I420 and NV12 keep the frame's
-    /// matrix and range; made from RGB they are of limited range.
+    /// What the samples stand for once converted to `format`. RGB is always of full range. I420 and NV12 keep the
+    /// frame's matrix and range; made from RGB they are of limited range.
     pub fn color_space_as(&self, format: PixelFormat) -> VideoColorSpace {
         let from = self.color_space();
         let from_rgb = matches!(self.content, Content::Raw(source) if source.is_rgb());
         VideoColorSpace { full_range: format.rgb_order().is_some() || (from.full_range && !from_rgb), ..from }
     }
 
-    /// The columns and rows between which a part may start: 2 and 2 for 4:2:0, where four pixels share their chroma; 2 and
-    /// 1 for 4:2:2; 1 and 1 for 4:4:4, RGB, grey and JPEG.
+    /// The columns and rows between which a part may start: 2 and 2 for 4:2:0, where four pixels share their chroma; 2
+    /// and 1 for 4:2:2; 1 and 1 for 4:4:4, RGB, grey and JPEG.
     pub fn crop_alignment(&self) -> (u32, u32) {
         let Content::Raw(source) = self.content else { return (1, 1) };
         let (columns, rows) = source.chroma_block();
@@ -139,13 +139,14 @@ impl<'a> VideoFrameView<'a> {
 
     /// A part of it, without a copy: `rect` counts from this view's own top left.
     ///
-    /// Like WebCodecs' `visibleRect`, it starts where a chroma sample does: see [`crop_alignment`](Self::crop_alignment).
-    /// It may end anywhere. A JPEG is decoded whole, whatever part of it is asked for.
+    /// Like WebCodecs' `visibleRect`, it starts where a chroma sample does: see
+    /// [`crop_alignment`](Self::crop_alignment). It may end anywhere. A JPEG is decoded whole, whatever part of it is
+    /// asked for.
     ///
     /// # Errors
     ///
-    /// [`ErrorName::TypeError`] for an empty part, one that is not inside, and one that starts between chroma samples; the
-    /// remedy names the nearest start.
+    /// [`ErrorName::TypeError`] for an empty part, one that is not inside, and one that starts between chroma samples;
+    /// the remedy names the nearest start.
     pub fn crop(&self, rect: Rect) -> Result<Self> {
         let inside = |start: u32, length: u32, whole: u32| {
             length > 0 && start.checked_add(length).is_some_and(|end| end <= whole)
@@ -187,8 +188,8 @@ impl<'a> VideoFrameView<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorName::TypeError`] for a buffer or a stride that is too short, [`ErrorName::NotReadableError`] for a JPEG that is cut
-    /// short or damaged. `out` may then hold a part of the picture.
+    /// [`ErrorName::TypeError`] for a buffer or a stride that is too short, [`ErrorName::NotReadableError`] for a JPEG
+    /// that is cut short or damaged. `out` may then hold a part of the picture.
     pub fn convert_to(&self, format: PixelFormat, out: &mut [u8], stride: usize) -> Result<()> {
         super::Converter::new().convert(self, format, out, stride)
     }

@@ -29,7 +29,8 @@ impl VideoFrame {
     }
 
     /// Writes the picture in `format` to `out`, whose rows are `stride` bytes apart, 0 for no padding: see
-    /// [`VideoFrameView::convert_to`]. For MJPEG, a [`Converter`](crate::convert::Converter) kept from frame to frame saves allocations.
+    /// [`VideoFrameView::convert_to`]. For MJPEG, a [`Converter`](crate::convert::Converter) kept from frame to frame
+    /// saves allocations.
     ///
     /// # Errors
     ///

@@ -1,8 +1,9 @@
 //! The same arithmetic as [`portable`](super::portable), 32 pixels at a time with x86-64's AVX2.
 //!
-//! Written with intrinsics because the compiler does not find this by itself: its own vector code for the portable loops
-//! runs at a third of libyuv's speed (docs/performance.md). The intrinsics are safe functions where the processor has AVX2, which
-//! is what `unsafe` is left for: to have asked the processor, and to load and store through arrays of the right size.
+//! Written with intrinsics because the compiler does not find this by itself: its own vector code for the portable
+//! loops runs at a third of libyuv's speed (docs/performance.md). The intrinsics are safe functions where the processor
+//! has AVX2, which is what `unsafe` is left for: to have asked the processor, and to load and store through arrays of
+//! the right size.
 
 use std::arch::x86_64::*;
 
@@ -112,7 +113,8 @@ fn apart<const BYTES: usize, const EVEN_FIRST: bool>(
 struct Lanes {
     luma: __m256i,
     offset: __m256i,
-    /// For the colour that the even and the odd sample of a chroma pair make on their own: blue and red, if Cb is first.
+    /// For the colour that the even and the odd sample of a chroma pair make on their own: blue and red, if Cb is
+    /// first.
     even_own: __m256i,
     odd_own: __m256i,
     own: __m256i,
@@ -126,7 +128,8 @@ struct Lanes {
     swap: __m256i,
 }
 
-/// 16 pixels in 16-bit lanes: the colour of the even chroma sample, green, and that of the odd one, beyond 0 to 255 too.
+/// 16 pixels in 16-bit lanes: the colour of the even chroma sample, green, and that of the odd one, beyond 0 to 255
+/// too.
 type Colours = (__m256i, __m256i, __m256i);
 
 impl Lanes {
@@ -154,7 +157,8 @@ impl Lanes {
         }
     }
 
-    /// The colours of 16 pixels, from luma that stands high in its lanes, 128 less, and what chroma adds to or takes from it.
+    /// The colours of 16 pixels, from luma that stands high in its lanes, 128 less, and what chroma adds to or takes
+    /// from it.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn colours(&self, y: __m256i, even: __m256i, green: __m256i, odd: __m256i) -> Colours {
@@ -259,6 +263,19 @@ pub(super) fn packed_to_420<const LUMA: usize>(rows: [&[u8]; 2], luma: [&mut [u8
                 }
             }
         }
+    }
+}
+
+/// Pairs of samples, the first and the second of each apart, of as many whole blocks as there are.
+#[target_feature(enable = "avx2")]
+pub(super) fn split(pairs: &[u8], even: &mut [u8], odd: &mut [u8]) {
+    let (even, odd) = (even.as_chunks_mut::<BLOCK>().0, odd.as_chunks_mut::<BLOCK>().0);
+    let low = _mm256_set1_epi16(255);
+    for (pairs, (even, odd)) in pairs.as_chunks::<{ 2 * BLOCK }>().0.iter().zip(even.iter_mut().zip(odd)) {
+        let (halves, _) = pairs.as_chunks::<32>();
+        let (a, b) = (load(&halves[0]), load(&halves[1]));
+        store(even, pack(_mm256_and_si256(a, low), _mm256_and_si256(b, low)));
+        store(odd, pack(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8)));
     }
 }
 

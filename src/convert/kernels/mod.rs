@@ -5,7 +5,7 @@
 mod avx2;
 mod portable;
 
-pub(super) use portable::{average, join, split};
+pub(super) use portable::{average, join};
 
 /// Pixels that the vector code takes at a time. What is left of a row is done by the portable code.
 #[cfg(target_arch = "x86_64")]
@@ -13,8 +13,8 @@ const BLOCK: usize = 32;
 
 /// From Y'CbCr of 8 bits to R'G'B' of full range, in fixed point.
 ///
-/// Samples are taken 128 less and times 256, and sums are in 64ths and 128 less, so that nothing leaves 16 bits unless it
-/// is beyond any colour. A product is `(a * b + 2^14) >> 15`, for which x86 and ARM have an instruction. With the
+/// Samples are taken 128 less and times 256, and sums are in 64ths and 128 less, so that nothing leaves 16 bits unless
+/// it is beyond any colour. A product is `(a * b + 2^14) >> 15`, for which x86 and ARM have an instruction. With the
 /// factors' own rounding a result is off by less than 5/64 before it is rounded: it differs from the exact value's
 /// rounding by at most 1, whatever the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,8 @@ pub(super) fn ycbcr_row(row: YcbcrRow<'_>, factors: &Factors, order: RgbOrder, o
     portable::ycbcr_row(row, factors, order, out);
 }
 
-/// Luma of two packed 4:2:2 rows, and the mean of their chroma. `place` is where luma stands in a pair of bytes, 0 or 1.
+/// Luma of two packed 4:2:2 rows, and the mean of their chroma. `place` is where luma stands in a pair of bytes, 0 or
+/// 1.
 ///
 /// The rows hold whole pairs of pixels, the rows of luma as many pixels as the picture is wide.
 pub(super) fn packed_to_420(rows: [&[u8]; 2], place: usize, luma: [&mut [u8]; 2], mut averages: Averages<'_>) {
@@ -168,6 +169,20 @@ pub(super) fn packed_to_420(rows: [&[u8]; 2], place: usize, luma: [&mut [u8]; 2]
         return;
     }
     portable::packed_to_420(rows, place, luma, averages);
+}
+
+/// Pairs of samples, the first and the second of each apart: all three hold as many.
+pub(super) fn split(pairs: &[u8], even: &mut [u8], odd: &mut [u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if avx2::is_available() {
+        let done = even.len() / BLOCK * BLOCK;
+        let ((even, even_rest), (odd, odd_rest)) = (even.split_at_mut(done), odd.split_at_mut(done));
+        // SAFETY: the processor was asked whether it has AVX2.
+        unsafe { avx2::split(&pairs[..2 * done], even, odd) }
+        portable::split(&pairs[2 * done..], even_rest, odd_rest);
+        return;
+    }
+    portable::split(pairs, even, odd);
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The arithmetic in plain code, for every processor. Straight loops over whole rows, which compilers turn into vectors.
+//! The arithmetic in plain code, for every processor. Straight loops over whole rows, which compilers turn into
+//! vectors.
 
 use super::{Averages, Factors, RgbOrder, YcbcrRow};
 
@@ -133,10 +134,14 @@ pub(in super::super) fn average(a: &[u8], b: &[u8], out: &mut [u8]) {
     }
 }
 
-/// Pairs of samples, the first and the second of each apart.
-pub(in super::super) fn split(pairs: &[u8], even: &mut [u8], odd: &mut [u8]) {
-    for (pair, (even, odd)) in pairs.as_chunks::<2>().0.iter().zip(even.iter_mut().zip(odd)) {
-        [*even, *odd] = *pair;
+/// Pairs of samples, the first and the second of each apart. As words, which compilers turn into vectors.
+pub(super) fn split(pairs: &[u8], even: &mut [u8], odd: &mut [u8]) {
+    let count = even.len().min(odd.len()).min(pairs.len() / 2);
+    let (even, odd) = (&mut even[..count], &mut odd[..count]);
+    for (index, pair) in pairs.as_chunks::<2>().0[..count].iter().enumerate() {
+        let word = u16::from_le_bytes(*pair);
+        even[index] = (word & 0xff) as u8;
+        odd[index] = (word >> 8) as u8;
     }
 }
 

@@ -95,3 +95,17 @@ fn vector_code_and_plain_code_sort_packed_rows_alike() {
         }
     }
 }
+
+#[test]
+fn vector_code_and_plain_code_split_pairs_alike() {
+    for count in [1, 31, 32, 33, 100] {
+        let pairs = noise(2 * count, 7);
+        let [mut even, mut odd, mut plain_even, mut plain_odd] = [(); 4].map(|()| vec![0; count]);
+        split(&pairs, &mut even, &mut odd);
+        portable::split(&pairs, &mut plain_even, &mut plain_odd);
+        assert_eq!((&even, &odd), (&plain_even, &plain_odd));
+        let mut joined = vec![0; 2 * count];
+        join(&even, &odd, &mut joined);
+        assert_eq!(joined, pairs);
+    }
+}

@@ -5,8 +5,8 @@ use crate::convert::source::Source;
 use crate::convert::{Content, VideoFrameView};
 use crate::format::pixels::Pixels;
 
-/// The mean luma of the picture, 0 to 255 as the samples are; `None` where the frame is broken. Meant for watching exposure
-/// settle: under steady light the number is steady, in every format.
+/// The mean luma of the picture, 0 to 255 as the samples are; `None` where the frame is broken. Meant for watching
+/// exposure settle: under steady light the number is steady, in every format.
 pub(crate) fn luma_mean(view: &VideoFrameView<'_>) -> Option<f32> {
     match view.content() {
         Content::Raw(source) => mean_of(&source),
