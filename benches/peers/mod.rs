@@ -1,5 +1,10 @@
 //! libyuv and libjpeg-turbo, looked for when the benchmark runs: nothing has to be installed to build it.
 
+#![expect(
+    clippy::missing_transmute_annotations,
+    reason = "the type is the field's, declared below beside its header's name"
+)]
+
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_ulong, c_void};
 
 use nix::libc;

@@ -12,6 +12,8 @@ use crate::format::{Fourcc, FrameRate};
 use crate::resolve::VideoSettings;
 use crate::seam::{BufferType, CapabilityFlags, Kernel, LinuxKernel, retry};
 
+/// What v4l2loopback calls itself.
+pub(crate) const LOOPBACK_DRIVER: &str = "v4l2 loopback";
 /// As few as a loopback should have: with its two, the device is measured and not who reads it.
 const LOOPBACK_BUFFERS: u32 = 8;
 
@@ -62,7 +64,7 @@ impl Target {
 
     /// Whether another program writes what is captured, and may have stamped it.
     pub(crate) fn is_loopback(&self) -> bool {
-        self.driver.as_deref().is_some_and(|driver| ["v4l2 loopback", "v4l2loopback"].contains(&driver))
+        self.driver.as_deref() == Some(LOOPBACK_DRIVER)
     }
 
     /// Compares what the node is set to now with what was asked for: a program may have changed it, or never set it.

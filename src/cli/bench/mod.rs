@@ -14,8 +14,7 @@ use serde_json::Value;
 use super::args::BenchArguments;
 use super::event::{self, Event};
 use super::{Failure, permission, print, request, signals};
-use crate::bench::{Observer, Plan, Producer, Results, Target, measure, plot};
-use crate::devices::UnusableReason;
+use crate::bench::{LOOPBACK_DRIVER, Observer, Plan, Producer, Results, Target, measure, plot};
 use crate::error::{Error, ErrorName};
 use crate::stream::MediaDevices;
 
@@ -31,8 +30,7 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
         return inside(arguments, &devices, began);
     }
     let (_events, ends) = event::channel()?;
-    let _producer = feed(arguments, &devices)?;
-    let target = target(arguments, &devices)?;
+    let (target, _producer) = acquire(arguments, &devices)?;
     if !arguments.common.json {
         print::note(&format!("{}: {target}", target.label));
     }
@@ -85,18 +83,14 @@ fn inside(arguments: &BenchArguments, devices: &MediaDevices, began: Instant) ->
     Ok(ExitCode::SUCCESS)
 }
 
-/// A writer for the v4l2loopback that was named, where it has none.
-fn feed(arguments: &BenchArguments, devices: &MediaDevices) -> Result<Option<Producer>, Failure> {
+/// What is captured, and who writes it, where that is a v4l2loopback without a writer of its own.
+fn acquire(arguments: &BenchArguments, devices: &MediaDevices) -> Result<(Target, Option<Producer>), Failure> {
     let request = &arguments.request;
-    let Some(node) = request.device.as_deref().filter(|name| name.starts_with('/')) else { return Ok(None) };
-    let writer_is_missing = || {
-        let listed = devices.enumerate_all_devices();
-        let device = listed.iter().find(|device| device.path == node);
-        device.and_then(|device| device.unusable.as_ref()).is_some_and(|why| why.reason == UnusableReason::NoWriter)
+    let refused = match target(arguments, devices) {
+        Ok(target) => return Ok((target, None)),
+        Err(refused) => refused,
     };
-    if !writer_is_missing() {
-        return Ok(None);
-    }
+    let Some(node) = request.device.as_deref().filter(|node| is_loopback(devices, node)) else { return Err(refused) };
     let mut mode = Vec::new();
     let flags = [
         ("--width", request.width.map(|width| width.to_string())),
@@ -107,22 +101,24 @@ fn feed(arguments: &BenchArguments, devices: &MediaDevices) -> Result<Option<Pro
     for (flag, value) in flags {
         mode.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
     }
+    if !arguments.common.json {
+        print::note(&format!("nobody writes to {node}: usermedia loopback --synthetic is started for it"));
+    }
     let mut producer = Producer::start(node, &mode)?;
     let deadline = Instant::now() + WRITER;
-    while writer_is_missing() {
-        if producer.has_ended() || Instant::now() > deadline {
-            let message = format!("nothing can be written to {node}, which has no writer of its own");
-            let error = Error::new(ErrorName::NotReadableError, message);
-            return Err(error
-                .with_remedy(format!("try it by hand: usermedia loopback --synthetic --device {node}"))
-                .into());
+    loop {
+        match target(arguments, devices) {
+            Ok(target) => return Ok((target, Some(producer))),
+            // What was wrong before is not the missing writer, then.
+            Err(_) if producer.has_ended() || Instant::now() > deadline => return Err(refused),
+            Err(_) => thread::sleep(Duration::from_millis(50)),
         }
-        thread::sleep(Duration::from_millis(50));
     }
-    if !arguments.common.json {
-        print::note(&format!("{node} has no writer: usermedia loopback --synthetic is started for it"));
-    }
-    Ok(Some(producer))
+}
+
+fn is_loopback(devices: &MediaDevices, node: &str) -> bool {
+    let listed = devices.enumerate_all_devices();
+    listed.iter().any(|device| device.path == node && device.driver == LOOPBACK_DRIVER)
 }
 
 /// What is captured: what the request gets, as the driver agreed to it.

@@ -4,20 +4,21 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::devices::{succeed, usermedia, vivid_webcam};
+use crate::devices::{loopback_open, succeed, usermedia, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
 use crate::protocol::VIRTUAL_TIME_GUEST;
 
 pub const TESTS: &[LabTest] = &[
     lab_test!(a_frame_costs_no_more_calls_than_v4l2_ctls_at_any_size).timeout_secs(180),
-    lab_test!(a_frame_costs_no_allocation_and_fewer_instructions_than_ffmpegs).timeout_secs(240),
+    lab_test!(a_frame_costs_no_allocation).timeout_secs(180),
+    lab_test!(a_loopback_is_fed_and_its_frames_tell_when_they_were_written).timeout_secs(90),
     lab_test!(a_benchmark_says_what_its_figures_are_worth).timeout_secs(90),
 ];
 
 /// Few frames: what is counted has no noise.
 fn bench(node: &Path, arguments: &[&str]) -> Value {
     let mut command = usermedia();
-    command.args(["bench", "--json", "--fourcc", "YUYV", "--fps", "30", "--runs", "1", "--device"]).arg(node);
+    command.args(["bench", "--json", "--fourcc", "YUYV", "--runs", "1", "--device"]).arg(node);
     let output = succeed(command.args(arguments));
     let text = String::from_utf8(output.stdout).expect("JSON is text");
     serde_json::from_str(text.lines().last().expect("a result")).expect("JSON")
@@ -48,21 +49,35 @@ fn a_frame_costs_no_more_calls_than_v4l2_ctls_at_any_size() {
     }
 }
 
-fn a_frame_costs_no_allocation_and_fewer_instructions_than_ffmpegs() {
-    let size = ["--width", "640", "--height", "480", "--frames", "60", "--warm-up", "30"];
-    let result = bench(&vivid_webcam(), &[&size[..], &["--against", "ffmpeg", "--counts", "all"]].concat());
-    let (ours, theirs) = (program(&result, "usermedia"), program(&result, "ffmpeg"));
-    let count = |program: &Value, name: &str| program[name].as_f64().unwrap_or_else(|| panic!("{name}: {program}"));
-    assert_eq!(count(ours, "allocationsPerFrame"), 0.0, "{ours}");
-    assert!(count(theirs, "allocationsPerFrame") >= 1.0, "the instrument works: {theirs}");
-    assert!(count(ours, "instructionsPerFrame") < count(theirs, "instructionsPerFrame"), "{ours} {theirs}");
-    assert!(count(ours, "syscallsPerFrame") < count(theirs, "syscallsPerFrame"), "{ours} {theirs}");
+fn a_frame_costs_no_allocation() {
+    let size = ["--width", "320", "--height", "180", "--fps", "30", "--frames", "60", "--warm-up", "30"];
+    let result = bench(&vivid_webcam(), &[&size[..], &["--counts", "all"]].concat());
+    let ours = program(&result, "usermedia");
+    assert_eq!(ours["allocationsPerFrame"], 0.0, "{ours}");
+    // The tool counted: there is no frame without instructions.
+    assert!(ours["instructionsPerFrame"].as_f64().is_some_and(|count| count > 100.0), "{ours}");
+}
+
+fn a_loopback_is_fed_and_its_frames_tell_when_they_were_written() {
+    let size =
+        ["--width", "320", "--height", "240", "--fps", "30", "--frames", "40", "--warm-up", "10", "--counts", "none"];
+    let result = bench(&loopback_open(), &size);
+    assert_eq!(result["ok"], true, "{result}");
+    let run = &result["inside"][0];
+    // Nobody leases a loopback's buffers: every frame is a copy, and said to be.
+    assert_eq!(run["copied"], run["delivered"], "{run}");
+    if std::env::var("USERMEDIA_LAB").as_deref() != Ok(VIRTUAL_TIME_GUEST) {
+        let (written, age) = (&run["producerAge"]["p50"], &run["age"]["p50"]);
+        assert!(written.as_f64().is_some_and(|seconds| seconds > 0.0), "{run}");
+        // The driver stamps after the writer did.
+        assert!(written.as_f64() >= age.as_f64(), "{run}");
+    }
 }
 
 fn a_benchmark_says_what_its_figures_are_worth() {
     let result = bench(
         &vivid_webcam(),
-        &["--width", "640", "--height", "480", "--frames", "30", "--warm-up", "8", "--counts", "none"],
+        &["--width", "640", "--height", "480", "--fps", "30", "--frames", "30", "--warm-up", "8", "--counts", "none"],
     );
     let validity = result["environment"]["validity"].as_str().expect("it says so");
     let (ours, age) = (program(&result, "usermedia"), &result["inside"][0]["age"]["p50"]);
