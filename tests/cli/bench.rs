@@ -43,6 +43,22 @@ fn each_run_is_a_line_and_the_last_line_is_the_result() {
 }
 
 #[test]
+fn a_frame_costs_no_allocation_by_valgrinds_count() {
+    let size = ["--width", "160", "--height", "120", "--fps", "30", "--runs", "1", "--frames", "30", "--warm-up", "10"];
+    let told = run(["bench", "--synthetic", "--json", "--counts", "all"].iter().chain(&size));
+    assert_eq!(told.status, Some(0), "{}{}", told.stdout, told.stderr);
+    let lines = lines(&told.stdout);
+    let ours = &lines.last().expect("a result")["programs"][0];
+    let installed = std::process::Command::new("valgrind").arg("--version").output().is_ok();
+    let counts = (ours["allocationsPerFrame"].as_f64(), ours["instructionsPerFrame"].as_f64());
+    match counts {
+        (Some(allocations), Some(instructions)) => assert!(allocations == 0.0 && instructions > 100.0, "{ours}"),
+        (None, None) => assert!(!installed, "{ours}"),
+        _ => panic!("{ours}"),
+    }
+}
+
+#[test]
 fn a_person_gets_a_table_with_the_command_line_in_it() {
     let told = run(["bench", "--synthetic", "--runs", "1", "--frames", "5", "--warm-up", "2", "--counts", "none"]);
     assert_eq!(told.status, Some(0), "{}", told.stderr);
