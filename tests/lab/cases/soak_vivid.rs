@@ -61,6 +61,7 @@ impl Scene for Vivid {
     ];
 
     const SLACK: f64 = 1.0;
+    const COUNTED: f64 = 1.0;
     const RESIDENT: f64 = 48.0;
 
     fn constraints(&self) -> MediaStreamConstraints {
