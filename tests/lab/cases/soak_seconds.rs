@@ -164,9 +164,9 @@ pub const TESTS: &[(&str, fn())] = &[
 const FRAME: u64 = SECOND / 30;
 
 /// Twenty seconds of frames without those for which there is another number and time, or none.
-fn twenty_seconds(mut place: impl FnMut(u64) -> Option<(u64, u64)>) -> Seconds {
+fn twenty_seconds(place: impl FnMut(u64) -> Option<(u64, u64)>) -> Seconds {
     let mut seconds = Seconds::of(30.0, 1.0);
-    for (number, time) in (0..600).filter_map(|n| place(n)) {
+    for (number, time) in (0..600).filter_map(place) {
         seconds.note(number, time, 1);
     }
     seconds
