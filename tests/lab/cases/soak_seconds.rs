@@ -4,10 +4,6 @@ use usermedia::{AudioData, VideoFrame};
 
 use crate::usb::SECOND;
 
-/// A time without a number is a silence from this part of a frame, or of a block, on. The library takes a frame for lost
-/// from six tenths of its time on; what is less is jitter.
-const SILENCE: f64 = 0.6;
-
 /// Frames by the second of CLOCK_MONOTONIC they belong to: those that came, those the numbers say are missing, and those
 /// for whose time there are no numbers, because the track was muted. Each second is judged when it is over, so that the
 /// books of a day are no longer than those of a minute.
@@ -57,7 +53,7 @@ pub struct Total {
 }
 
 impl Seconds {
-    /// Of `rate` in a second, give or take `slack`.
+    /// Of `rate` in a second, give or take `slack`; a time of more than that for which there are no numbers is a silence.
     pub fn of(rate: f64, slack: f64) -> Seconds {
         let (second, whole, begun) = (0, 0, 0);
         let (filled, total, bad) = (Second::default(), Total::default(), Vec::new());
@@ -89,7 +85,8 @@ impl Seconds {
         let long = last.count as f64 / self.rate;
         let missing = number - next;
         let silent = (time - last.time) as f64 / SECOND as f64 - (number - last.number) as f64 / self.rate;
-        let silent = if silent > SILENCE * long { silent } else { 0.0 };
+        // What is less is a stamp that was late.
+        let silent = if silent > self.slack / self.rate { silent } else { 0.0 };
         self.pass(last.time + (long * SECOND as f64) as u64, time, missing as f64, silent);
         self.turn_to(time);
         self.filled.came += count;
@@ -167,7 +164,7 @@ pub const TESTS: &[(&str, fn())] = &[
 const FRAME: u64 = SECOND / 30;
 
 /// Twenty seconds of frames without those for which there is another number and time, or none.
-fn twenty_seconds(mut place: impl FnMut(u64) -> Option<(u64, u64)>) -> Seconds {
+fn twenty_seconds(place: impl FnMut(u64) -> Option<(u64, u64)>) -> Seconds {
     let mut seconds = Seconds::of(30.0, 1.0);
     for (number, time) in (0..600).filter_map(place) {
         seconds.note(number, time, 1);
