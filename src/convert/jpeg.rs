@@ -224,7 +224,7 @@ impl Marks {
                 }
                 Some([0xff, marker, ..]) => *marker,
                 Some(rest @ [first, ..]) if scan.is_some() && *first != 0xff => {
-                    at += rest.iter().position(|&byte| byte == 0xff).unwrap_or(rest.len());
+                    at += before_marker(rest);
                     continue;
                 }
                 Some([_, _, ..]) => return Err(damaged(&"its header is damaged")),
@@ -259,6 +259,14 @@ impl Marks {
             at += 2 + usize::from(u16::from_be_bytes([high, low])).max(2);
         }
     }
+}
+
+/// How many bytes come before the next 0xff, or the end.
+fn before_marker(bytes: &[u8]) -> usize {
+    // Most of a JPEG is this: by the chunk, which compilers turn into vectors.
+    let has_none = |chunk: &&[u8; 32]| !chunk.iter().fold(false, |found, &byte| found | (byte == 0xff));
+    let skipped = 32 * bytes.as_chunks().0.iter().take_while(has_none).count();
+    skipped + bytes[skipped..].iter().position(|&byte| byte == 0xff).unwrap_or(bytes.len() - skipped)
 }
 
 pub(super) fn damaged(why: &dyn std::fmt::Display) -> Error {

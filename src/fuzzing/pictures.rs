@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::choices::Choices;
 use crate::capture::{CapturedFrame, FrameInfo, LeaseMut, Payload, TimestampSource, VideoFormat};
-use crate::convert::VideoFrameView;
+use crate::convert::{Converter, PixelFormat, Rect, VideoFrameView};
 use crate::devices::synthetic_devices;
 use crate::format::Fourcc;
 use crate::resolve::{ResolveOptions, VideoSettings, resolve};
@@ -120,13 +120,33 @@ pub(super) fn h264(bytes: &[u8]) {
     }
 }
 
+/// To every format, and a part of it; scaled, where somebody rolled that.
+fn convert(frame: &VideoFrame, choices: &mut Choices) {
+    let Ok(view) = frame.view() else { return };
+    let sides = [(); 4].map(|()| u32::from(choices.byte()));
+    let part = view.crop(Rect::new(sides[0], sides[1], sides[2], sides[3]));
+    let mut converter = Converter::new();
+    for view in [Some(view), part.ok()].into_iter().flatten() {
+        for format in [PixelFormat::Rgb, PixelFormat::Rgba, PixelFormat::Bgra, PixelFormat::I420, PixelFormat::Nv12] {
+            // A JPEG's frame may claim any size.
+            let room = |width, height| format.buffer_size(width, height, 0).filter(|&size| size <= 8 * MOST_BYTES);
+            let Some(size) = room(view.width(), view.height()) else { continue };
+            let converted = converter.convert(&view, format, &mut vec![0; size], 0);
+            assert!(converted.is_ok() || frame.fourcc().is_jpeg(), "{converted:?}");
+            if let Some(size) = room(sides[3], sides[2]).filter(|_| choices.seldom()) {
+                let _ = converter.convert_scaled(&view, format, (sides[3], sides[2]), &mut vec![0; size], 0);
+            }
+        }
+    }
+}
+
 /// Formats that somebody reads.
 const KNOWN: &[&[u8; 4]] = &[
     b"YUYV", b"YVYU", b"UYVY", b"VYUY", b"NV12", b"NM12", b"NV21", b"NM21", b"NV16", b"NM16", b"NV61", b"NM61",
     b"NV24", b"NV42", b"YU12", b"YM12", b"YV12", b"YM21", b"422P", b"YM16", b"YM61", b"411P", b"YUV9", b"YVU9",
     b"YM24", b"YM42", b"GREY", b"Y16 ", b"RGB3", b"BGR3", b"BGR4", b"XR24", b"AR24", b"RGB4", b"BX24", b"XB24",
     b"RX24", b"MJPG", b"JPEG", b"H264", b"HEVC", b"VP80", b"RGBP", b"BA81", b"HM12", b"Y10 ", b"Y12 ", b"P010",
-    b"YUVO",
+    b"YUVO", b"YUV3", b"AYUV", b"VUYX",
 ];
 
 /// The most bytes of a memory plane here: a driver's own are bounded by the memory there is.
@@ -183,6 +203,7 @@ pub(super) fn frames(bytes: &[u8]) {
             let read = frame.plane(plane);
             assert!(read.is_none_or(|plane| plane.data.len() <= MOST_BYTES));
         }
+        convert(frame, &mut choices);
     }
     for kind in RECORDINGS {
         record(kind, &format, &frames);
