@@ -1,7 +1,7 @@
 //! v4l2loopback: which side it shows, as its `exclusive_caps` says, and what `usermedia loopback` writes to it.
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use serde_json::Value;
 use usermedia::{Delivery, FrameStamp, LocalMediaStream, MediaDevices, MediaStreamConstraints, Torn, VideoFrame};
 
 use super::capture::{check_sums, next, on};
+use super::faults_loopback;
 use crate::devices::{
     Background, eventually, loopback_exclusive, loopback_open, succeed, usermedia, v4l2_ctl, vivid_webcam,
 };
@@ -127,9 +128,14 @@ fn frames_arrive_as_copies_with_consecutive_numbers_and_the_time_they_were_writt
     }
     for pair in seen.windows(2) {
         let [(before, first), (after, second)] = pair else { unreachable!() };
-        assert_eq!(u64::from(second.number - first.number), after - before, "a number for each frame: {seen:?}");
+        // A frame that is late by more than one leaves a gap in our count, by its time, and none in the writer's.
+        assert!((1..=after - before).contains(&u64::from(second.number - first.number)), "{seen:?}");
         assert!(second.monotonic > first.monotonic);
     }
+    // Every number is of a frame that was delivered, dropped by the processor, or missed by a reader that was too late.
+    let numbers = u64::from(seen[24].1.number - seen[0].1.number) + 1;
+    let (behind, lost) = (frames.statistics().behind, track.statistics().lost_in_driver);
+    assert!((25..=25 + behind + lost).contains(&numbers), "{behind} behind, {lost} lost: {seen:?}");
     stream.stop();
     let source = track.statistics();
     assert_eq!(source.copied, source.accepted);
@@ -197,28 +203,8 @@ fn a_raw_frame_is_whole_until_its_writer_comes_round() {
     let loopback = loopback_open();
     let devices = MediaDevices::new().with_raw_frames(true);
     for writes in [false, true] {
-        let (mut camera, mut program) = (usermedia(), Command::new("ffmpeg"));
-        let _writers = if writes {
-            camera.args([
-                "capture",
-                "--synthetic",
-                "--width",
-                "320",
-                "--height",
-                "240",
-                "--fourcc",
-                "YUYV",
-                "--fps",
-                "10",
-            ]);
-            let mut camera = camera.args(["-o", "-"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-            program.args(["-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "yuyv422", "-video_size", "320x240"]);
-            program.args(["-framerate", "10", "-i", "-", "-f", "v4l2"]).arg(&loopback);
-            program.stdin(camera.stdout.take().unwrap()).stdout(Stdio::null()).stderr(Stdio::null());
-            vec![Background::start(&mut program), Background::of(camera)]
-        } else {
-            vec![Background::of(write(&loopback, &["--synthetic", "--fourcc", "YUYV"]))]
-        };
+        let _ours = (!writes).then(|| Background::of(write(&loopback, &["--synthetic", "--fourcc", "YUYV"])));
+        let _another = writes.then(|| faults_loopback::write(&loopback, 320, 240));
         let stream = read_by(&devices, &loopback);
         let track = &stream.video_tracks()[0];
         assert_eq!(track.settings().delivery, Some(Delivery::Raw));
