@@ -15,6 +15,7 @@
 //! - ask for [`permission`], by rules or at the terminal, before a device is opened;
 //! - tell when devices come, go, or may be opened now: [`MediaDevices::on_device_change`];
 //! - convert and crop pixels, when asked: `convert`;
+//! - write to v4l2loopback at exact moments, numbered in the pixels: [`LoopbackWriter`], [`FrameStamp`];
 //! - record to Matroska, Y4M, MJPEG and raw files, and take pictures as JPEG and PNG.
 //!
 //! It does not
@@ -162,7 +163,7 @@ pub use capture::{
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
-pub use format::{Fourcc, FrameRate, FrameStamp, SampleFormat, VideoColorSpace, VideoMatrixCoefficients};
+pub use format::{Delivery, Fourcc, FrameRate, FrameStamp, SampleFormat, VideoColorSpace, VideoMatrixCoefficients};
 pub use seam::RealTimePolicy;
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;
@@ -172,8 +173,8 @@ pub use sink::{RecordedFile, Recorder, RecordingProgress, Segments};
 pub use stream::{
     Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, DmaBuf, DmaBufRead, DropPolicy, Flow,
     FrameCallback, LocalMediaStream, MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState,
-    Medium, Navigator, NavigatorUserMediaError, Outcome, Plane, PollableProcessor, Sink, StreamStatistics,
-    TrackMetadata, TrackSettings, TrackStatistics, VideoFrame, VideoTrack, get_user_media, navigator,
+    Medium, Navigator, NavigatorUserMediaError, Outcome, Plane, PollableProcessor, RawFrame, Sink, StreamStatistics,
+    Torn, TrackMetadata, TrackSettings, TrackStatistics, VideoFrame, VideoTrack, get_user_media, navigator,
 };
 
 /// The README's program must compile.

@@ -111,6 +111,7 @@ impl crate::StreamStatistics {
                 starved = source.starved,
                 host_stamped = source.host_stamped,
                 copied = source.copied,
+                raw = source.raw,
                 bytes = source.bytes,
                 stalls = source.stalls,
                 restarts = source.restarts,

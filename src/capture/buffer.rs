@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering, fence};
 
 use memmap2::MmapRaw;
 use nix::errno::Errno;
@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use super::export::Exports;
 use super::format::VideoFormat;
 use super::lease::Ledger;
-use crate::seam::{BufferType, Kernel, retry};
+use crate::seam::{BufferType, Dequeued, Kernel, retry};
 
 /// Takes what may only be dropped where blocking is allowed.
 pub(super) trait Reaper: Send + Sync {
@@ -66,6 +66,20 @@ pub(super) enum Home {
     Alone,
 }
 
+/// What DQBUF told of a buffer's contents: as long as QUERYBUF tells the same, they are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(super) sequence: u32,
+    pub(super) timestamp: u64,
+}
+
+impl Mark {
+    /// What was told of a buffer that was just dequeued.
+    pub(super) fn of(dequeued: &Dequeued) -> Self {
+        Self { sequence: dequeued.sequence, timestamp: dequeued.timestamp }
+    }
+}
+
 /// The driver's queue, as a dropper reaches it.
 pub(super) struct DriverQueue {
     pub(super) kernel: Arc<dyn Kernel>,
@@ -73,6 +87,8 @@ pub(super) struct DriverQueue {
     pub(super) fd: RawFd,
     pub(super) kind: BufferType,
     pub(super) plane_count: u32,
+    /// Whether another process writes to the buffers, whoever has leased them (v4l2loopback). No slice of them is made.
+    pub(super) shared: bool,
     /// The first QBUF that failed since the reactor looked; 0 for none.
     pub(super) failed: AtomicI32,
     /// Why the driver exports no buffer, once one was asked for; 0 before, and where it does.
@@ -94,6 +110,15 @@ impl DriverQueue {
         // SAFETY: as in `queue`: the caller is inside the gate, before which this descriptor is not closed.
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
         retry(|| self.kernel.export_buffer(fd, self.kind, index, plane))
+    }
+
+    /// What a buffer holds now. As [`DriverQueue::queue`], from inside the gate.
+    fn mark(&self, index: usize) -> Result<Mark, Errno> {
+        // SAFETY: as in `queue`.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        let index = u32::try_from(index).map_err(|_| Errno::EINVAL)?;
+        let (sequence, timestamp) = retry(|| self.kernel.buffer_mark(fd, self.kind, index))?;
+        Ok(Mark { sequence, timestamp })
     }
 }
 
@@ -166,6 +191,76 @@ impl Buffer {
         self.index
     }
 
+    /// Whether another process writes to it, whoever has leased it.
+    fn is_shared(&self) -> bool {
+        matches!(&self.pool.home, Home::Driver(driver) if driver.shared)
+    }
+
+    /// Copies from `offset` of a memory plane on, and makes no slice of it; whether that lies inside it.
+    ///
+    /// Other processes may write to these bytes meanwhile: what is copied may be of two pictures. See
+    /// [`Buffer::surely_holds`].
+    pub(super) fn copy_to(&self, memory: usize, offset: usize, out: &mut [u8]) -> bool {
+        let Some(memory) = self.memories.get(memory) else { return false };
+        if offset.checked_add(out.len()).is_none_or(|end| end > memory.len()) {
+            return false;
+        }
+        const WORD: usize = size_of::<usize>();
+        // SAFETY: `offset` lies inside the mapping or at its end.
+        let mut from = unsafe { memory.as_ptr().add(offset) };
+        let head = from.align_offset(WORD).min(out.len());
+        let (head, rest) = out.split_at_mut(head);
+        let mut words = rest.chunks_exact_mut(WORD);
+        let byte = |from: &mut *const u8| {
+            // SAFETY: there are as many bytes behind `from` as there are left in `out`, in a mapping that lives as long as
+            // `self`. An atomic may be read while anybody writes to it; of read-only memory too, being one instruction.
+            let byte = unsafe { &*from.cast::<AtomicU8>() }.load(Ordering::Relaxed);
+            // SAFETY: at most one past the end.
+            *from = unsafe { from.add(1) };
+            byte
+        };
+        head.iter_mut().for_each(|out| *out = byte(&mut from));
+        for out in &mut words {
+            // SAFETY: as above, and aligned: `head` took what came before, unless nothing was left.
+            let word = unsafe { &*from.cast::<AtomicUsize>() }.load(Ordering::Relaxed);
+            out.copy_from_slice(&word.to_ne_bytes());
+            // SAFETY: as above.
+            from = unsafe { from.add(WORD) };
+        }
+        words.into_remainder().iter_mut().for_each(|out| *out = byte(&mut from));
+        true
+    }
+
+    /// Whether it holds what DQBUF told with `mark`, as far as its writer has told: one that uses `write()` may be on it.
+    pub(super) fn holds(&self, mark: Mark) -> bool {
+        self.ask(|driver| driver.mark(self.index) == Ok(mark))
+    }
+
+    /// Whether it holds what DQBUF told with `mark`, and its writer cannot have begun on it anew.
+    ///
+    /// v4l2loopback says of a buffer that its writer has that it holds nothing, but not while `write()` fills it. A writer
+    /// fills the buffers in turn: that of frame `n` comes again with frame `n + count`, and so not before frame
+    /// `n + count - 1` is there.
+    pub(super) fn surely_holds(&self, mark: Mark) -> bool {
+        let count = self.pool.ledger.count();
+        let turn = i32::try_from(count).unwrap_or(i32::MAX) - 1;
+        let is_before_the_turn = |other: Mark| other.sequence.wrapping_sub(mark.sequence).cast_signed() < turn;
+        self.ask(|driver| {
+            driver.mark(self.index) == Ok(mark)
+                && (0..count).all(|index| {
+                    driver.mark(index).is_ok_and(|other| other.timestamp == 0 || is_before_the_turn(other))
+                })
+        })
+    }
+
+    /// What cannot be found out any more, because the stream has stopped, is not so.
+    fn ask(&self, question: impl FnOnce(&DriverQueue) -> bool) -> bool {
+        let Home::Driver(driver) = &self.pool.home else { return true };
+        // What was copied was copied before the driver is asked.
+        fence(Ordering::Acquire);
+        self.pool.ledger.while_open(|| question(driver)).unwrap_or(false)
+    }
+
     /// The length of a memory plane.
     pub(super) fn memory_len(&self, memory: usize) -> usize {
         self.memories.get(memory).map_or(0, Memory::len)
@@ -205,17 +300,33 @@ impl Lease {
         &self.buffer.pool.format
     }
 
-    /// `length` bytes at `offset` of a memory plane; `None` where they do not lie inside it.
+    /// `length` bytes at `offset` of a memory plane; `None` where they do not lie inside it, and where another process may
+    /// write to them.
     pub(crate) fn bytes(&self, memory: usize, offset: usize, length: usize) -> Option<&[u8]> {
         let memory = self.buffer.memories.get(memory)?;
-        if offset.checked_add(length)? > memory.len() {
+        if self.buffer.is_shared() || offset.checked_add(length)? > memory.len() {
             return None;
         }
         // SAFETY: the range lies inside the mapping or the box, both of which live as long as `self.buffer`. The
         // buffer is leased, so neither the kernel (which writes only between QBUF and DQBUF) nor a `LeaseMut` writes
-        // to it for as long as this lease exists. Buffers that another process may write to (v4l2loopback) are never
-        // handed out as leases: `capture` copies those first.
+        // to it for as long as this lease exists. Of buffers that another process may write to (v4l2loopback) there
+        // are no slices: see above.
         Some(unsafe { slice::from_raw_parts(memory.as_ptr().add(offset), length) })
+    }
+
+    /// As [`Buffer::copy_to`].
+    pub(crate) fn copy_to(&self, memory: usize, offset: usize, out: &mut [u8]) -> bool {
+        self.buffer.copy_to(memory, offset, out)
+    }
+
+    /// As [`Buffer::surely_holds`].
+    pub(crate) fn still_holds(&self, mark: Mark) -> bool {
+        self.buffer.surely_holds(mark)
+    }
+
+    /// Which buffer of its pool it is on.
+    pub(super) fn index(&self) -> usize {
+        self.buffer.index
     }
 
     /// The address range of a memory plane, for tests that show that nothing was copied.

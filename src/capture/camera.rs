@@ -134,6 +134,7 @@ impl Device<CapturedFrame> for CameraDevice {
         let before = &asked.request;
         self.request.path.clone_from(&before.path);
         (self.request.buffers, self.request.synthetic) = (before.buffers, before.synthetic);
+        self.request.raw = before.raw;
     }
 
     fn set_controls(

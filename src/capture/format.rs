@@ -2,7 +2,7 @@
 
 use crate::devices::ControlSettings;
 use crate::format::layout::{Layout, layout};
-use crate::format::{Fourcc, FrameRate, VideoColorSpace};
+use crate::format::{Delivery, Fourcc, FrameRate, VideoColorSpace};
 use crate::seam::{MAX_PLANES, PixelFormat};
 
 /// The negotiated format, as read back from the driver.
@@ -27,6 +27,8 @@ pub struct VideoFormat {
     /// Where the colour planes lie; `None` for compressed and unknown formats, and where the driver splits the memory
     /// otherwise than the kernel's documents say.
     pub(crate) layout: Option<Layout>,
+    /// How frames of it reach their consumers.
+    pub(crate) delivery: Delivery,
     /// What the camera's controls were set to when this was agreed. They may change while frames of it flow: a frame says
     /// nothing about them.
     pub(crate) controls: ControlSettings,
@@ -64,6 +66,7 @@ impl VideoFormat {
             transfer_function: pixels.transfer_function,
             frame_rate,
             layout,
+            delivery: Delivery::Lent,
             controls: ControlSettings::default(),
         })
     }

@@ -85,6 +85,11 @@ impl Ledger {
         Self { gate: Gate::new(), slots: (0..count).map(slot).collect(), queued: AtomicUsize::new(0) }
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.slots.len()
+    }
+
     /// How many the driver has.
     pub(super) fn queued(&self) -> usize {
         self.queued.load(Ordering::SeqCst)

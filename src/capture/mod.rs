@@ -39,7 +39,7 @@ mod timeline;
 mod v4l2;
 mod worker;
 
-pub(crate) use buffer::{Lease, LeaseMut};
+pub(crate) use buffer::{Lease, LeaseMut, Mark};
 pub(crate) use demand::Demand;
 pub use drift::ClockDrift;
 pub(crate) use engine::{Engine, Keep};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::buffer::{Lease, LeaseMut};
+use super::buffer::{Lease, LeaseMut, Mark};
 use super::demand::Demand;
 use super::engine::{Accept, Engine};
 use super::format::VideoFormat;
@@ -37,6 +37,8 @@ pub struct CameraRequest {
     pub(crate) height: u32,
     /// The rate to ask for; `None` leaves the driver's.
     pub(crate) frame_rate: Option<FrameRate>,
+    /// Whether frames that another process may write over are lent as they are.
+    pub(crate) raw: bool,
     /// How many buffers to ask for; `None` leaves it to the engine.
     pub(crate) buffers: Option<u32>,
     /// What is asked of its controls.
@@ -53,6 +55,8 @@ pub(crate) struct FrameInfo {
     pub(crate) timestamp_source: TimestampSource,
     pub(crate) payloads: [Payload; MAX_PLANES],
     pub(crate) copied: bool,
+    /// Of a frame that its writer may write over: what it was.
+    pub(crate) raw: Option<Mark>,
 }
 
 impl FrameInfo {
@@ -64,6 +68,7 @@ impl FrameInfo {
             timestamp_source: placed.source,
             payloads,
             copied: false,
+            raw: None,
         }
     }
 }
@@ -206,9 +211,15 @@ impl Captured for CapturedFrame {
         let mut lease = spare.or_else(|| LeaseMut::allocate(lengths, format.clone()))?;
         let mut info = self.info;
         for (memory, payload) in payloads.iter().enumerate() {
-            let bytes = bytes(memory, payload)?;
-            lease.memory_mut(memory).get_mut(..bytes.len())?.copy_from_slice(bytes);
+            let out = lease.memory_mut(memory).get_mut(..payload.length as usize)?;
+            match info.raw {
+                None => out.copy_from_slice(bytes(memory, payload)?),
+                Some(_) => self.lease.copy_to(memory, payload.offset as usize, out).then_some(())?,
+            }
             info.payloads[memory].offset = 0;
+        }
+        if info.raw.take().is_some_and(|mark| !self.lease.still_holds(mark)) {
+            return None;
         }
         info.copied = true;
         Some(Self { lease: lease.into_lease(), info })

@@ -22,7 +22,8 @@ pub struct SourceStatistics {
     pub lost_in_driver: u64,
     /// Good frames, offered to every consumer.
     pub accepted: u64,
-    /// Frames the driver flagged as damaged (`V4L2_BUF_FLAG_ERROR`) or described impossibly.
+    /// Frames the driver flagged as damaged (`V4L2_BUF_FLAG_ERROR`) or described impossibly, and frames of v4l2loopback that
+    /// were written over while they were copied.
     pub error: u64,
     /// Frames with fewer bytes than their format needs.
     pub short: u64,
@@ -37,6 +38,9 @@ pub struct SourceStatistics {
     /// Frames copied on their way, because the consumers held too many of the driver's buffers, or because another
     /// process may write to them (v4l2loopback). Part of `accepted`.
     pub copied: u64,
+    /// Frames lent although another process may write over them, as [asked for](crate::MediaDevices::with_raw_frames). Part
+    /// of `accepted`.
+    pub raw: u64,
     /// The first captured frame's timestamp and the last one's, CLOCK_MONOTONIC in nanoseconds; 0 before the first frame.
     pub first_timestamp: u64,
     /// See `first_timestamp`.
@@ -137,6 +141,7 @@ counters!(SourceCounters of SourceStatistics {
     starved,
     host_stamped,
     copied,
+    raw,
     first_timestamp,
     last_timestamp,
     bytes,

@@ -262,6 +262,9 @@ pub(super) struct CaptureArguments {
     /// Wait this long for a device that stalls, fails or is unplugged on the way, or for ever; 0 ends the capture at once.
     #[arg(long, value_name = "DURATION|forever", default_value = "30s", value_parser = parse_patience)]
     pub(super) patience: RecoveryPolicy,
+    /// Take v4l2loopback's pictures as they lie in its buffers, which their writer may write over, in place of copies.
+    #[arg(long, conflicts_with_all = ["output", "snapshot"])]
+    pub(super) raw: bool,
     /// How many buffers to ask the driver for. Without it as many as the rate and the consumers need.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
     pub(super) buffers: Option<u32>,

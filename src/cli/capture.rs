@@ -37,6 +37,7 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let devices = permission::guard(request::devices(&arguments.common), &arguments.permission)
         .with_buffers(arguments.buffers)
         .with_scheduling(arguments.scheduling.scheduling())
+        .with_raw_frames(arguments.raw)
         .with_recovery(arguments.patience)
         .with_resolve_options(request::options(&arguments.request, recording_to_file));
     let channel = (&events, &ends);

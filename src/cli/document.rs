@@ -201,6 +201,7 @@ impl Serialize for Source<'_> {
             "starved": source.starved,
             "hostStamped": source.host_stamped,
             "copied": source.copied,
+            "raw": source.raw,
             "bytes": source.bytes,
             "frameRate": source.measured_frame_rate().map(thousandths),
             "stalls": source.stalls,

@@ -97,6 +97,31 @@ impl fmt::Debug for Fourcc {
     }
 }
 
+/// How a camera's frames reach their consumers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// In the driver's own buffers, lent; as copies only while too many of them are held.
+    #[default]
+    Lent,
+    /// As copies, because another process may write to the buffers (v4l2loopback).
+    Copied,
+    /// In buffers that another process may write to, to be looked at with care:
+    /// [`VideoFrame::raw`](crate::VideoFrame::raw).
+    Raw,
+}
+
+impl Delivery {
+    /// In a word: `lent`, `copied`, `raw`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lent => "lent",
+            Self::Copied => "copied",
+            Self::Raw => "raw",
+        }
+    }
+}
+
 /// A text that is not a fourcc: not one to four printable ASCII characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseFourccError;

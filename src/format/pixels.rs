@@ -94,6 +94,7 @@ pub(crate) fn pixels(fourcc: Fourcc) -> Option<Pixels> {
 }
 
 /// One kind of sample along one row.
+#[cfg(any(feature = "record", feature = "convert"))]
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
     /// The row, without padding.
@@ -102,6 +103,7 @@ pub(crate) struct Row<'a> {
     pub sample: Sample,
 }
 
+#[cfg(any(feature = "record", feature = "convert"))]
 impl Row<'_> {
     /// The sample of the pixel in column `x`.
     pub fn at(&self, x: usize) -> u8 {

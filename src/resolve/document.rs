@@ -64,6 +64,9 @@ impl Serialize for VideoSettings {
         }
         map.serialize_entry("aspectRatio", &self.aspect_ratio())?;
         map.serialize_entry("resizeMode", self.resize_mode.as_str())?;
+        if let Some(delivery) = self.delivery {
+            map.serialize_entry("delivery", delivery.as_str())?;
+        }
         for (name, value) in self.controls.iter() {
             match value {
                 ControlValue::Number(number) => map.serialize_entry(name.as_str(), &Number(number))?,

@@ -2,7 +2,7 @@
 
 use crate::devices::control::ControlGoal;
 use crate::devices::{ControlName, ControlSettings, ControlValue, FacingMode, MediaDeviceInfo, MeteringMode};
-use crate::format::{Fourcc, FrameRate};
+use crate::format::{Delivery, Fourcc, FrameRate};
 
 const MANUAL: ControlValue = ControlValue::Mode(MeteringMode::Manual);
 
@@ -61,6 +61,8 @@ pub struct VideoSettings {
     pub fitness: f64,
     /// Whether the camera is built in here, not a device of the machine.
     pub synthetic: bool,
+    /// How its frames are delivered; `None` of a resolution, which opens nothing.
+    pub delivery: Option<Delivery>,
 }
 
 impl VideoSettings {
@@ -87,6 +89,7 @@ impl VideoSettings {
             control_goals: Vec::new(),
             fitness: 0.0,
             synthetic: device.synthetic,
+            delivery: None,
         }
     }
 

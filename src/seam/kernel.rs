@@ -347,6 +347,12 @@ pub(crate) trait Kernel: Send + Sync + fmt::Debug {
     fn export_buffer(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32, plane: u32) -> Result<OwnedFd, Errno>;
     /// DMA_BUF_IOCTL_SYNC on a descriptor of [`Kernel::export_buffer`]. EAGAIN means the same as EINTR there.
     fn sync_dma_buf(&self, dma_buf: BorrowedFd<'_>, flags: SyncFlags) -> Result<(), Errno>;
+    /// VIDIOC_QUERYBUF of a capture buffer, for what it holds now: sequence number and time stamp as DQBUF tells them.
+    /// v4l2loopback says (0, 0) while its writer has the buffer (`vidioc_querybuf`, since 0.13). ENOTTY of a kernel without it.
+    fn buffer_mark(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32) -> Result<(u32, u64), Errno> {
+        let _ = (fd, kind, index);
+        Err(Errno::ENOTTY)
+    }
     /// `mmap` of one memory plane, shared, read-only and with its pages in place (MAP_POPULATE).
     fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno>;
     /// VIDIOC_QBUF. `plane_count` is the number of memory planes of the buffer.

@@ -276,6 +276,16 @@ impl Kernel for LinuxKernel {
         ioctl!(dma_buf_sync, dma_buf, &flags.bits())
     }
 
+    fn buffer_mark(&self, fd: BorrowedFd<'_>, kind: BufferType, index: u32) -> Result<(u32, u64), Errno> {
+        Self::with_buffer(
+            kind,
+            index,
+            MAX_PLANES as u32,
+            |raw| ioctl!(querybuf, fd, raw),
+            |raw, _| (raw.sequence, abi::nanoseconds(&raw.timestamp)),
+        )
+    }
+
     fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno> {
         let length = usize::try_from(length).map_err(|_| Errno::EOVERFLOW)?;
         MmapOptions::new()

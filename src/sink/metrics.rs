@@ -136,6 +136,7 @@ impl Metrics {
         }
         for (name, help, value) in [
             ("usermedia_frames_copied_total", "Accepted frames that were copied on their way.", source.copied),
+            ("usermedia_frames_raw_total", "Accepted frames that another process may write over.", source.raw),
             (
                 "usermedia_frames_host_stamped_total",
                 "Frames with the time of their arrival, because the driver's could not be true.",

@@ -36,7 +36,7 @@ impl Opening<'_> {
             camera.share_controls(wanted)?;
             return Ok(VideoTrack::new(camera, wanted.clone(), self.constraints.clone()));
         }
-        let request = CameraRequest { buffers: self.buffers, ..request(wanted) };
+        let request = CameraRequest { buffers: self.buffers, raw: self.raw, ..request(wanted) };
         let accept = {
             let (wanted, constraints) = (wanted.clone(), self.constraints.clone());
             Box::new(move |format: &Arc<VideoFormat>| judge(&wanted, &constraints, format))
@@ -65,6 +65,7 @@ pub(super) fn request(wanted: &VideoSettings) -> CameraRequest {
         frame_rate: wanted.native_frame_rate.or(wanted.frame_rate),
         buffers: None,
         controls: wanted.control_goals.clone(),
+        raw: false,
         synthetic: wanted.synthetic,
     }
 }
@@ -83,6 +84,7 @@ pub(super) fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoS
     settings.width = format.width;
     settings.height = format.height;
     settings.native_frame_rate = format.frame_rate;
+    settings.delivery = Some(format.delivery);
     settings.controls = format.controls.clone();
     // A rate below the camera's own is reached by dropping; any other is the camera's.
     settings.frame_rate = match (wanted.frame_rate, wanted.native_frame_rate, format.frame_rate) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::dma_buf::DmaBuf;
+use super::raw::RawFrame;
 use crate::capture::sync::{AtomicUsize, Ordering};
 use crate::capture::{CapturedFrame, Lease, Payload, TimestampSource, VideoFormat, pattern};
 use crate::error::Result;
@@ -69,6 +70,12 @@ impl VideoFrame {
     /// to them.
     pub fn is_copied(&self) -> bool {
         self.frame.info.copied
+    }
+
+    /// The bytes of a picture that its writer may write over, where [such frames](crate::MediaDevices::with_raw_frames) were
+    /// asked for and this is one; `None` of any other. [`VideoFrame::memory`] and [`VideoFrame::plane`] give nothing then.
+    pub fn raw(&self) -> Option<RawFrame<'_>> {
+        RawFrame::new(&self.frame)
     }
 
     /// How many pieces of memory the driver delivers a frame in: 1, or up to 8 for multi-planar formats such as `NM12`.

@@ -26,6 +26,7 @@ pub struct MediaDevices {
     place: SessionPlace,
     synthetic: bool,
     buffers: Option<u32>,
+    raw: bool,
     mapped_sound: bool,
     options: ResolveOptions,
     recovery: RecoveryPolicy,
@@ -44,6 +45,7 @@ impl MediaDevices {
             place: SessionPlace::of_process(),
             synthetic: false,
             buffers: None,
+            raw: false,
             mapped_sound: true,
             options: ResolveOptions::default(),
             recovery: RecoveryPolicy::new(),
@@ -76,6 +78,15 @@ impl MediaDevices {
     #[must_use]
     pub fn with_buffers(mut self, buffers: Option<u32>) -> Self {
         self.buffers = buffers;
+        self
+    }
+
+    /// Has v4l2loopback's buffers lent as they are. Their writer does not wait for readers, so frames of it are copies unless
+    /// this asks for their [raw view](crate::VideoFrame::raw). Sinks need copies. Of two requests for one device, the first
+    /// one's counts; [`VideoSettings::delivery`](crate::resolve::VideoSettings::delivery) says which it is.
+    #[must_use]
+    pub fn with_raw_frames(mut self, raw: bool) -> Self {
+        self.raw = raw;
         self
     }
 
@@ -215,6 +226,7 @@ impl MediaDevices {
             constraints,
             devices: &devices,
             buffers: self.buffers,
+            raw: self.raw,
             mapped_sound: self.mapped_sound,
             options: &self.options,
             recovery: self.recovery,

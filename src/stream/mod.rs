@@ -33,6 +33,7 @@ mod outlet;
 mod pixels;
 mod processor;
 mod queue;
+mod raw;
 mod running;
 mod session;
 mod sink;
@@ -57,7 +58,7 @@ pub use medium::Medium;
 pub use navigator::{Navigator, NavigatorUserMediaError, navigator};
 pub use processor::{MediaStreamTrackProcessor, PollableProcessor};
 pub use queue::DropPolicy;
-#[cfg(feature = "record")]
+pub use raw::{RawFrame, Torn};
 pub(crate) use sink::TrackFormat;
 pub use sink::{Attachment, Backlog, Flow, Outcome, Sink, TrackMetadata, TrackSettings};
 pub use statistics::{StreamStatistics, TrackStatistics};

@@ -20,6 +20,8 @@ pub(super) struct Opening<'a> {
     pub(super) devices: &'a [MediaDeviceInfo],
     /// How many buffers to ask a camera for.
     pub(super) buffers: Option<u32>,
+    /// Whether frames that another process may write over are lent as they are.
+    pub(super) raw: bool,
     /// How modes are chosen.
     pub(super) options: &'a ResolveOptions,
     /// What becomes of a track whose device fails.

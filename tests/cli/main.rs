@@ -3,6 +3,7 @@
 mod bench;
 mod capture;
 mod contract;
+mod loopback;
 mod permission;
 mod recording;
 mod resolve;

@@ -91,7 +91,11 @@ impl Bench {
     }
 
     pub(super) fn open_with(&self, buffers: Option<u32>) -> Result<Source<CapturedFrame>> {
-        self.engine.open(request(buffers), Box::new(|_| Ok(())), Keep::not(), self.keeper.clone())
+        self.open_request(request(buffers))
+    }
+
+    pub(super) fn open_request(&self, request: CameraRequest) -> Result<Source<CapturedFrame>> {
+        self.engine.open(request, Box::new(|_| Ok(())), Keep::not(), self.keeper.clone())
     }
 
     /// Nothing is open, and nothing was misused.
@@ -111,6 +115,7 @@ pub(super) fn request(buffers: Option<u32>) -> CameraRequest {
         frame_rate: Some(FrameRate::whole(30)),
         buffers,
         controls: Vec::new(),
+        raw: false,
         synthetic: false,
     }
 }

@@ -23,6 +23,7 @@ fn request(fourcc: &[u8; 4]) -> CameraRequest {
         frame_rate: None,
         buffers: None,
         controls: Vec::new(),
+        raw: false,
         synthetic: false,
     }
 }

@@ -7,6 +7,7 @@ mod formats;
 mod hotplug;
 mod leases;
 mod microphone;
+mod raw;
 mod recovery;
 mod recovery_bench;
 mod recovery_formats;

@@ -22,7 +22,7 @@ use crate::capture::spares::Spares;
 use crate::devices::ControlSettings;
 use crate::devices::control::ControlGoal;
 use crate::error::{Error, ErrorName, Result};
-use crate::format::FrameRate;
+use crate::format::{Delivery, FrameRate};
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
 use crate::seam::{
     BufferType, CapabilityFlags, Fraction, InputStatus, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PoolFlags, retry,
@@ -117,11 +117,16 @@ impl V4l2Camera {
         let pixels = retry(|| kernel.set_format(fd, kind, &wanted))
             .map_err(|errno| failure(Step::SetFormat, errno, path, loopback))?;
         let frame_rate = set_frame_rate(kernel, fd, kind, request.frame_rate);
-        let format = VideoFormat::from_driver(&pixels, frame_rate).ok_or_else(|| {
+        let mut format = VideoFormat::from_driver(&pixels, frame_rate).ok_or_else(|| {
             let (width, height, planes) = (pixels.width, pixels.height, pixels.plane_count);
             let said = format!("{path} answered VIDIOC_S_FMT with {width}x{height} in {planes} planes");
             Error::new(ErrorName::NotReadableError, said).with_device(&capability.card, path)
         })?;
+        format.delivery = match (loopback, request.raw) {
+            (false, _) => Delivery::Lent,
+            (true, false) => Delivery::Copied,
+            (true, true) => Delivery::Raw,
+        };
         Ok((kind, loopback, format))
     }
 
@@ -171,7 +176,7 @@ impl V4l2Camera {
         // Only where somebody will start it anew. A driver without events says so, and that is fine.
         self.told_of_source =
             reading.policy.recovers() && retry(|| self.kernel.subscribe_source_change(self.fd.as_fd())).is_ok();
-        self.low_mark = if self.loopback { usize::MAX } else { low_mark as usize };
+        self.low_mark = low_mark as usize;
         self.stream_on()?;
         Ok(self.reader(reading))
     }
@@ -240,6 +245,7 @@ impl V4l2Camera {
             fd: self.fd.as_raw_fd(),
             kind: self.kind,
             plane_count: u32::try_from(self.format.memory_count).unwrap_or(1),
+            shared: self.loopback,
             failed: AtomicI32::new(0),
             exports_nothing: AtomicI32::new(0),
         };

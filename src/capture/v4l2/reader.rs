@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 
 use super::descriptor::Descriptor;
-use crate::capture::buffer::{Buffer, Lease};
+use crate::capture::buffer::{Buffer, Lease, Mark};
 use crate::capture::inspect::{Payload, Reject, inspect, is_whole_jpeg, required_bytes};
 use crate::capture::reactor::{EventSource, Next};
 use crate::capture::recovery::RecoveryPolicy;
@@ -15,6 +15,7 @@ use crate::capture::source::{CapturedFrame, FrameInfo, Outlet, SourceEnd};
 use crate::capture::spares::Spares;
 use crate::capture::statistics::{SourceCounters, add};
 use crate::capture::timeline::Timeline;
+use crate::format::Delivery;
 use crate::seam::{BufferType, Dequeued, Kernel, MAX_PLANES, retry};
 
 /// Errors of DQBUF in a row after which the camera is given up: one may be a lost signal.
@@ -40,6 +41,7 @@ pub(in crate::capture) struct Reader {
     memory_count: usize,
     required: [usize; MAX_PLANES],
     jpeg: bool,
+    delivery: Delivery,
     /// Outlives this reader: the next one goes on where it stopped.
     timeline: Arc<Mutex<Timeline>>,
     counters: Arc<SourceCounters>,
@@ -91,7 +93,8 @@ impl Reader {
             low_mark,
             memory_count: format.as_ref().map_or(0, |format| format.memory_count),
             required: format.as_ref().map_or([0; MAX_PLANES], |format| required_bytes(format)),
-            jpeg: format.is_some_and(|format| format.fourcc.is_jpeg()),
+            jpeg: format.as_ref().is_some_and(|format| format.fourcc.is_jpeg()),
+            delivery: format.map(|format| format.delivery).unwrap_or_default(),
             buffers,
             copies,
             timeline,
@@ -119,10 +122,14 @@ impl Reader {
     fn take(&mut self, dequeued: &Dequeued, now: u64) -> Result<(), Reject> {
         add(&self.counters.captured, 1);
         let buffer = usize::try_from(dequeued.index).ok().and_then(|index| self.buffers.get(index));
-        // From here on the buffer goes back to the driver whichever way this ends: its lease sees to that.
-        let Some(lease) = buffer.and_then(Lease::begin) else {
-            add(&self.counters.error, 1);
-            return Err(Reject::Error);
+        // From here on the buffer goes back to the driver whichever way this ends: its lease sees to that. The writer of a
+        // loopback comes round to buffers that are leased: what is in them now is a frame all the same.
+        let (buffer, lease) = match buffer.map(|buffer| (buffer, Lease::begin(buffer))) {
+            Some((buffer, lease)) if lease.is_some() || self.delivery == Delivery::Raw => (buffer, lease),
+            _ => {
+                add(&self.counters.error, 1);
+                return Err(Reject::Error);
+            }
         };
         let inspected = inspect(dequeued, self.memory_count, |memory| self.memory_len(memory), &self.required);
         // A frame lost on the bus comes back without a stamp: it says nothing about time.
@@ -143,15 +150,43 @@ impl Reader {
             Ok(payloads) => payloads,
             Err(reject) => return Err(self.reject(reject)),
         };
-        let payload = payloads[0];
-        if self.jpeg && !lease.bytes(0, payload.offset as usize, payload.length as usize).is_some_and(is_whole_jpeg) {
-            return Err(self.reject(Reject::BadJpeg));
-        }
-        let info = FrameInfo::new(&placed, payloads);
-        let Some(frame) = self.keep_the_driver_fed(CapturedFrame { lease, info }) else {
+        let mark = Mark::of(dequeued);
+        let mut info = FrameInfo::new(&placed, payloads);
+        let frame = match (self.delivery, lease) {
+            (Delivery::Lent, Some(lease)) => {
+                let Payload { offset, length } = payloads[0];
+                if self.jpeg && !lease.bytes(0, offset as usize, length as usize).is_some_and(is_whole_jpeg) {
+                    return Err(self.reject(Reject::BadJpeg));
+                }
+                self.keep_the_driver_fed(CapturedFrame { lease, info })
+            }
+            (Delivery::Raw, Some(lease)) => {
+                info.raw = Some(mark);
+                add(&self.counters.raw, 1);
+                Some(CapturedFrame { lease, info })
+            }
+            (_, lease) => {
+                let buffer = buffer.clone();
+                let copy = self.copy(&buffer, info);
+                if !buffer.holds(mark) {
+                    // Its writer came round to it meanwhile.
+                    return Err(self.reject(Reject::Error));
+                }
+                drop(lease);
+                let broken = |copy: &CapturedFrame| {
+                    !copy.lease.bytes(0, 0, payloads[0].length as usize).is_some_and(is_whole_jpeg)
+                };
+                if self.jpeg && copy.as_ref().is_some_and(broken) {
+                    return Err(self.reject(Reject::BadJpeg));
+                }
+                copy
+            }
+        };
+        let Some(frame) = frame else {
             add(&self.counters.starved, 1);
             return Ok(());
         };
+        add(&self.counters.copied, u64::from(frame.info.copied));
         self.counters.accept(payloads[..self.memory_count].iter().map(|payload| u64::from(payload.length)).sum());
         self.outlet.give(&frame, now);
         Ok(())
@@ -163,14 +198,20 @@ impl Reader {
         if queued >= self.low_mark {
             return Some(frame);
         }
+        let buffer = self.buffers.get(frame.lease.index())?.clone();
+        self.copy(&buffer, frame.info)
+    }
+
+    /// A copy of what lies in a buffer; `None` where there is no memory for one.
+    fn copy(&mut self, buffer: &Buffer, mut info: FrameInfo) -> Option<CapturedFrame> {
         let (mut copy, _) = self.copies.as_mut()?.take(|| self.outlet.demand().most)?;
-        for (memory, payload) in frame.info.payloads.iter().enumerate().take(self.memory_count) {
-            let bytes = frame.lease.bytes(memory, payload.offset as usize, payload.length as usize)?;
-            copy.memory_mut(memory).get_mut(..bytes.len())?.copy_from_slice(bytes);
+        for (memory, payload) in info.payloads.iter_mut().enumerate().take(self.memory_count) {
+            let out = copy.memory_mut(memory).get_mut(..payload.length as usize)?;
+            if !buffer.copy_to(memory, payload.offset as usize, out) {
+                return None;
+            }
+            payload.offset = 0;
         }
-        add(&self.counters.copied, 1);
-        let mut info = frame.info;
-        info.payloads = info.payloads.map(|payload| Payload { offset: 0, length: payload.length });
         info.copied = true;
         Some(CapturedFrame { lease: copy.into_lease(), info })
     }

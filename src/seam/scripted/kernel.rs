@@ -157,6 +157,10 @@ impl Kernel for ScriptedKernel {
         Ok(())
     }
 
+    fn buffer_mark(&self, fd: BorrowedFd<'_>, _: BufferType, index: u32) -> Result<(u32, u64), Errno> {
+        self.call(fd, Call::QueryBuffer, |node, _| Ok(node.marks.get(index as usize).copied().unwrap_or((0, 0))))
+    }
+
     fn map(&self, fd: BorrowedFd<'_>, length: u32, offset: u32) -> Result<MmapRaw, Errno> {
         self.call(fd, Call::Map, |node, fd| node.map(fd, length, offset))
     }

@@ -366,6 +366,11 @@ impl CameraScript {
         Call::ALL.iter().map(|&call| self.calls(call)).sum()
     }
 
+    /// A writer that heeds no lease writes `byte` over a buffer, a frame of this number and time, or half of one.
+    pub(crate) fn write_over(&self, index: u32, byte: u8, done: Option<(u32, u64)>) {
+        self.with(|node, _| node.write_over(index, byte, done));
+    }
+
     /// What a writer has queued so far.
     pub(crate) fn frames_written(&self) -> Vec<WrittenFrame> {
         self.look(|node| node.written.clone())

@@ -66,6 +66,8 @@ pub(super) struct Node {
     pub(super) misuse: Vec<String>,
     /// What QUERYBUF says of memory planes in place of the truth.
     pub(super) buffer_planes: Option<u32>,
+    /// What each buffer holds: sequence number and time stamp.
+    pub(super) marks: Vec<(u32, u64)>,
     /// What a writer has queued, and which buffers it may fill, the oldest first.
     pub(super) written: Vec<WrittenFrame>,
     fillable: VecDeque<u32>,
@@ -97,6 +99,7 @@ impl Node {
             gone: false,
             misuse: Vec::new(),
             buffer_planes: None,
+            marks: Vec::new(),
             written: Vec::new(),
             fillable: VecDeque::new(),
             memories: Vec::new(),
@@ -186,6 +189,7 @@ impl Node {
         let buffers: Vec<Vec<Memory>> =
             (0..count.min(MOST_BUFFERS)).map(|_| (0..planes).map(memory).collect()).collect();
         let queue = Queue { owner: fd, buffers, queued: VecDeque::new(), done: VecDeque::new(), streaming: false };
+        self.marks = vec![(0, 0); count.min(MOST_BUFFERS) as usize];
         // As v4l2loopback: there to be filled without having been queued.
         self.fillable = (0..count.min(MOST_BUFFERS)).collect();
         self.memories.extend(queue.names().map(str::to_owned));
@@ -319,6 +323,7 @@ impl Node {
             used.bytesused = frame.bytesused.unwrap_or(u32::try_from(end).unwrap_or(u32::MAX));
             used.data_offset = frame.data_offset;
         }
+        self.marks[actual as usize] = (sequence, timestamp);
         let index = frame.index.unwrap_or(actual);
         if index != actual {
             queue.queued.push_front(actual);

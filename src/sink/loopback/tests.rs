@@ -49,7 +49,14 @@ fn frame(format: &Arc<VideoFormat>, timestamp: u64, value: u8, bytes: &[u8]) -> 
         lease.memory_mut(memory)[..bytes.len()].copy_from_slice(bytes);
         payloads[memory] = Payload { offset: 0, length: length as u32 };
     }
-    let info = FrameInfo { sequence: 0, timestamp, timestamp_source: TimestampSource::Driver, payloads, copied: false };
+    let info = FrameInfo {
+        sequence: 0,
+        timestamp,
+        timestamp_source: TimestampSource::Driver,
+        payloads,
+        copied: false,
+        raw: None,
+    };
     VideoFrame::new(CapturedFrame { lease: lease.into_lease(), info }, None)
 }
 

@@ -23,12 +23,12 @@ pub const TESTS: &[LabTest] = &[
 ];
 
 /// A program that writes to a loopback ten times a second; dropped, it leaves.
-struct Writer {
+pub(super) struct Writer {
     leaves: Sender<()>,
     thread: Option<JoinHandle<()>>,
 }
 
-fn write(loopback: &Path, width: u32, height: u32) -> Writer {
+pub(super) fn write(loopback: &Path, width: u32, height: u32) -> Writer {
     // Open before the format is set: the last one to close a loopback takes its format along.
     let mut node = OpenOptions::new().write(true).open(loopback).unwrap();
     let format = format!("--set-fmt-video-out=width={width},height={height},pixelformat=YUYV");
