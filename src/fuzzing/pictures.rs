@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::choices::Choices;
 use crate::capture::{CapturedFrame, FrameInfo, LeaseMut, Payload, TimestampSource, VideoFormat};
-use crate::convert::{Converter, PixelFormat as Wanted, Rect, VideoFrameView};
+use crate::convert::{Converter, PixelFormat as Target, Rect, VideoFrameView};
 use crate::devices::synthetic_devices;
 use crate::format::Fourcc;
 use crate::resolve::{ResolveOptions, VideoSettings, resolve};
@@ -81,7 +81,7 @@ fn frame(
         payloads[index] = *payload;
     }
     let timestamp_source = TimestampSource::Driver;
-    let info = FrameInfo { sequence, timestamp, timestamp_source, payloads, copied: false, raw: None };
+    let info = FrameInfo { sequence, timestamp, timestamp_source, payloads, copied: false };
     Some(VideoFrame::new(CapturedFrame { lease: lease.into_lease(), info }, None))
 }
 
@@ -127,7 +127,7 @@ fn convert(frame: &VideoFrame, choices: &mut Choices) {
     let part = view.crop(Rect::new(sides[0], sides[1], sides[2], sides[3]));
     let mut converter = Converter::new();
     for view in [Some(view), part.ok()].into_iter().flatten() {
-        for format in [Wanted::Rgb, Wanted::Rgba, Wanted::Bgra, Wanted::I420, Wanted::Nv12] {
+        for format in [Target::Rgb, Target::Rgba, Target::Bgra, Target::I420, Target::Nv12] {
             // A JPEG's frame may claim any size.
             let room = |width, height| format.buffer_size(width, height, 0).filter(|&size| size <= 8 * MOST_BYTES);
             let Some(size) = room(view.width(), view.height()) else { continue };
