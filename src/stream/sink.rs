@@ -64,6 +64,7 @@ impl TrackSettings {
 #[derive(Debug, Clone)]
 pub(crate) enum TrackFormat {
     Video(Arc<VideoFormat>),
+    #[cfg_attr(not(feature = "record"), allow(dead_code, reason = "only the recorder writes sound down"))]
     Audio(AudioFormat),
 }
 
