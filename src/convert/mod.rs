@@ -46,5 +46,6 @@ mod view;
 
 pub use converter::Converter;
 pub use pixel_format::{PixelFormat, PlaneMut};
+#[cfg(feature = "picture")]
 pub(crate) use view::Content;
 pub use view::{Rect, VideoFrameView};

@@ -7,7 +7,9 @@ mod tree;
 
 use std::sync::Arc;
 
-pub(crate) use self::kernel::{FakeKernel, FakeNode};
+pub(crate) use self::kernel::FakeKernel;
+#[cfg_attr(not(any(test, feature = "json")), allow(unused_imports, reason = "for the fuzz targets"))]
+pub(crate) use self::kernel::FakeNode;
 #[cfg(test)]
 pub(crate) use self::kernel::{Sizes, discrete};
 pub(crate) use self::sound::FakePcms;
