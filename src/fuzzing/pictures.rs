@@ -81,7 +81,7 @@ fn frame(
         payloads[index] = *payload;
     }
     let timestamp_source = TimestampSource::Driver;
-    let info = FrameInfo { sequence, timestamp, timestamp_source, payloads, copied: false, raw: false };
+    let info = FrameInfo { sequence, timestamp, timestamp_source, payloads, copied: false, raw: None };
     Some(VideoFrame::new(CapturedFrame { lease: lease.into_lease(), info }, None))
 }
 
