@@ -1,6 +1,6 @@
 //! One scripted device while it runs: its queue as videobuf2 keeps it, and what would be misuse of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -66,6 +66,8 @@ pub(super) struct Node {
     pub(super) misuse: Vec<String>,
     /// What QUERYBUF says of memory planes in place of the truth.
     pub(super) buffer_planes: Option<u32>,
+    /// Buffers that DQBUF named while the driver had them: to queue such a one again is no misuse, for it cannot be known.
+    lied: BTreeSet<u32>,
     /// What each buffer holds: sequence number and time stamp.
     pub(super) marks: Vec<(u32, u64)>,
     /// What a writer has queued, and which buffers it may fill, the oldest first.
@@ -99,6 +101,7 @@ impl Node {
             gone: false,
             misuse: Vec::new(),
             buffer_planes: None,
+            lied: BTreeSet::new(),
             marks: Vec::new(),
             written: Vec::new(),
             fillable: VecDeque::new(),
@@ -259,8 +262,12 @@ impl Node {
     pub(super) fn queue_buffer(&mut self, fd: RawFd, index: u32, plane_count: u32) -> Result<(), Errno> {
         let planes = self.plane_count();
         let multiplanar = self.camera.multiplanar;
+        let lied = self.lied.contains(&index);
         let queue = self.queue(fd, "QBUF")?;
         let taken = queue.queued.contains(&index) || queue.done.iter().any(|done| done.holds == Some(index));
+        if taken && lied {
+            return Err(Errno::EINVAL);
+        }
         if taken || index as usize >= queue.buffers.len() {
             self.misuse.push(format!("QBUF of buffer {index}, which the driver has or never made"));
             return Err(Errno::EINVAL);
@@ -327,6 +334,7 @@ impl Node {
         let index = frame.index.unwrap_or(actual);
         if index != actual {
             queue.queued.push_front(actual);
+            self.lied.insert(index);
         }
         let plane_count = frame.plane_count.unwrap_or(if multiplanar { planes as u32 } else { 1 });
         let flags = frame.flags.unwrap_or(BufferFlags::TIMESTAMP_MONOTONIC);

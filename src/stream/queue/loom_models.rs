@@ -32,7 +32,10 @@ impl Frames {
         let mut payloads = [Payload::default(); MAX_PLANES];
         payloads[0].length = 4;
         let (timestamp, timestamp_source) = (sequence, TimestampSource::Driver);
-        CapturedFrame { lease, info: FrameInfo { sequence, timestamp, timestamp_source, payloads, copied: false } }
+        CapturedFrame {
+            lease,
+            info: FrameInfo { sequence, timestamp, timestamp_source, payloads, copied: false, raw: None },
+        }
     }
 
     /// How many are still somewhere: each has the format.
