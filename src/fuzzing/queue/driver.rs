@@ -33,7 +33,8 @@ pub(super) const CALLS: &[Call] = &[
     Call::Close,
 ];
 
-/// What a driver can block in without holding up the reactor: it calls nothing of these.
+/// What a driver can block in without holding up the reactor: it calls nothing of these. (VIDIOC_QUERYBUF it asks
+/// v4l2loopback, which waits for nobody then.)
 pub(super) const BLOCKABLE: &[Call] = &[
     Call::StreamOn,
     Call::StreamOff,
@@ -41,7 +42,6 @@ pub(super) const BLOCKABLE: &[Call] = &[
     Call::SetFormat,
     Call::RequestBuffers,
     Call::FreeBuffers,
-    Call::QueryBuffer,
     Call::QueryCapability,
     Call::Close,
 ];

@@ -71,8 +71,8 @@ impl Diary {
         diary
     }
 
-    /// One story: muted once or more, each time until frames came again. (Pulled once more before the first frame came,
-    /// a track that is muted says so again.)
+    /// One story: muted once, for whatever reasons, until frames came again; pulled once more before the first frame came,
+    /// it is muted still.
     #[track_caller]
     fn assert_one_story(&self, cycle: u64) -> usize {
         let ended = || matches!(self.0.lock().unwrap().last(), Some(RecoveryStep::Resumed { .. })).then_some(());
@@ -81,7 +81,10 @@ impl Diary {
         let mut muted = false;
         for step in &steps {
             match step {
-                RecoveryStep::Muted(_) => muted = true,
+                RecoveryStep::Muted(_) => {
+                    assert!(!muted, "cycle {cycle}, muted twice: {steps:?}");
+                    muted = true;
+                }
                 _ => assert!(muted, "cycle {cycle}: {steps:?}"),
             }
             if matches!(step, RecoveryStep::Resumed { .. }) {
