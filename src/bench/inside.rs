@@ -5,13 +5,13 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use nix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
 use super::series::percentile;
 use crate::capture::SourceStatistics;
 use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameStamp;
+use crate::seam::{Kernel, LinuxKernel};
 use crate::stream::{ConsumerStatistics, LocalMediaStream, VideoFrame};
 
 /// Frames that are not counted: the first ones of a stream meet cold caches.
@@ -135,7 +135,8 @@ pub(crate) fn measure(stream: &LocalMediaStream, frames: u64, stamps: bool, bega
 impl Notes {
     /// Whether that was the last one.
     fn note(&mut self, frame: &VideoFrame) -> bool {
-        let now = monotonic();
+        // The frames' own clock, read without a system call.
+        let now = LinuxKernel.now();
         if self.first_frame.is_none() {
             self.first_frame = Some(self.began.elapsed());
         }
@@ -182,11 +183,6 @@ impl Notes {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// CLOCK_MONOTONIC, the clock of the frames' stamps; read without a system call.
-fn monotonic() -> u64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| nanoseconds(Duration::from(time)))
 }
 
 impl Inside {

@@ -39,4 +39,4 @@ pub(crate) use plot::plot;
 pub(crate) use producer::Producer;
 pub(crate) use program::Program;
 pub(crate) use series::Series;
-pub(crate) use target::{LOOPBACK_DRIVER, Target};
+pub(crate) use target::Target;

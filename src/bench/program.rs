@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use std::{env, fs, process};
+use std::{env, process};
 
 use super::target::Target;
 use crate::format::Fourcc;
@@ -168,8 +168,6 @@ pub(super) fn words(line: &str) -> Vec<String> {
 /// This very program, wherever it lies.
 fn own_path() -> Result<String, String> {
     let path = env::current_exe().map_err(|error| format!("our own program is not found: {error}"))?;
-    // Replaced since it was started, as by a package's update.
-    let path = if path.exists() { path } else { fs::read_link("/proc/self/exe").unwrap_or(path) };
     path.to_str().map(str::to_owned).ok_or_else(|| format!("{} is no name to run", Path::display(&path)))
 }
 

@@ -10,10 +10,8 @@ use serde_json::{Value, json};
 use super::program::words;
 use crate::format::{Fourcc, FrameRate};
 use crate::resolve::VideoSettings;
-use crate::seam::{BufferType, CapabilityFlags, Kernel, LinuxKernel, retry};
+use crate::seam::{BufferType, CapabilityFlags, Kernel, LOOPBACK_DRIVER, LinuxKernel, retry};
 
-/// What v4l2loopback calls itself.
-pub(crate) const LOOPBACK_DRIVER: &str = "v4l2 loopback";
 /// As few as a loopback should have: with its two, the device is measured and not who reads it.
 const LOOPBACK_BUFFERS: u32 = 8;
 

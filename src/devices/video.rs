@@ -10,11 +10,8 @@ use super::identity::{self, Identity};
 use super::model::{FrameRates, MediaDeviceInfo, MediaDeviceKind, Unusable, UnusableReason, VideoMode};
 use super::order::Rank;
 use super::refusal;
-use super::{Found, Machine, modes};
-use crate::seam::{BufferType, Capability, CapabilityFlags, Node, retry};
-
-/// What VIDIOC_QUERYCAP of a v4l2loopback says.
-const LOOPBACK_DRIVER: &str = "v4l2 loopback";
+use super::{Depth, Found, Machine, modes};
+use crate::seam::{BufferType, Capability, CapabilityFlags, LOOPBACK_DRIVER, Node, retry};
 
 /// What nodes that are no `/dev/videoN` are for. They are not opened: a radio would be switched on for nothing.
 fn by_name(path: &str) -> Option<UnusableReason> {
@@ -34,16 +31,7 @@ enum Class {
     Not(UnusableReason),
 }
 
-/// How much of a node is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// What it is: no question that a USB camera would have to be asked over its bus.
-    Identity,
-    /// Its modes and controls as well.
-    Offer,
-}
-
-/// Reads one node. Opens it and closes it again; never fails.
+/// Reads one node. Opens it, unless its place is enough, and closes it again; never fails.
 pub(super) fn read(machine: &Machine, node: &Node, depth: Depth) -> Found {
     let path = node.path.to_string_lossy().into_owned();
     let sysfs = node.sysfs.as_deref();
@@ -72,6 +60,8 @@ pub(super) fn read(machine: &Machine, node: &Node, depth: Depth) -> Found {
         found.info.unusable = Some(not_a_camera(reason, CapabilityFlags::empty()));
     } else if !node.present {
         found.info.unusable = Some(refusal::absent(&found.info.path));
+    } else if depth == Depth::Place && sysfs.is_some() {
+        // Its identity is known.
     } else if let Err(error) = open_and_read(machine, node, depth, &mut found) {
         refusal::apply(machine, &mut found.info, error, &node.path);
         if error == Errno::EBUSY && attribute("max_openers").is_some() {
@@ -98,7 +88,7 @@ fn open_and_read(machine: &Machine, node: &Node, depth: Depth, found: &mut Found
                 found.info.unusable = Some(not_a_camera(reason, capability.effective()));
                 Ok(())
             }
-            Class::Camera(_) if depth == Depth::Identity => Ok(()),
+            Class::Camera(_) if depth < Depth::Offer => Ok(()),
             Class::Camera(queue) => {
                 let listing = modes::list(kernel, fd.as_fd(), queue)?;
                 judge(machine, node, &capability, listing, found);

@@ -106,6 +106,9 @@ pub(crate) enum BufferType {
     VideoOutput,
 }
 
+/// What v4l2loopback calls itself in [`Capability::driver`].
+pub(crate) const LOOPBACK_DRIVER: &str = "v4l2 loopback";
+
 /// VIDIOC_QUERYCAP. Names are made valid UTF-8, whatever the kernel cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Capability {

@@ -19,7 +19,8 @@ pub(crate) use holding::{Hold, Holding};
 pub use kernel::RealTimePolicy;
 pub(crate) use kernel::{
     BufferFlags, BufferType, Capability, CapabilityFlags, ControlFlags, ControlType, Dequeued, Fraction, FrameInterval,
-    FrameSize, InputStatus, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PlaneFormat, PoolFlags, SyncFlags, retry,
+    FrameSize, InputStatus, Kernel, LOOPBACK_DRIVER, MAX_PLANES, MemoryFlags, PixelFormat, PlaneFormat, PoolFlags,
+    SyncFlags, retry,
 };
 #[cfg(any(test, feature = "scripted"))]
 pub(crate) use kernel::{BufferMemory, ControlDescription, PlaneUse, RequestedBuffers};

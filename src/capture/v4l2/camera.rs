@@ -25,7 +25,8 @@ use crate::error::{Error, ErrorName, Result};
 use crate::format::{Delivery, FrameRate};
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
 use crate::seam::{
-    BufferType, CapabilityFlags, Fraction, InputStatus, Kernel, MAX_PLANES, MemoryFlags, PixelFormat, PoolFlags, retry,
+    BufferType, CapabilityFlags, Fraction, InputStatus, Kernel, LOOPBACK_DRIVER, MAX_PLANES, MemoryFlags, PixelFormat,
+    PoolFlags, retry,
 };
 
 /// How many buffers the driver must always have, where it does not say.
@@ -85,7 +86,7 @@ impl V4l2Camera {
         let capability = retry(|| kernel.query_capability(fd))
             .map_err(|errno| failure(Step::QueryCapability, errno, path, false))?;
         let flags = capability.effective();
-        let loopback = capability.driver == "v4l2 loopback";
+        let loopback = capability.driver == LOOPBACK_DRIVER;
         let kind = if flags.contains(CapabilityFlags::VIDEO_CAPTURE) {
             BufferType::VideoCapture
         } else if flags.contains(CapabilityFlags::VIDEO_CAPTURE_MPLANE) {

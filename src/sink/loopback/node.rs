@@ -13,7 +13,9 @@ use nix::errno::Errno;
 
 use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
-use crate::seam::{BufferType, CapabilityFlags, Fraction, Kernel, MemoryFlags, OutputMemory, PixelFormat, retry};
+use crate::seam::{
+    BufferType, CapabilityFlags, Fraction, Kernel, LOOPBACK_DRIVER, MemoryFlags, OutputMemory, PixelFormat, retry,
+};
 
 const OUTPUT: BufferType = BufferType::VideoOutput;
 /// More than any v4l2loopback has (`MAX_BUFFERS`): it gives as many as its `max_buffers` says.
@@ -39,7 +41,7 @@ impl OutputNode {
         let capability = node.call(|kernel, fd| kernel.query_capability(fd)).map_err(|errno| {
             node.refused(Errno::ENOTTY, &format!("{path} is no video device ({})", errno.desc()), MODPROBE)
         })?;
-        if capability.driver != "v4l2 loopback" {
+        if capability.driver != LOOPBACK_DRIVER {
             let message =
                 format!("{path} is {} of the driver {}, not a v4l2loopback", capability.card, capability.driver);
             return Err(node.refused(Errno::EINVAL, &message, MODPROBE));
