@@ -1,6 +1,6 @@
 //! From flags to a request: which devices, under which constraints.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
@@ -135,16 +135,45 @@ fn length(ideal: Option<u32>, min: Option<u32>, max: Option<u32>) -> Option<Cons
     (!length.is_empty()).then_some(length)
 }
 
+/// The devices among which the flags name some: no more than those, where the names are exact ones.
+pub(super) fn listing(devices: &MediaDevices, request: &Request) -> Vec<MediaDeviceInfo> {
+    let names = [
+        (MediaDeviceKind::VideoInput, request.device.as_deref()),
+        (MediaDeviceKind::AudioInput, request.microphone.as_deref()),
+    ];
+    let names = names.map(|(kind, name)| (kind, name.map(ExactName::of)));
+    let means = |kind, name: &Option<ExactName<'_>>, device: &MediaDeviceInfo| {
+        device.kind == kind && name.as_ref().is_some_and(|name| name.is_of(device))
+    };
+    let some = devices.enumerate_some(|device| names.iter().any(|(kind, name)| means(*kind, name, device)));
+    let found = |(kind, name): &(MediaDeviceKind, Option<ExactName<'_>>)| {
+        name.is_none() || some.iter().any(|device| means(*kind, name, device))
+    };
+    if names.iter().all(found) { some } else { devices.enumerate_all_devices() }
+}
+
+/// A device's id or its node.
+struct ExactName<'a> {
+    name: &'a str,
+    node: Option<PathBuf>,
+}
+
+impl<'a> ExactName<'a> {
+    fn of(name: &'a str) -> Self {
+        // A node may be named by one of udev's links, such as /dev/v4l/by-id/...
+        Self { name, node: Path::new(name).canonicalize().ok().filter(|_| name.starts_with('/')) }
+    }
+
+    fn is_of(&self, device: &MediaDeviceInfo) -> bool {
+        device.device_id == self.name || device.path == self.name || self.node.as_deref() == Some(device.path.as_ref())
+    }
+}
+
 /// The devices that a name means: an id, a path, or part of a label.
 fn named_device(devices: &[MediaDeviceInfo], kind: MediaDeviceKind, name: &str) -> Result<ConstrainDomString> {
     let of_kind = || devices.iter().filter(|device| device.kind == kind);
-    // A node may be named by one of udev's links, such as /dev/v4l/by-id/...
-    let node = Path::new(name).canonicalize().ok().filter(|_| name.starts_with('/'));
-    let exact: Vec<_> = of_kind()
-        .filter(|device| {
-            device.device_id == name || device.path == name || node.as_deref() == Some(device.path.as_ref())
-        })
-        .collect();
+    let exact_name = ExactName::of(name);
+    let exact: Vec<_> = of_kind().filter(|device| exact_name.is_of(device)).collect();
     let found = if exact.is_empty() {
         let name = name.to_lowercase();
         of_kind().filter(|device| device.label.to_lowercase().contains(&name)).collect()
@@ -213,7 +242,7 @@ pub(super) fn stream(
     let mut waiting = wait.map(|_| Waiting::begin(devices, named, events)).transpose()?;
     let mut told = false;
     loop {
-        let attempt = match constraints(request, || devices.enumerate_all_devices()) {
+        let attempt = match constraints(request, || listing(devices, request)) {
             Ok(constraints) => ask(devices, constraints, events, ends)?,
             Err(error) => Err(error),
         };

@@ -8,14 +8,15 @@ use nix::errno::Errno;
 use super::identity::Identity;
 use super::model::{AudioModes, MediaDeviceInfo, MediaDeviceKind, Values};
 use super::order::Rank;
-use super::{Found, Machine, refusal};
+use super::{Depth, Found, Machine, refusal};
 use crate::seam::{Accepted, CapturePcm, PcmRanges};
 
 const CLASS: &str = "/sys/class/sound";
 
 /// Reads every microphone. Cards come from libasound, and from sysfs where libasound may not open them; never fails.
-pub(super) fn read_all(machine: &Machine) -> Vec<Found> {
-    let listed = machine.pcm.cards();
+/// Places come from sysfs alone: libasound reads its configuration first.
+pub(super) fn read_all(machine: &Machine, depth: Depth) -> Vec<Found> {
+    let listed = if depth == Depth::Place { Vec::new() } else { machine.pcm.cards() };
     let class = machine.world.list(Path::new(CLASS));
     let in_sysfs = class.iter().filter_map(|name| name.strip_prefix("card")?.parse::<u32>().ok());
     let indices: BTreeSet<u32> = listed.iter().map(|card| card.index).chain(in_sysfs).collect();
@@ -23,13 +24,15 @@ pub(super) fn read_all(machine: &Machine) -> Vec<Found> {
     let mut found = Vec::new();
     for index in indices {
         let name = listed.iter().find(|card| card.index == index).and_then(|card| card.name.clone());
-        found.append(&mut read_card(machine, index, name, &class));
+        found.append(&mut read_card(machine, index, name, &class, depth));
     }
-    found.extend(read_default(machine));
+    if depth > Depth::Place {
+        found.extend(read_default(machine));
+    }
     found
 }
 
-fn read_card(machine: &Machine, card: u32, name: Option<String>, class: &[String]) -> Vec<Found> {
+fn read_card(machine: &Machine, card: u32, name: Option<String>, class: &[String], depth: Depth) -> Vec<Found> {
     let sysfs = machine.world.canonicalize(&Path::new(CLASS).join(format!("card{card}")));
     let attribute = |name: &str| sysfs.as_ref().and_then(|sysfs| machine.world.read(&sysfs.join(name)));
     let id = attribute("id").unwrap_or_else(|| card.to_string());
@@ -38,9 +41,12 @@ fn read_card(machine: &Machine, card: u32, name: Option<String>, class: &[String
     let driver = sysfs.as_ref().and_then(|sysfs| machine.world.canonicalize(&sysfs.join("device/driver")));
     let driver = driver.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())).unwrap_or_default();
 
-    let (pcms, refused) = match machine.pcm.capture_pcms(card) {
-        Ok(pcms) => (pcms, None),
-        Err(error) => (pcms_in_sysfs(class, card), Some(error)),
+    let (pcms, refused) = match depth {
+        Depth::Place => (pcms_in_sysfs(class, card), None),
+        Depth::Identity | Depth::Offer => match machine.pcm.capture_pcms(card) {
+            Ok(pcms) => (pcms, None),
+            Err(error) => (pcms_in_sysfs(class, card), Some(error)),
+        },
     };
     let labels = labels(&name, &pcms);
     let read = |(pcm, label): (&CapturePcm, String)| {
@@ -54,6 +60,9 @@ fn read_card(machine: &Machine, card: u32, name: Option<String>, class: &[String
         info.path = format!("hw:{card},{}", pcm.device);
         info.driver.clone_from(&driver);
         let node = PathBuf::from(format!("/dev/snd/pcmC{card}D{}c", pcm.device));
+        if depth == Depth::Place {
+            return Found { info, identity, rank };
+        }
         match refused.map_or_else(|| machine.pcm.ranges(&info.path), Err) {
             Ok(ranges) => info.audio = modes(ranges),
             Err(error) => refuse(machine, &mut info, error, &node),

@@ -40,8 +40,6 @@ pub(crate) use changes::DeviceTracker;
 pub(crate) use modes::RESOLUTION_TABLE;
 pub(crate) use refusal::{explain_busy, explain_permission};
 
-use video::Depth;
-
 use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxPcmSystem, LinuxWorld, PcmDirectory, PcmSystem, World};
 
 /// The cameras and microphones of this machine: `MediaDevices.enumerateDevices()`.
@@ -103,17 +101,61 @@ impl Machine {
         self.listed(Depth::Offer)
     }
 
+    /// Those devices of [`Self::enumerate_all`] that `wanted` says yes to, by their kind, id and path. The others are not
+    /// opened: a camera with a thousand modes takes its time, and a sleeping one has to be woken.
+    pub(crate) fn enumerate_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
+        let nodes = self.world.v4l_nodes();
+        let mut cameras: Vec<Found> = nodes.iter().map(|node| video::read(self, node, Depth::Place)).collect();
+        let mut microphones = audio::read_all(self, Depth::Place);
+        // Ids depend on the neighbours', so that those take part who are not wanted.
+        name(cameras.iter_mut().chain(&mut microphones));
+        for (found, node) in cameras.iter_mut().zip(&nodes).filter(|(found, _)| wanted(&found.info)) {
+            *found = video::read(self, node, Depth::Offer);
+        }
+        // The PCM `default` has no place where it could be seen.
+        let any = MediaDeviceInfo::new(MediaDeviceKind::AudioInput, "default");
+        if microphones.iter().map(|found| &found.info).chain([&any]).any(&wanted) {
+            microphones = audio::read_all(self, Depth::Offer);
+        }
+        let mut found = cameras;
+        found.append(&mut microphones);
+        name(&mut found);
+        found.retain(|found| wanted(&found.info));
+        in_order(found)
+    }
+
     fn listed(&self, depth: Depth) -> Vec<MediaDeviceInfo> {
         let mut found: Vec<Found> = self.world.v4l_nodes().iter().map(|node| video::read(self, node, depth)).collect();
-        found.append(&mut audio::read_all(self));
-        let identities: Vec<_> = found.iter().map(|found| found.identity.clone()).collect();
-        for (found, (device_id, group_id)) in found.iter_mut().zip(identity::unique_ids(&identities)) {
-            found.info.device_id = device_id;
-            found.info.group_id = group_id;
-        }
-        found.sort_by(|a, b| order::compare((a.rank, &a.info), (b.rank, &b.info)));
-        found.into_iter().map(|found| found.info).collect()
+        found.append(&mut audio::read_all(self, depth));
+        name(&mut found);
+        in_order(found)
     }
+}
+
+/// Gives all devices of a machine their ids.
+fn name<'a>(found: impl IntoIterator<Item = &'a mut Found>) {
+    let found: Vec<&mut Found> = found.into_iter().collect();
+    let identities: Vec<_> = found.iter().map(|found| found.identity.clone()).collect();
+    for (found, (device_id, group_id)) in found.into_iter().zip(identity::unique_ids(&identities)) {
+        found.info.device_id = device_id;
+        found.info.group_id = group_id;
+    }
+}
+
+fn in_order(mut found: Vec<Found>) -> Vec<MediaDeviceInfo> {
+    found.sort_by(|a, b| order::compare((a.rank, &a.info), (b.rank, &b.info)));
+    found.into_iter().map(|found| found.info).collect()
+}
+
+/// How much of a device is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Depth {
+    /// Where it is, by sysfs alone: enough for its id. A node that sysfs does not know is opened and named.
+    Place,
+    /// What it is: no question that a USB camera would have to be asked over its bus.
+    Identity,
+    /// Its modes and controls as well.
+    Offer,
 }
 
 /// A device before its neighbours are known: its ids are not final yet.

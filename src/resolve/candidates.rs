@@ -1,6 +1,7 @@
 //! Which devices come into question at all, and what to say when none does.
 
 use super::pixels::{Class, Named, usual_class};
+use crate::constraints::{Constraint, ConstraintName, MediaTrackRequest};
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
 use crate::error::{Error, ErrorName};
 
@@ -188,6 +189,26 @@ impl<'a> Ids<'a> {
             || (is_called(id, requested)
                 && self.devices.iter().filter(|other| is_called(other, requested)).count() == 1)
     }
+}
+
+/// Whether a device of this id may meet a request for its kind of media, whatever it offers: for who reads no more devices
+/// than that takes.
+pub(crate) fn comes_into_question(request: &MediaTrackRequest, id: &str) -> bool {
+    let required: Vec<&str> = match request {
+        MediaTrackRequest::NotRequested => return false,
+        MediaTrackRequest::Any => return true,
+        MediaTrackRequest::Constraints(track) => match track.basic.get(ConstraintName::DeviceId) {
+            Some(Constraint::String(value)) => {
+                value.required(false).into_iter().flatten().map(String::as_str).collect()
+            }
+            _ => return true,
+        },
+        MediaTrackRequest::Legacy(track) => {
+            let named = track.mandatory.iter().filter(|pair| matches!(pair.key.as_str(), "sourceId" | "deviceId"));
+            named.map(|pair| pair.value.as_str()).collect()
+        }
+    };
+    required.is_empty() || required.iter().any(|required| is_called(id, required))
 }
 
 /// Whether `id` is `bare`, or `bare~PORT`.

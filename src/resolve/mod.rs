@@ -20,6 +20,7 @@ mod track;
 mod violation;
 mod why;
 
+pub(crate) use candidates::comes_into_question;
 pub use settings::{AudioSettings, ResizeMode, VideoSettings};
 
 use crate::constraints::{Constraint, MediaStreamConstraints, MediaTrackRequest};

@@ -14,7 +14,7 @@ use crate::constraints::MediaStreamConstraints;
 use crate::devices::{self, DeviceChange, Machine, MediaDeviceInfo, MediaDeviceKind};
 use crate::error::Result;
 use crate::permission::{self, PermissionPolicy, Permit};
-use crate::resolve::{Resolution, ResolveOptions, resolve};
+use crate::resolve::{Resolution, ResolveOptions, comes_into_question, resolve};
 
 /// The devices of a machine and the way to get a stream from them: `navigator.mediaDevices` of W3C Media Capture and
 /// Streams.
@@ -158,6 +158,16 @@ impl MediaDevices {
         if self.synthetic { devices::synthetic_devices() } else { self.machine.enumerate_all() }
     }
 
+    /// Those of [`enumerate_all_devices`](Self::enumerate_all_devices) that `wanted` says yes to, by kind, id and path. The
+    /// others are not opened.
+    pub(crate) fn enumerate_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
+        if self.synthetic {
+            devices::synthetic_devices().into_iter().filter(wanted).collect()
+        } else {
+            self.machine.enumerate_some(wanted)
+        }
+    }
+
     /// Has `callback` called when cameras or microphones come, go, or may be opened now that could not be before, or the
     /// other way round: `ondevicechange`. Until the handle is dropped, which also has
     /// [what was there at first](DeviceWatch::devices).
@@ -205,7 +215,7 @@ impl MediaDevices {
     /// # Errors
     /// See [`resolve`].
     pub fn resolve(&self, constraints: &MediaStreamConstraints) -> Result<Resolution> {
-        resolve(constraints, &self.candidates(self.place.current().as_deref()), &self.options)
+        resolve(constraints, &self.listed(self.place.current().as_deref()), &self.options)
     }
 
     /// A stream that meets the constraints: `getUserMedia()`. Waits for the devices to start.
@@ -216,8 +226,8 @@ impl MediaDevices {
     pub fn get_user_media(&self, constraints: &MediaStreamConstraints) -> Result<LocalMediaStream> {
         let permit = self.permit(constraints)?;
         let _turn = self.place.turn()?;
-        let devices = self.candidates(self.place.current().as_deref());
-        let resolution = permit.narrow(resolve(constraints, &devices, &self.options)?)?;
+        let (devices, resolution) = self.resolved(constraints)?;
+        let resolution = permit.narrow(resolution)?;
         let session = self.place.current_or_start(&self.machine)?;
         session.engine().schedule(&self.scheduling)?;
         let opening = Opening {
@@ -248,23 +258,45 @@ impl MediaDevices {
         permission::ask(policy.as_ref(), &resolution)
     }
 
-    /// All devices, unusable ones too: the resolver tells "none" from "not allowed". A device that runs has one mode to
-    /// offer: the one it runs in.
-    fn candidates(&self, session: Option<&Session>) -> Vec<MediaDeviceInfo> {
-        let mut devices = self.listing.clone().unwrap_or_else(|| self.enumerate_all_devices());
-        let Some(session) = session else { return devices };
-        for device in &mut devices {
-            let runs = match device.kind {
-                MediaDeviceKind::VideoInput => camera::offers_what_it_runs_in(device, session.cameras()),
-                MediaDeviceKind::AudioInput => microphone::offers_what_it_runs_in(device, session.microphones()),
-            };
-            if runs {
-                device.busy = false;
-                device.unusable = None;
+    /// What a request gets, and of which devices. Only those that come into question are read: all, where it gets
+    /// nothing, for the reason why.
+    fn resolved(&self, constraints: &MediaStreamConstraints) -> Result<(Vec<MediaDeviceInfo>, Resolution)> {
+        let session = self.place.current();
+        if self.listing.is_none() {
+            let devices = self.enumerate_some(|device| match device.kind {
+                MediaDeviceKind::VideoInput => comes_into_question(&constraints.video, &device.device_id),
+                MediaDeviceKind::AudioInput => comes_into_question(&constraints.audio, &device.device_id),
+            });
+            let devices = running(devices, session.as_deref());
+            if let Ok(resolution) = resolve(constraints, &devices, &self.options) {
+                return Ok((devices, resolution));
             }
         }
-        devices
+        let devices = self.listed(session.as_deref());
+        let resolution = resolve(constraints, &devices, &self.options)?;
+        Ok((devices, resolution))
     }
+
+    /// All devices, unusable ones too: the resolver tells "none" from "not allowed".
+    fn listed(&self, session: Option<&Session>) -> Vec<MediaDeviceInfo> {
+        running(self.listing.clone().unwrap_or_else(|| self.enumerate_all_devices()), session)
+    }
+}
+
+/// A device that runs has one mode to offer: the one it runs in.
+fn running(mut devices: Vec<MediaDeviceInfo>, session: Option<&Session>) -> Vec<MediaDeviceInfo> {
+    let Some(session) = session else { return devices };
+    for device in &mut devices {
+        let runs = match device.kind {
+            MediaDeviceKind::VideoInput => camera::offers_what_it_runs_in(device, session.cameras()),
+            MediaDeviceKind::AudioInput => microphone::offers_what_it_runs_in(device, session.microphones()),
+        };
+        if runs {
+            device.busy = false;
+            device.unusable = None;
+        }
+    }
+    devices
 }
 
 impl Default for MediaDevices {

@@ -4,8 +4,8 @@ mod document;
 mod table;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -14,8 +14,9 @@ use serde_json::Value;
 use super::args::BenchArguments;
 use super::event::{self, Event};
 use super::{Failure, permission, print, request, signals};
-use crate::bench::{LOOPBACK_DRIVER, Observer, Plan, Producer, Results, Target, measure, plot};
+use crate::bench::{Observer, Plan, Producer, Results, Target, measure, plot};
 use crate::error::{Error, ErrorName};
+use crate::seam::LOOPBACK_DRIVER;
 use crate::stream::MediaDevices;
 
 /// How long a writer may take to begin.
@@ -45,17 +46,17 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
         counting: arguments.counts.into(),
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let (told, signal) = (stop.clone(), Arc::new(std::sync::Mutex::new(None)));
-    let kept = signal.clone();
+    let signal = Arc::new(OnceLock::new());
+    let (told, kept) = (stop.clone(), signal.clone());
     // It ends with the channel, or with this process.
     thread::spawn(move || {
         if let Some(Event::Signal(signal)) = event::next(&ends) {
-            *kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(signal);
+            let _ = kept.set(signal);
             told.store(true, Ordering::Relaxed);
         }
     });
     let results = plan.carry_out(&Teller { json: arguments.common.json }, &stop)?;
-    let signal = *signal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let signal = signal.get().copied();
     let ended_by = signal.map_or("runs", |signal| signal.as_str());
     if arguments.common.json {
         print::result(&document::result(&plan, &results, ended_by).to_string())?;
@@ -76,7 +77,7 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
 
 /// Captures as one of the programs that are run, and tells the one that runs them.
 fn inside(arguments: &BenchArguments, devices: &MediaDevices, began: Instant) -> Result<ExitCode, Failure> {
-    let constraints = request::constraints(&arguments.request, || devices.enumerate_all_devices())?;
+    let constraints = request::constraints(&arguments.request, || request::listing(devices, &arguments.request))?;
     let stream = devices.get_user_media(&constraints)?;
     let told = measure(&stream, arguments.frames, arguments.stamps, began)?;
     print::result(&told.to_json())?;
@@ -123,7 +124,7 @@ fn is_loopback(devices: &MediaDevices, node: &str) -> bool {
 
 /// What is captured: what the request gets, as the driver agreed to it.
 fn target(arguments: &BenchArguments, devices: &MediaDevices) -> Result<Target, Failure> {
-    let constraints = request::constraints(&arguments.request, || devices.enumerate_all_devices())?;
+    let constraints = request::constraints(&arguments.request, || request::listing(devices, &arguments.request))?;
     let stream = devices.get_user_media(&constraints)?;
     let tracks = stream.video_tracks();
     let Some(track) = tracks.first() else {

@@ -1,6 +1,7 @@
 //! Ids: what survives, what is told apart, what is one group.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use proptest::prelude::*;
 
@@ -38,6 +39,23 @@ fn a_serial_number_names_a_camera_wherever_it_is_plugged_in() {
     assert_eq!(ids(&one), [("usb-046d_082d_6EF5AA2F-0", "/dev/video0"), ("usb-046d_082d_BEEF0001-0", "/dev/video1")]);
     assert_eq!(ids(&other), [("usb-046d_082d_6EF5AA2F-0", "/dev/video1"), ("usb-046d_082d_BEEF0001-0", "/dev/video0")]);
     assert_eq!(one[0].group_id, "usb-046d_082d_6EF5AA2F");
+}
+
+#[test]
+fn a_device_listed_alone_is_what_it_is_among_all_and_no_other_is_opened() {
+    // Ids that depend on the neighbours': one serial number twice.
+    let tree = c920s(&[("4", Some("ABC1")), ("5", Some("ABC1")), ("6", None)]);
+    let camera = || FakeNode::camera("uvcvideo", "HD Pro Webcam C920");
+    let nodes = || FakeKernel::new([("/dev/video0", camera()), ("/dev/video1", camera()), ("/dev/video2", camera())]);
+    let all = machine(&tree, &nodes()).enumerate_all();
+    assert_eq!(all.len(), 3);
+    for device in &all {
+        let kernel = nodes();
+        let some = machine(&tree, &kernel).enumerate_some(|other| other.device_id == device.device_id);
+        assert_eq!(some, [device.clone()]);
+        assert_eq!(kernel.opened(), [Path::new(&device.path)]);
+    }
+    assert!(machine(&tree, &nodes()).enumerate_some(|_| false).is_empty());
 }
 
 #[test]

@@ -54,6 +54,9 @@ fn camera_and_microphone_of_one_usb_device_are_one_group() {
             (MediaDeviceKind::AudioInput, "usb-046d_082d_6EF5AA2F-2", "usb-046d_082d_6EF5AA2F"),
         ]
     );
+    for device in &devices {
+        assert_eq!(machine.enumerate_some(|other| other.device_id == device.device_id), [device.clone()], "alone");
+    }
     let microphone = &devices[1];
     assert_eq!((microphone.label.as_str(), microphone.path.as_str()), ("HD Pro Webcam C920", "hw:1,0"));
     assert_eq!(microphone.audio.sample_rate, Some(Values::List(vec![16000, 48000])));

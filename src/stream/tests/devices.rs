@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::bench::eventually;
+use crate::constraints::{ConstrainDomString, ConstrainULong, MediaTrackConstraints};
 use crate::devices::fixture::{FakePcms, Tree};
 use crate::devices::{DeviceChange, Machine, UnusableReason};
 use crate::error::ErrorName;
@@ -318,4 +319,26 @@ fn devices_cannot_be_watched_from_the_capture_thread() {
 fn the_built_in_devices_never_change_and_cost_nothing() {
     let watch = MediaDevices::synthetic().on_device_change(|_| {}).unwrap();
     assert_eq!((watch.devices().len(), watch.is_polling()), (2, false));
+}
+
+#[test]
+fn a_request_opens_no_camera_that_it_cannot_get() {
+    let bench = Bench::new();
+    let cameras = [bench.put(0), bench.put(1)];
+    let id = bench.devices.enumerate_devices()[1].device_id.clone();
+    let opened = || cameras.each_ref().map(|camera| camera.calls(Call::Open));
+    let video = MediaTrackConstraints::new().device_id(ConstrainDomString::new().exact(id.as_str()));
+    let before = opened();
+    let stream = bench.devices.get_user_media(&MediaStreamConstraints::new().video(&video)).unwrap();
+    let after = opened();
+    assert_eq!(after[0], before[0], "the other one is left alone");
+    assert!(after[1] > before[1]);
+    assert_eq!(stream.video_tracks()[0].settings().path, "/dev/video1");
+    drop(stream);
+    // What it cannot get, it is told with all there is in mind.
+    let video = video.width(ConstrainULong::new().exact(63));
+    let error = bench.devices.get_user_media(&MediaStreamConstraints::new().video(&video)).map(drop).unwrap_err();
+    let resolved = bench.devices.resolve(&MediaStreamConstraints::new().video(&video)).map(drop).unwrap_err();
+    assert_eq!((error.name(), error.message()), (resolved.name(), resolved.message()));
+    assert_eq!(error.constraint(), Some("width"));
 }
