@@ -160,6 +160,8 @@ impl Past {
         if self.events.len() == EVENTS {
             self.events.pop_front();
         }
+        // All at the first one: what runs for months must not grow for hours.
+        self.events.reserve_exact(EVENTS - self.events.len());
         self.events.push_back(event.clone());
     }
 }

@@ -9,6 +9,12 @@ pub fn in_use() -> usize {
     IN_USE.load(Ordering::Relaxed)
 }
 
+/// Has malloc give back to the kernel what it keeps for the next time, so that what is resident is what is held.
+pub fn trim() {
+    // SAFETY: it may be called from any thread at any time (malloc_trim(3)), and frees nothing that is in use.
+    unsafe { nix::libc::malloc_trim(0) };
+}
+
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]

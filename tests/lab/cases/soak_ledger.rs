@@ -10,7 +10,7 @@ use crate::heap;
 pub struct Held {
     /// Resident memory in KiB, counted page by page: the figure in /proc/self/status lags behind by up to 128.
     pub rss: u64,
-    /// Bytes that Rust code has allocated and not freed: exactly, where the resident memory has the allocator's moods.
+    /// Bytes that Rust code has allocated and not freed: exactly, where the resident memory comes in pages.
     pub heap: usize,
     pub descriptors: usize,
     pub threads: usize,
@@ -19,6 +19,7 @@ pub struct Held {
 
 impl Held {
     pub fn now() -> Held {
+        heap::trim();
         let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("the kernel has CONFIG_PROC_PAGE_MONITOR");
         let rss = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("a line of that name");
         Held {

@@ -65,7 +65,7 @@ impl Scene for Webcam {
     const SLACK: f64 = 5.0;
     /// A device that had to wait for its processor was late itself, which no stamp can know: not each clap counts.
     const COUNTED: f64 = 0.5;
-    /// malloc keeps what its threads may want again, and some minutes are too few for that to be all.
+    /// A dozen faults, each kind for the second time, reach pages of stacks that were not touched before.
     const RESIDENT: f64 = 256.0;
 
     fn constraints(&self) -> MediaStreamConstraints {
