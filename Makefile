@@ -3,10 +3,10 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross fmt loom fuzz lab lab-shell soak soak-minutes help
+.PHONY: run test check deny cross capi fmt loom fuzz lab lab-shell soak soak-minutes help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
-FEATURE_SETS = json record convert picture tracing scripted json,record,picture cli
+FEATURE_SETS = json record convert picture tracing scripted capi json,record,picture cli
 
 help: ## what there is to make
 	@sed -n -E 's/^([a-z-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,10 @@ deny: ## licences, sources and known vulnerabilities of the crates usermedia dep
 
 cross: ## build for arm64 and armhf and run the library's tests there, emulated (docs/cross-building.md)
 	docs/packaging/cross-check
+
+capi: ## the C library: header, shared and static library, pkg-config file, in target/capi (docs/c.md)
+	@tests/lab/packages build
+	docs/packaging/capi target/capi
 
 fmt: ## format the sources
 	cargo fmt

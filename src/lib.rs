@@ -109,6 +109,7 @@
 //! | `record` | `Recorder`: Matroska, WAV, Y4M, MJPEG, H.264 and raw files | through `cli` |
 //! | `convert` | `VideoFrame::convert_to` and the module `convert`: RGB, RGBA, BGRA, I420, NV12, crops, scaling | through `picture` |
 //! | `picture` | `Snapshot`: JPEG and PNG | through `cli` |
+//! | `capi` | the functions of `usermedia.h`, for C (`make capi`) | no |
 //! | `tracing` | what happens to devices and recordings as structured events of the crate `tracing` | through `cli` |
 //!
 //! With `default-features = false` there is the capture engine alone.
@@ -134,6 +135,8 @@
 
 #[cfg(feature = "cli")]
 mod bench;
+#[cfg(feature = "capi")]
+mod capi;
 mod capture;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

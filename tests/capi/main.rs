@@ -1,0 +1,153 @@
+//! The C interface as its users have it: built and installed into a folder, linked to by a C compiler, loaded by Python.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+use std::{env, fs};
+
+/// The folder where the library is installed: built once for all tests of this process, and again only where it changed.
+static INSTALLED: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = scratch("installed");
+    let script = root().join("docs/packaging/capi");
+    let built = Command::new(script).arg(&folder).env("PROFILE", "dev").output().expect("the script runs");
+    succeeded(&built, "docs/packaging/capi");
+    folder
+});
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("capi").join(name);
+    fs::create_dir_all(&folder).expect("a folder for this test");
+    folder
+}
+
+#[track_caller]
+fn succeeded(output: &Output, what: &str) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{what}: {}\n{out}{err}", output.status);
+    out.into_owned()
+}
+
+/// What pkg-config says of the installed library.
+fn pkg_config(flags: &[&str]) -> Vec<String> {
+    let output = Command::new("pkg-config")
+        .args(flags)
+        .arg("usermedia")
+        .env("PKG_CONFIG_PATH", INSTALLED.join("lib/pkgconfig"))
+        .output()
+        .expect("pkg-config is installed (tests/lab/packages build)");
+    succeeded(&output, "pkg-config").split_whitespace().map(str::to_owned).collect()
+}
+
+/// Compiles a program as a user would, every warning an error.
+fn compile(source: &str, name: &str, is_static: bool) -> PathBuf {
+    let program = scratch("programs").join(name);
+    let mut compiler = Command::new("cc");
+    compiler.args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-o"]).arg(&program);
+    compiler.arg(root().join(source)).args(pkg_config(&["--cflags"]));
+    if is_static {
+        let libs = pkg_config(&["--static", "--libs"]).into_iter();
+        // The archive by its name: beside a shared library the linker takes that one.
+        compiler.args(libs.map(|flag| if flag == "-lusermedia" { "-l:libusermedia.a".to_owned() } else { flag }));
+    } else {
+        compiler.args(pkg_config(&["--libs"]));
+    }
+    succeeded(&compiler.output().expect("a C compiler is installed"), "cc");
+    program
+}
+
+fn run(program: &Path, arguments: &[&str], folder: &Path) -> Output {
+    Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .env("LD_LIBRARY_PATH", INSTALLED.join("lib"))
+        .env("USERMEDIA_SYNTHETIC", "1")
+        .output()
+        .expect("the program runs")
+}
+
+#[test]
+fn the_header_s_promises_hold_in_both_libraries() {
+    for (name, is_static) in [("contract-shared", false), ("contract-static", true)] {
+        let program = compile("tests/capi/contract.c", name, is_static);
+        let said = succeeded(&run(&program, &[], &scratch("programs")), name);
+        assert_eq!(said.trim(), format!("usermedia {} keeps its word", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
+fn the_header_declares_what_the_library_exports() {
+    let library = INSTALLED.join("lib/libusermedia.so");
+    let listed = succeeded(&Command::new("nm").args(["-D", "--defined-only"]).arg(library).output().unwrap(), "nm");
+    let exported: BTreeSet<&str> = listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .filter(|name| !name.starts_with('_'))
+        .collect();
+    let header = fs::read_to_string(root().join("src/capi/usermedia.h")).unwrap();
+    let header = without_comments(&header);
+    let declared: BTreeSet<&str> = header
+        .match_indices("usermedia_")
+        .filter_map(|(at, _)| {
+            let rest = &header[at..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+            rest[end..].starts_with('(').then_some(&rest[..end])
+        })
+        .collect();
+    assert!(declared.len() > 30, "{declared:?}");
+    assert_eq!(exported, declared);
+}
+
+fn without_comments(text: &str) -> String {
+    let mut parts = text.split("/*");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once("*/").map_or("", |(_, code)| code))
+}
+
+#[test]
+fn a_cxx_program_may_include_the_header() {
+    let source = scratch("cxx").join("include.cc");
+    fs::write(&source, "#include <usermedia.h>\nint main() { return usermedia_version() == nullptr; }\n").unwrap();
+    let mut compiler = Command::new("c++");
+    compiler.args(["-std=c++11", "-Wall", "-Wpedantic", "-Werror", "-fsyntax-only"]);
+    compiler.args(pkg_config(&["--cflags"])).arg(source);
+    succeeded(&compiler.output().expect("a C++ compiler is installed"), "c++");
+}
+
+#[test]
+fn the_example_in_c_takes_pictures_and_says_what_went_wrong() {
+    let example = fs::read_to_string(root().join("docs/c/capture.c")).unwrap();
+    assert!(example.lines().count() <= 60, "an example that is read at a glance");
+    let (program, folder) = (compile("docs/c/capture.c", "capture", false), scratch("capture"));
+    let said = succeeded(&run(&program, &[r#"{"video": {"width": 640, "height": 480}}"#, "5"], &folder), "capture");
+    assert_eq!(said.lines().filter(|line| line.contains("640x480, 614400 bytes")).count(), 5, "{said}");
+    let picture = fs::read(folder.join("capture.ppm")).unwrap();
+    assert!(picture.starts_with(b"P6 640 480 255\n"));
+    assert_eq!(picture.len(), b"P6 640 480 255\n".len() + 640 * 480 * 3);
+    let colours: BTreeSet<_> = picture[15..].chunks(3).collect();
+    assert!(colours.len() >= 8, "eight bars: {colours:?}");
+
+    let refused = run(&program, &[r#"{"video": {"width": {"min": 100000}}}"#], &folder);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said.starts_with("getUserMedia: OverconstrainedError: "), "{said}");
+}
+
+#[test]
+fn the_python_module_lends_the_frames_bytes() {
+    let module = fs::read_to_string(root().join("docs/python/usermedia.py")).unwrap();
+    assert!(module.lines().count() <= 150, "a module that is read in one go");
+    let output = Command::new("python3")
+        .arg(root().join("tests/capi/check.py"))
+        .env("PYTHONPATH", root().join("docs/python"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("USERMEDIA_LIBRARY", INSTALLED.join("lib/libusermedia.so"))
+        .output()
+        .expect("python3 is installed");
+    let said = succeeded(&output, "check.py");
+    assert!(said.contains("6 of 6"), "{said}");
+}
