@@ -9,7 +9,7 @@ import cv2
 import usermedia
 
 # How OpenCV reads what cameras give.
-CODES = {"YUYV": cv2.COLOR_YUV2BGR_YUY2, "UYVY": cv2.COLOR_YUV2BGR_UYVY, "NV12": cv2.COLOR_YUV2BGR_NV12, "RGB3": cv2.COLOR_RGB2BGR}
+CODES = {"YUYV": cv2.COLOR_YUV2BGR_YUY2, "UYVY": cv2.COLOR_YUV2BGR_UYVY, "RGB3": cv2.COLOR_RGB2BGR}
 
 
 def bgr(frame):
@@ -18,10 +18,8 @@ def bgr(frame):
         return cv2.imdecode(frame.array(), cv2.IMREAD_COLOR)
     rows = frame.array()
     if frame.fourcc == "NV12":
-        data, stride, _ = frame.plane()
-        import numpy
-        rows = numpy.vstack([rows, frame.array(1)])[:, :frame.width]
-        return cv2.cvtColor(rows, CODES["NV12"])
+        return cv2.cvtColorTwoPlane(rows[:, :frame.width], frame.array(1).reshape(frame.height // 2, -1, 2)[:, :frame.width // 2],
+                                    cv2.COLOR_YUV2BGR_NV12)
     pixels = rows.reshape(frame.height, -1, 3 if frame.fourcc == "RGB3" else 2)[:, :frame.width]
     return cv2.cvtColor(pixels, CODES[frame.fourcc])
 
