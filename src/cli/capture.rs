@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::args::CaptureArguments;
 use super::event::{self, Event};
+use super::manager::Manager;
 use super::metrics::MetricsFile;
 use super::progress::Progress;
 use super::work::{Tracks, Work};
@@ -51,7 +52,10 @@ pub(super) fn run(arguments: &CaptureArguments) -> Result<ExitCode, Failure> {
     let work = Work::start(&stream, &tracks, arguments.frames, recorder, snapshot, &events)?;
     let file = arguments.metrics.as_deref().filter(|path| *path != Path::new("-"));
     let mut file = file.map(MetricsFile::new);
-    let event = wait(arguments, &ends, started, &work, &tracks, (&stream, file.as_mut()));
+    let mut manager = Manager::of_this_process();
+    manager.ready(&format!("Capturing from {}.", tracks.labels()));
+    let event = wait(arguments, &ends, started, &work, &tracks, (&stream, file.as_mut(), &mut manager));
+    manager.stopping();
     let signal = match &event {
         Event::Signal(signal) => Some(*signal),
         _ => None,
@@ -138,7 +142,7 @@ fn wait(
     started: Instant,
     work: &Work,
     tracks: &Tracks,
-    (stream, mut file): (&LocalMediaStream, Option<&mut MetricsFile>),
+    (stream, mut file, manager): (&LocalMediaStream, Option<&mut MetricsFile>, &mut Manager),
 ) -> Event {
     let progress = Progress::new(arguments.frames, arguments.duration);
     let mut logged = started;
@@ -157,8 +161,9 @@ fn wait(
             stream.statistics().trace();
             continue;
         }
-        // Without a bar, metrics and a log nothing wakes this thread but the end.
-        let next: Option<Duration> = [left, due, to_log, progress.tick()].into_iter().flatten().min();
+        manager.attend(|| stream.statistics());
+        // Without a bar, metrics, a log and a watchdog nothing wakes this thread but the end.
+        let next: Option<Duration> = [left, due, to_log, manager.due(), progress.tick()].into_iter().flatten().min();
         let event = match next {
             None => ends.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(next) => ends.recv_timeout(next),

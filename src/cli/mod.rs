@@ -8,6 +8,7 @@ mod devices;
 mod document;
 mod event;
 mod loopback;
+mod manager;
 mod metrics;
 mod permission;
 mod print;
@@ -25,7 +26,7 @@ mod work;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use nix::sys::signal::Signal;
 
 use crate::error::{Error, ErrorName};
@@ -61,6 +62,11 @@ impl Failure {
         let hint = error.remedy().map(|remedy| format!("\n{}", text::sentence("  hint: ", remedy, text::width())));
         Self::Usage(format!("{}{}", error.message(), hint.unwrap_or_default()))
     }
+}
+
+/// The command as its man pages and completions have it.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command with this process's arguments.

@@ -84,6 +84,13 @@ impl Tracks {
         self.audio.iter().for_each(|track| track.on_recovery_event(happened(track.label())));
     }
 
+    /// The devices' names.
+    pub(super) fn labels(&self) -> String {
+        let video = self.video.iter().map(|track| track.label());
+        let labels: Vec<_> = video.chain(self.audio.iter().map(|track| track.label())).collect();
+        labels.join(" and ")
+    }
+
     /// How many have not ended.
     pub(super) fn live(&self) -> usize {
         let video = self.video.iter().filter(|track| track.ready_state() == MediaStreamTrackState::Live).count();
