@@ -3,7 +3,7 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross capi fmt loom fuzz lab lab-shell soak soak-minutes help
+.PHONY: run test check deny cross capi deb deb-check fmt loom fuzz lab lab-shell soak soak-minutes help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = json record convert picture tracing scripted capi json,record,picture cli
@@ -53,6 +53,14 @@ cross: ## build for arm64 and armhf and run the library's tests there, emulated 
 capi: ## the C library: header, shared and static library, pkg-config file, in target/capi (docs/c.md)
 	@tests/lab/packages build
 	docs/packaging/capi target/capi
+
+deb: ## Debian packages of the command, the C library and its development files, in target/debian
+	@tests/lab/packages build
+	docs/packaging/deb target/debian
+
+deb-check: deb ## those packages installed, used and removed in a clean Debian (as root)
+	@tests/lab/packages deb
+	docs/packaging/deb-check target/debian
 
 fmt: ## format the sources
 	cargo fmt

@@ -4,6 +4,7 @@ mod bench;
 mod capture;
 mod contract;
 mod loopback;
+mod manager;
 mod permission;
 mod recording;
 mod resolve;
