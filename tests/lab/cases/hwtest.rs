@@ -12,8 +12,7 @@ use crate::agent;
 use crate::devices::{in_guest, succeed, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
 
-pub const TESTS: &[LabTest] =
-    &[lab_test!(the_hardware_test_writes_an_archive_without_a_picture).timeout_secs(180)];
+pub const TESTS: &[LabTest] = &[lab_test!(the_hardware_test_writes_an_archive_without_a_picture).timeout_secs(180)];
 
 /// The driver's unbinding is the hand at the plug. Nodes that come back belong to root, who runs this.
 const HAND: &str = "#!/bin/sh
@@ -54,7 +53,8 @@ fn the_hardware_test_writes_an_archive_without_a_picture() {
         let passed = file("steps.txt").lines().any(|line| line.split_whitespace().take(2).eq(["passed", step]));
         assert!(passed, "{step}: {told}");
     }
-    let json = |name: &str| -> Value { serde_json::from_str(&file(name)).unwrap_or_else(|error| panic!("{name}: {error}")) };
+    let json =
+        |name: &str| -> Value { serde_json::from_str(&file(name)).unwrap_or_else(|error| panic!("{name}: {error}")) };
     assert!(json("capture.json")["video"]["source"]["captured"].as_u64() > Some(0));
     assert_eq!(json("recording.json")["streams"][0]["codec_type"], "video");
     assert_eq!(json("replug.json")["endedBy"], "SIGTERM");
@@ -66,7 +66,8 @@ fn the_hardware_test_writes_an_archive_without_a_picture() {
     assert!(file("machine.txt").contains("driver vivid"), "{}", file("machine.txt"));
 
     let names: Vec<_> = fs::read_dir(&archive).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    let is_private = |name: &&std::ffi::OsString| [".jpg", ".mkv"].iter().any(|end| name.to_string_lossy().ends_with(end));
+    let is_private =
+        |name: &&std::ffi::OsString| [".jpg", ".mkv"].iter().any(|end| name.to_string_lossy().ends_with(end));
     assert_eq!(names.iter().find(is_private), None);
     let everything: String = names.iter().map(|name| file(&name.to_string_lossy())).collect();
     assert!(!everything.contains(env!("CARGO_MANIFEST_DIR")), "a folder's name");
