@@ -3,7 +3,7 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross capi deb deb-check fmt loom fuzz lab lab-shell soak soak-minutes help
+.PHONY: run test check deny cross capi deb deb-check fmt loom fuzz lab lab-shell soak soak-minutes hwtest help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = json record convert picture tracing scripted capi json,record,picture cli
@@ -107,3 +107,8 @@ soak: ## hours of capture and a thousand unpluggings in virtual time, and every 
 
 soak-minutes: lab ## ten real minutes of a USB webcam with random faults, on the stock kernel (tests/lab/README.md)
 	USERMEDIA_SOAK_MINUTES=$(MINUTES) USERMEDIA_SOAK_SEED=$(SEED) cargo test --test lab -- --ignored soak_ten_minutes
+
+hwtest: ## test this machine's own camera, bench and a replug included, into one archive for a report (docs/hwtest.md)
+	@tests/lab/packages hwtest
+	cargo build --release
+	@tests/hw/hwtest

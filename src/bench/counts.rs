@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{env, fs, process};
 
 use super::process as child;
-use super::program::{CommandLine, words};
+use super::program::{CommandLine, Ending, words};
 
 /// Of one frame, in steady state. `None` where the tool is not installed or gave no answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -82,12 +82,25 @@ impl Tool {
         }
     }
 
+    /// How much longer a server takes to start under it, at the most: it is interrupted by the clock, after frames that have
+    /// to have come by then.
+    const fn starting(self) -> Duration {
+        match self {
+            Self::Strace => Duration::from_secs(3),
+            Self::Callgrind | Self::Memcheck => Duration::from_secs(30),
+        }
+    }
+
     /// What a whole run counts.
     fn count(self, line: &CommandLine, node: &str, stop: &AtomicBool) -> Option<f64> {
         let file = Scratch::new();
         let mut words = self.prefix(&file.0);
         words.extend(line.words.iter().cloned());
-        child::run(&CommandLine { words, ending: line.ending }, node, LIMIT, stop).ok()?;
+        let ending = match line.ending {
+            Ending::Frames => Ending::Frames,
+            Ending::Interrupted(time) => Ending::Interrupted(time + self.starting()),
+        };
+        child::run(&CommandLine { words, ending }, node, LIMIT, stop).ok()?;
         self.read(&fs::read_to_string(&file.0).ok()?)
     }
 

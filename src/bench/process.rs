@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -9,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::sys::time::TimeValLike;
 use nix::unistd::Pid;
 
@@ -51,13 +52,15 @@ pub(super) fn run(line: &CommandLine, node: &str, limit: Duration, stop: &Atomic
     // Accounted to this process as each child ends: one at a time, and none else ends meanwhile.
     let before = children_time()?;
     let started = Instant::now();
-    let spawned = Command::new(program)
-        .args(arguments)
-        .env_remove("USERMEDIA_SYNTHETIC")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
+    let mut command = Command::new(program);
+    command.args(arguments).env_remove("USERMEDIA_SYNTHETIC");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own, so that a signal reaches the program under strace too, which keeps signals to itself.
+    command.process_group(0);
+    // The command waits for signals, so every thread of it blocks them, and a child inherits that.
+    // SAFETY: between fork and exec this makes one system call, which POSIX lists as safe there, and allocates nothing.
+    unsafe { command.pre_exec(|| Ok(SigSet::all().thread_unblock()?)) };
+    let spawned = command.spawn();
     let mut child = spawned.map_err(|error| format!("{program} cannot be run: {error}"))?;
     let ended = attend(&mut child, node, line.ending, limit, stop)?;
     let (wall, cpu) = (started.elapsed(), children_time()?.saturating_sub(before));
@@ -118,10 +121,11 @@ fn attend(child: &mut Child, node: &str, ending: Ending, limit: Duration, stop: 
     })
 }
 
+/// To a program and whatever it runs.
 fn signal(pid: u32, signal: Signal) {
     if let Ok(pid) = i32::try_from(pid) {
         // It may have ended just now.
-        let _ = kill(Pid::from_raw(pid), signal);
+        let _ = killpg(Pid::from_raw(pid), signal);
     }
 }
 
@@ -185,8 +189,21 @@ mod tests {
 
     #[test]
     fn a_server_is_interrupted_and_that_is_no_failure() {
+        // As the command has it, which waits for it on a thread of its own.
+        SigSet::from(Signal::SIGINT).thread_block().unwrap();
         let ran = shell("exec sleep 60", Ending::Interrupted(Duration::from_millis(300))).unwrap();
         assert!(ran.wall < LIMIT && ran.memory.is_some());
+    }
+
+    #[test]
+    fn a_signal_reaches_what_a_program_runs() {
+        // As under strace, which is deaf while the program that it runs lives.
+        let ran = shell(
+            "trap '' INT; (trap - INT; exec sleep 60); echo over",
+            Ending::Interrupted(Duration::from_millis(300)),
+        );
+        let ran = ran.unwrap();
+        assert!(ran.wall < LIMIT, "{ran:?}");
     }
 
     #[test]

@@ -135,8 +135,9 @@ fn length(ideal: Option<u32>, min: Option<u32>, max: Option<u32>) -> Option<Cons
     (!length.is_empty()).then_some(length)
 }
 
-/// The devices among which the flags name some: no more than those, where the names are exact ones.
-pub(super) fn listing(devices: &MediaDevices, request: &Request) -> Vec<MediaDeviceInfo> {
+/// The devices among which the flags name some: no more than those, where the names are exact ones, and no more of them
+/// than who they are. Their modes are listed once, when they are asked for a stream.
+pub(super) fn named_devices(devices: &MediaDevices, request: &Request) -> Vec<MediaDeviceInfo> {
     let names = [
         (MediaDeviceKind::VideoInput, request.device.as_deref()),
         (MediaDeviceKind::AudioInput, request.microphone.as_deref()),
@@ -145,11 +146,22 @@ pub(super) fn listing(devices: &MediaDevices, request: &Request) -> Vec<MediaDev
     let means = |kind, name: &Option<ExactName<'_>>, device: &MediaDeviceInfo| {
         device.kind == kind && name.as_ref().is_some_and(|name| name.is_of(device))
     };
-    let some = devices.enumerate_some(|device| names.iter().any(|(kind, name)| means(*kind, name, device)));
+    let some = devices.identify_some(|device| names.iter().any(|(kind, name)| means(*kind, name, device)));
     let found = |(kind, name): &(MediaDeviceKind, Option<ExactName<'_>>)| {
         name.is_none() || some.iter().any(|device| means(*kind, name, device))
     };
     if names.iter().all(found) { some } else { devices.enumerate_all_devices() }
+}
+
+/// Why a request got nothing: what is the matter with the devices that it names, where their modes tell, comes first.
+fn explained(devices: &MediaDevices, request: &Request, error: Error) -> Error {
+    let is_named = request.device.is_some() || request.microphone.is_some();
+    let wrong_with_it = matches!(error.name(), ErrorName::NotFoundError | ErrorName::OverconstrainedError);
+    if is_named && wrong_with_it {
+        constraints(request, || devices.enumerate_all_devices()).err().unwrap_or(error)
+    } else {
+        error
+    }
 }
 
 /// A device's id or its node.
@@ -242,8 +254,10 @@ pub(super) fn stream(
     let mut waiting = wait.map(|_| Waiting::begin(devices, named, events)).transpose()?;
     let mut told = false;
     loop {
-        let attempt = match constraints(request, || listing(devices, request)) {
-            Ok(constraints) => ask(devices, constraints, events, ends)?,
+        let attempt = match constraints(request, || named_devices(devices, request)) {
+            Ok(constraints) => {
+                ask(devices, constraints, events, ends)?.map_err(|error| explained(devices, request, error))
+            }
             Err(error) => Err(error),
         };
         let error = match attempt {

@@ -104,18 +104,27 @@ impl Machine {
     /// Those devices of [`Self::enumerate_all`] that `wanted` says yes to, by their kind, id and path. The others are not
     /// opened: a camera with a thousand modes takes its time, and a sleeping one has to be woken.
     pub(crate) fn enumerate_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
+        self.some(wanted, Depth::Offer)
+    }
+
+    /// The same without their modes and controls, and what only these tell: for who wants to know which devices a name means.
+    pub(crate) fn identify_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
+        self.some(wanted, Depth::Identity)
+    }
+
+    fn some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool, depth: Depth) -> Vec<MediaDeviceInfo> {
         let nodes = self.world.v4l_nodes();
         let mut cameras: Vec<Found> = nodes.iter().map(|node| video::read(self, node, Depth::Place)).collect();
         let mut microphones = audio::read_all(self, Depth::Place);
         // Ids depend on the neighbours', so that those take part who are not wanted.
         name(cameras.iter_mut().chain(&mut microphones));
         for (found, node) in cameras.iter_mut().zip(&nodes).filter(|(found, _)| wanted(&found.info)) {
-            *found = video::read(self, node, Depth::Offer);
+            *found = video::read(self, node, depth);
         }
         // The PCM `default` has no place where it could be seen.
         let any = MediaDeviceInfo::new(MediaDeviceKind::AudioInput, "default");
         if microphones.iter().map(|found| &found.info).chain([&any]).any(&wanted) {
-            microphones = audio::read_all(self, Depth::Offer);
+            microphones = audio::read_all(self, depth);
         }
         let mut found = cameras;
         found.append(&mut microphones);

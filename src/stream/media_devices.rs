@@ -168,6 +168,12 @@ impl MediaDevices {
         }
     }
 
+    /// The same without modes and controls: which devices a name means.
+    #[cfg(feature = "cli")]
+    pub(crate) fn identify_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
+        if self.synthetic { self.enumerate_some(wanted) } else { self.machine.identify_some(wanted) }
+    }
+
     /// Has `callback` called when cameras or microphones come, go, or may be opened now that could not be before, or the
     /// other way round: `ondevicechange`. Until the handle is dropped, which also has
     /// [what was there at first](DeviceWatch::devices).

@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
 
 /// Captures as one of the programs that are run, and tells the one that runs them.
 fn inside(arguments: &BenchArguments, devices: &MediaDevices, began: Instant) -> Result<ExitCode, Failure> {
-    let constraints = request::constraints(&arguments.request, || request::listing(devices, &arguments.request))?;
+    let constraints = request::constraints(&arguments.request, || request::named_devices(devices, &arguments.request))?;
     let stream = devices.get_user_media(&constraints)?;
     let told = measure(&stream, arguments.frames, arguments.stamps, began)?;
     print::result(&told.to_json())?;
@@ -124,7 +124,7 @@ fn is_loopback(devices: &MediaDevices, node: &str) -> bool {
 
 /// What is captured: what the request gets, as the driver agreed to it.
 fn target(arguments: &BenchArguments, devices: &MediaDevices) -> Result<Target, Failure> {
-    let constraints = request::constraints(&arguments.request, || request::listing(devices, &arguments.request))?;
+    let constraints = request::constraints(&arguments.request, || request::named_devices(devices, &arguments.request))?;
     let stream = devices.get_user_media(&constraints)?;
     let tracks = stream.video_tracks();
     let Some(track) = tracks.first() else {

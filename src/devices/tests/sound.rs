@@ -55,7 +55,11 @@ fn camera_and_microphone_of_one_usb_device_are_one_group() {
         ]
     );
     for device in &devices {
-        assert_eq!(machine.enumerate_some(|other| other.device_id == device.device_id), [device.clone()], "alone");
+        assert_eq!(
+            machine.enumerate_some(|other| other.device_id == device.device_id),
+            std::slice::from_ref(device),
+            "alone"
+        );
     }
     let microphone = &devices[1];
     assert_eq!((microphone.label.as_str(), microphone.path.as_str()), ("HD Pro Webcam C920", "hw:1,0"));

@@ -17,6 +17,7 @@ mod faults_usb_start;
 mod faults_vivid;
 mod files;
 mod hotplug;
+mod hwtest;
 mod loopback;
 mod misbehaving;
 mod permission;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<LabTest> {
         controls::TESTS,
         files::TESTS,
         hotplug::TESTS,
+        hwtest::TESTS,
         webcam::TESTS,
         loopback::TESTS,
         soak::TESTS,
