@@ -76,9 +76,9 @@ fn judge(before: &[u64], statistics: &StreamStatistics) -> (bool, Vec<u64>) {
 #[cfg(test)]
 mod tests {
     use super::judge;
+    use crate::MediaStreamConstraints;
     use crate::capture::MuteReason;
     use crate::stream::{MediaDevices, StreamStatistics};
-    use crate::MediaStreamConstraints;
 
     fn statistics() -> StreamStatistics {
         let constraints = MediaStreamConstraints::new().video(true).audio(true);
