@@ -26,7 +26,7 @@ pub(super) struct Run {
     pub(super) wall: Duration,
     /// Processor time of all its threads, the kernel's work for it included.
     pub(super) cpu: Duration,
-    /// When it was last looked at; a run of a few frames ends before that.
+    /// As it was looked at while it ran; a run of a few frames ends before that.
     pub(super) memory: Option<Memory>,
     /// What it printed on stdout.
     pub(super) stdout: String,
@@ -35,12 +35,23 @@ pub(super) struct Run {
 /// What a process holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// Bytes of its own that nobody shares, the driver's not among them.
+    /// Bytes of no file and of no driver: heap, stacks, what it wrote over. How many others run the same program, as the one
+    /// that measures does of ours, makes no difference to them.
     pub(crate) private: u64,
     /// Bytes of the driver's buffers that are mapped, touched or not.
     pub(crate) driver: u64,
     /// How many mappings those are: the buffers, or their memory planes.
     pub(crate) mappings: u32,
+}
+
+impl Memory {
+    fn most(self, other: Self) -> Self {
+        Self {
+            private: self.private.max(other.private),
+            driver: self.driver.max(other.driver),
+            mappings: self.mappings.max(other.mappings),
+        }
+    }
 }
 
 /// Runs a program to its end, at most for `limit`, and ends it early where `stop` says so.
@@ -98,7 +109,8 @@ fn attend(child: &mut Child, node: &str, ending: Ending, limit: Duration, stop: 
             let started = Instant::now();
             let (mut memory, mut in_time, mut interrupted) = (None, true, false);
             while let Err(RecvTimeoutError::Timeout) = over.recv_timeout(LOOK) {
-                memory = memory_of(pid, node).or(memory);
+                // As much as it was ever seen with: one that ends just now has hardly anything left.
+                memory = memory_of(pid, node).map(|seen| seen.most(memory.unwrap_or_default())).or(memory);
                 let enough = matches!(ending, Ending::Interrupted(time) if started.elapsed() >= time);
                 // Not reaped before `over` is dropped, a moment from now at the latest: the number is still its own.
                 if stop.load(Ordering::Relaxed) || started.elapsed() > limit {
@@ -158,7 +170,7 @@ fn sum(smaps: &str, node: &str) -> Memory {
             let bytes = words.next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0).saturating_mul(1024);
             match name {
                 "Size" if of_driver => memory.driver += bytes,
-                "Private_Clean" | "Private_Dirty" if !of_driver => memory.private += bytes,
+                "Anonymous" if !of_driver => memory.private += bytes,
                 _ => {}
             }
         } else {
@@ -223,6 +235,7 @@ mod tests {
 Size:                600 kB
 Rss:                 600 kB
 Private_Dirty:       600 kB
+Anonymous:             0 kB
 7f0000100000-7f0000196000 rw-s 00096000 00:06 100 /dev/video0
 Size:                600 kB
 Private_Clean:         0 kB
@@ -230,6 +243,7 @@ Private_Clean:         0 kB
 Size:                 40 kB
 Private_Clean:         4 kB
 Private_Dirty:        12 kB
+Anonymous:            16 kB
 Shared_Clean:         99 kB
 VmFlags: rd wr mr
 ";

@@ -11,8 +11,8 @@ use crate::protocol::VIRTUAL_TIME_GUEST;
 pub const TESTS: &[LabTest] = &[
     lab_test!(a_frame_costs_no_more_calls_than_v4l2_ctls).timeout_secs(180),
     lab_test!(a_loopback_is_fed_and_its_frames_tell_when_they_were_written).timeout_secs(90),
-    lab_test!(gstreamer_with_mapped_memory_is_measured_in_the_same_mode).timeout_secs(180),
-    lab_test!(ustreamer_is_measured_in_the_same_mode).timeout_secs(120),
+    lab_test!(gstreamer_with_mapped_memory_is_measured_in_the_same_mode).timeout_secs(400),
+    lab_test!(ustreamer_is_measured_in_the_same_mode).timeout_secs(300),
     lab_test!(a_benchmark_says_what_its_figures_are_worth).timeout_secs(90),
 ];
 

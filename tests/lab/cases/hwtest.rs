@@ -12,7 +12,7 @@ use crate::agent;
 use crate::devices::{in_guest, succeed, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
 
-pub const TESTS: &[LabTest] = &[lab_test!(the_hardware_test_writes_an_archive_without_a_picture).timeout_secs(180)];
+pub const TESTS: &[LabTest] = &[lab_test!(the_hardware_test_writes_an_archive_without_a_picture).timeout_secs(300)];
 
 /// The driver's unbinding is the hand at the plug. Nodes that come back belong to root, who runs this.
 const HAND: &str = "#!/bin/sh
