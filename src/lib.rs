@@ -184,3 +184,8 @@ pub use stream::{
 #[cfg(all(doctest, feature = "json"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// The cook-book's programs must compile, and run.
+#[cfg(all(doctest, feature = "json", feature = "record", feature = "picture"))]
+#[doc = include_str!("../docs/cookbook.md")]
+mod cookbook {}
