@@ -189,3 +189,8 @@ mod readme {}
 #[cfg(all(doctest, feature = "json", feature = "record", feature = "picture"))]
 #[doc = include_str!("../docs/cookbook.md")]
 mod cookbook {}
+
+/// The programs that stand beside those of others must compile.
+#[cfg(all(doctest, feature = "json", feature = "record", feature = "picture"))]
+#[doc = include_str!("../docs/migration.md")]
+mod migration {}
