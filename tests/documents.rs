@@ -196,9 +196,7 @@ fn plain(source: &str) -> String {
     let mut characters = source.chars().peekable();
     while let Some(character) = characters.next() {
         match (character, characters.peek()) {
-            ('\\', Some('\n')) => {
-                while characters.next_if(|next| next.is_whitespace()).is_some() {}
-            }
+            ('\\', Some('\n')) => while characters.next_if(|next| next.is_whitespace()).is_some() {},
             ('\\', Some('"')) => {}
             _ => text.push(character),
         }
@@ -271,7 +269,8 @@ fn every_message_that_is_quoted_is_in_the_sources() {
         let fragments = message.split('…').map(str::trim).filter(|part| part.len() > 2);
         let own: usize = fragments.clone().map(str::len).sum();
         assert!(own > 5 || !message.contains('…'), "`{message}` has hardly a word of its own");
-        missing.extend(fragments.filter(|part| !sources.contains(*part)).map(|part| format!("{part:?} of `{message}`")));
+        missing
+            .extend(fragments.filter(|part| !sources.contains(*part)).map(|part| format!("{part:?} of `{message}`")));
     }
     assert!(missing.is_empty(), "not in src/:\n{}", missing.join("\n"));
 }
@@ -291,7 +290,10 @@ fn every_reason_is_explained() {
                     continue;
                 }
                 words += 1;
-                assert!(word == "muted" || spans.contains(word), "`{word}` of {file} is not in docs/troubleshooting.md");
+                assert!(
+                    word == "muted" || spans.contains(word),
+                    "`{word}` of {file} is not in docs/troubleshooting.md"
+                );
             }
         }
         assert!(words > 5, "{file} has no reasons any more: {words}");
