@@ -155,6 +155,8 @@ mod json;
 pub mod permission;
 pub mod resolve;
 mod seam;
+#[cfg(all(feature = "serve", not(loom)))]
+pub mod serve;
 mod sink;
 mod stream;
 mod trace;
