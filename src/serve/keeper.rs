@@ -256,7 +256,7 @@ impl Keeper {
 
     /// Puts a track in the place of the one before, and shows what it gives.
     fn take_video(&self, track: Arc<VideoTrack>) {
-        let (hub, quality, frames) = (self.stage.hub.clone(), self.stage.quality, track.processor(1));
+        let (hub, quality, frames) = (self.stage.hub.clone(), self.stage.quality, track.processor(2));
         self.take(track, |parts| &mut parts.video, move |number| {
             spawn("usermedia-picture", move || show(frames, &hub, Encoder::new(quality), number))
         });

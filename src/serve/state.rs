@@ -61,7 +61,7 @@ fn result(stage: &Stage) -> Value {
         "source": {
             "resolution": { "width": width, "height": height },
             "online": is_live,
-            "desired_fps": rate.round(),
+            "desired_fps": rate.round() as u64,
             "captured_fps": hub.captured.rate(),
         },
         "stream": { "queued_fps": hub.shown.rate(), "clients": clients.len(), "clients_stat": clients },
