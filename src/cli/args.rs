@@ -225,8 +225,7 @@ pub(super) struct Request {
 impl Request {
     /// Whether nothing is said of what is wanted.
     pub(super) fn is_empty(&self) -> bool {
-        let sizes =
-            [self.width, self.height, self.max_width, self.max_height, self.min_width, self.min_height];
+        let sizes = [self.width, self.height, self.max_width, self.max_height, self.min_width, self.min_height];
         let texts = [&self.constraints, &self.device, &self.microphone];
         let named = sizes.iter().any(Option::is_some) || texts.iter().any(|text| text.is_some());
         !(self.video || self.audio || named || self.fps.is_some() || self.fourcc.is_some() || !self.set.is_empty())

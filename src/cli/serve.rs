@@ -1,7 +1,7 @@
 //! `usermedia serve`.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::ExitCode;
@@ -94,12 +94,16 @@ fn kept_token(path: &Path) -> Result<Token> {
             Ok(token)
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            if fs::metadata(path).map_err(failed)?.mode() & 0o077 != 0 {
+            let file = fs::File::open(path).map_err(failed)?;
+            // Asked of the open file: what lies at the path may be another by now.
+            if file.metadata().map_err(failed)?.mode() & 0o077 != 0 {
                 let message = format!("others than its owner may read the token file {}", path.display());
                 return Err(Error::new(ErrorName::NotAllowedError, message)
                     .with_remedy(format!("chmod 600 {}", path.display())));
             }
-            Token::from_text(fs::read_to_string(path).map_err(failed)?.trim())
+            let mut text = String::new();
+            file.take(1024).read_to_string(&mut text).map_err(failed)?;
+            Token::from_text(text.trim())
         }
         Err(error) => Err(failed(error)),
     }

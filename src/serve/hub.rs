@@ -12,6 +12,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use super::message::Header;
 use super::picture::Picture;
 use super::sound::{Level, Sound};
+use crate::error::Error;
 
 /// How many blocks of sound wait for a listener: more than half a second of periods of 20 ms.
 const MOST_SOUND: usize = 32;
@@ -209,6 +210,8 @@ pub(super) struct Hub {
     pub(super) copied: AtomicU64,
     /// Frames of which no picture could be made.
     pub(super) unusable: AtomicU64,
+    /// Why none could be made of the last one.
+    problem: Mutex<Option<Error>>,
 }
 
 impl Hub {
@@ -224,6 +227,7 @@ impl Hub {
             lent: AtomicU64::new(0),
             copied: AtomicU64::new(0),
             unusable: AtomicU64::new(0),
+            problem: Mutex::default(),
         }
     }
 
@@ -261,6 +265,21 @@ impl Hub {
     /// The number of the next picture.
     pub(super) fn next_number(&self) -> u64 {
         self.newest.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Why no picture could be made of the last frame.
+    pub(super) fn problem(&self) -> Option<Error> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// No picture can be made of a frame, or one can again.
+    pub(super) fn note(&self, problem: Option<Error>) {
+        self.unusable.fetch_add(u64::from(problem.is_some()), Ordering::Relaxed);
+        let before =
+            std::mem::replace(&mut *self.problem.lock().unwrap_or_else(PoisonError::into_inner), problem.clone());
+        if before != problem {
+            self.tell();
+        }
     }
 
     /// Gives a picture to everybody who looks.

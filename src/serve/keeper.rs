@@ -172,7 +172,8 @@ impl Keeper {
     fn schedule(&mut self) {
         let parts = self.stage.parts();
         let errors = [parts.video.error.as_ref(), parts.audio.error.as_ref()];
-        let untold = errors.into_iter().flatten().any(|error| !is_final(error) && error.name() != ErrorName::NotFoundError);
+        let untold =
+            errors.into_iter().flatten().any(|error| !is_final(error) && error.name() != ErrorName::NotFoundError);
         drop(parts);
         self.again = untold.then(|| Instant::now() + self.pause);
         self.pause = if untold { (self.pause * 2).min(TRY_AGAIN.1) } else { TRY_AGAIN.0 };
@@ -192,6 +193,10 @@ impl Keeper {
 
     /// Does what is asked, the camera first. What fails leaves its own kind as it was.
     fn apply(&mut self, change: Change) -> Result<()> {
+        if change.video.is_some() {
+            // A driver that cannot part from its buffers would be held up by what viewers still send.
+            self.stage.hub.release();
+        }
         match change.video {
             None => {}
             Some(MediaTrackRequest::NotRequested) => {
@@ -223,8 +228,6 @@ impl Keeper {
     fn change_video(&mut self, request: MediaTrackRequest) -> Result<()> {
         let running = self.stage.parts().video.track.clone();
         if let Some(track) = running {
-            // A driver that cannot part from its buffers would be held up by what viewers still send.
-            self.stage.hub.release();
             match track.apply_constraints(request.clone()) {
                 Ok(()) => {
                     self.stage.parts().video.asked = request;
@@ -257,16 +260,20 @@ impl Keeper {
     /// Puts a track in the place of the one before, and shows what it gives.
     fn take_video(&self, track: Arc<VideoTrack>) {
         let (hub, quality, frames) = (self.stage.hub.clone(), self.stage.quality, track.processor(2));
-        self.take(track, |parts| &mut parts.video, move |number| {
-            spawn("usermedia-picture", move || show(frames, &hub, Encoder::new(quality), number))
-        });
+        self.take(
+            track,
+            |parts| &mut parts.video,
+            move |number| spawn("usermedia-picture", move || show(frames, &hub, Encoder::new(quality), number)),
+        );
     }
 
     fn take_audio(&self, track: Arc<MediaStreamTrack<AudioData>>) {
         let (hub, blocks) = (self.stage.hub.clone(), track.processor(16));
-        self.take(track, |parts| &mut parts.audio, move |number| {
-            spawn("usermedia-sound", move || sound(blocks, &hub, number))
-        });
+        self.take(
+            track,
+            |parts| &mut parts.audio,
+            move |number| spawn("usermedia-sound", move || sound(blocks, &hub, number)),
+        );
     }
 
     fn take<M: Medium>(
@@ -331,10 +338,11 @@ fn show(frames: MediaStreamTrackProcessor, hub: &Hub, mut encoder: Encoder, trac
             continue;
         }
         match encoder.picture(frame, track, hub.next_number()) {
-            Ok(picture) => hub.show(picture),
-            Err(_) => {
-                hub.unusable.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok(picture) => {
+                hub.note(None);
+                hub.show(picture);
             }
+            Err(error) => hub.note(Some(error)),
         }
     }
 }

@@ -82,8 +82,7 @@ mod tests {
         assert_eq!(bytes[..8], [1, 1, 7, 1, b'J', b'P', b'E', b'G']);
         assert_eq!(u64::from_le_bytes(bytes[8..16].try_into().unwrap()), 0x0102);
         assert_eq!(u64::from_le_bytes(bytes[16..24].try_into().unwrap()), 0x1122_3344_5566_7788);
-        let words: Vec<u32> =
-            bytes[24..].chunks(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
+        let words: Vec<u32> = bytes[24..].chunks(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
         assert_eq!(words, [1000, 1280, 720, 3]);
         assert_eq!(header.bytes(0, u64::MAX)[36..], [0xff; 4]);
     }

@@ -91,11 +91,7 @@ pub(super) fn snapshot(socket: &Socket, stage: &Stage, method: Method) -> io::Re
 }
 
 /// Waits for a picture; not where `is_hopeless` says so at the start.
-fn next_picture(
-    hub: &Arc<Hub>,
-    deadline: Instant,
-    is_hopeless: impl Fn() -> bool,
-) -> io::Result<Option<Arc<Picture>>> {
+fn next_picture(hub: &Arc<Hub>, deadline: Instant, is_hopeless: impl Fn() -> bool) -> io::Result<Option<Arc<Picture>>> {
     let seat = hub.join("snapshot", Wants { pictures: true, ..Wants::default() })?;
     if is_hopeless() {
         return Ok(None);

@@ -154,7 +154,8 @@ impl Request {
         if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Refused::Malformed);
         }
-        let length = length.parse().ok().filter(|&length: &usize| length <= LONGEST_BODY).ok_or(Refused::BodyTooLong)?;
+        let length =
+            length.parse().ok().filter(|&length: &usize| length <= LONGEST_BODY).ok_or(Refused::BodyTooLong)?;
         let mut body = std::mem::take(&mut self.rest);
         let mut chunk = [0; 2048];
         while body.len() < length {

@@ -109,7 +109,15 @@ impl Router {
     fn is_path(&self, path: &str) -> bool {
         matches!(
             path,
-            "/" | "/app.js" | "/style.css" | "/icon.svg" | "/stream" | "/snapshot" | "/state" | "/devices" | "/metrics" | "/ws"
+            "/" | "/app.js"
+                | "/style.css"
+                | "/icon.svg"
+                | "/stream"
+                | "/snapshot"
+                | "/state"
+                | "/devices"
+                | "/metrics"
+                | "/ws"
         )
     }
 

@@ -44,8 +44,7 @@ pub(super) fn send_picture(
             hub.copied.fetch_add(1, Ordering::Relaxed);
             return send_rest(socket, &rest, deadline);
         }
-        let mut fds =
-            [PollFd::new(socket.as_fd(), PollFlags::POLLOUT), PollFd::new(viewer.as_fd(), PollFlags::POLLIN)];
+        let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT), PollFd::new(viewer.as_fd(), PollFlags::POLLIN)];
         if !wait_for(&mut fds, Some(deadline))? {
             return Err(ErrorKind::TimedOut.into());
         }

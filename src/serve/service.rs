@@ -163,9 +163,13 @@ fn no_resources(error: &dyn std::fmt::Display) -> Error {
 
 fn cannot_listen(what: &dyn std::fmt::Display, error: &io::Error) -> Error {
     let (why, remedy) = match error.kind() {
-        ErrorKind::AddrInUse => ("somebody else listens there".to_owned(), "take another, such as --port 0 for a free one"),
+        ErrorKind::AddrInUse => {
+            ("somebody else listens there".to_owned(), "take another, such as --port 0 for a free one")
+        }
         ErrorKind::AlreadyExists => ("there is a file that is no socket".to_owned(), "give another path, or remove it"),
-        ErrorKind::PermissionDenied => ("permission denied".to_owned(), "take a port above 1023, or a path of your own"),
+        ErrorKind::PermissionDenied => {
+            ("permission denied".to_owned(), "take a port above 1023, or a path of your own")
+        }
         ErrorKind::AddrNotAvailable => ("this machine has no such address".to_owned(), "give one of `ip address`"),
         _ => (error.to_string(), "give another address or path"),
     };

@@ -67,10 +67,7 @@ enum Samples {
 impl Sound {
     pub(super) fn of(data: AudioData, track: u8) -> Self {
         let is_16 = data.sample_format() == SampleFormat::S16Le;
-        let header = Header {
-            format: if is_16 { *b"S16L" } else { *b"F32L" },
-            ..header(Kind::Sound, &data, track)
-        };
+        let header = Header { format: if is_16 { *b"S16L" } else { *b"F32L" }, ..header(Kind::Sound, &data, track) };
         let (lost, frames) = (data.lost(), data.frame_count());
         let samples = if is_16 { Samples::Shared(data) } else { Samples::Floats(floats(&data)) };
         Self { header, lost, frames, samples }

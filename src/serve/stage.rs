@@ -72,7 +72,9 @@ impl Stage {
     pub(super) fn no_picture(&self) -> Option<String> {
         let parts = self.parts();
         match (&parts.video.track, &parts.video.error) {
-            (Some(track), _) => track.mute_reason().map(|reason| format!("The camera gives no pictures now: {reason}.")),
+            (Some(track), _) => {
+                track.mute_reason().map(|reason| format!("The camera gives no pictures now: {reason}."))
+            }
             (None, Some(error)) => {
                 let hint = error.remedy().map(|remedy| format!(" To mend that: {remedy}.")).unwrap_or_default();
                 Some(format!("There is no camera: {}.{hint}", error.message()))

@@ -61,6 +61,7 @@ fn result(stage: &Stage) -> Value {
         "source": {
             "resolution": { "width": width, "height": height },
             "online": is_live,
+            // Ours and finite; a cast of any other would saturate.
             "desired_fps": rate.round() as u64,
             "captured_fps": hub.captured.rate(),
         },
@@ -75,6 +76,7 @@ fn result(stage: &Stage) -> Value {
             "lent": hub.lent.load(Ordering::Relaxed),
             "copied": hub.copied.load(Ordering::Relaxed),
             "unusable": hub.unusable.load(Ordering::Relaxed),
+            "problem": hub.problem(),
         },
         "synthetic": synthetic,
     })

@@ -104,12 +104,7 @@ pub(super) fn run(request: &mut Request, socket: &Socket, stage: &Stage) -> io::
 }
 
 /// Reads what there is, and answers what the protocol answers by itself: pings, and the end. Whether it goes on.
-fn hear(
-    protocol: &mut WebSocketContext,
-    mut socket: &Socket,
-    client: &mut Client,
-    seat: &Seat,
-) -> io::Result<bool> {
+fn hear(protocol: &mut WebSocketContext, mut socket: &Socket, client: &mut Client, seat: &Seat) -> io::Result<bool> {
     for _ in 0..MOST_AT_ONCE {
         match protocol.read(&mut socket) {
             Ok(Message::Text(text)) => {

@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::consumer::ConsumerStatistics;
-use crate::capture::{
-    AudioStatistics, ClockDrift, RecoveryEvent, RecoveryStep, SourceStatistics, TimestampSource,
-};
+use crate::capture::{AudioStatistics, ClockDrift, RecoveryEvent, RecoveryStep, SourceStatistics, TimestampSource};
 use crate::json::{object, thousandths};
 
 /// What happened to a device; times are those of its frames.

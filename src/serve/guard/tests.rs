@@ -28,8 +28,19 @@ fn only_names_that_lead_here_and_nowhere_else_are_ours() {
         assert!(hosted(host), "{host}");
     }
     for host in [
-        "", "evil.example", "evil.example:8080", "127.0.0.1", "127.0.0.1:80", "localhost:8081", "localhost.evil:8080",
-        "127.0.0.2:8080", "[::2]:8080", "localhost:8080:8080", "localhost:", "a@localhost:8080", "192.168.1.5:8080",
+        "",
+        "evil.example",
+        "evil.example:8080",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "localhost:8081",
+        "localhost.evil:8080",
+        "127.0.0.2:8080",
+        "[::2]:8080",
+        "localhost:8080:8080",
+        "localhost:",
+        "a@localhost:8080",
+        "192.168.1.5:8080",
     ] {
         assert!(!hosted(host), "{host}");
     }
@@ -44,7 +55,8 @@ fn an_address_that_was_reached_is_a_name_for_it() {
     let bearer = format!("Bearer {}", guard.token().as_str());
     let lan = Peer::Tcp { local: IpAddr::V4(Ipv4Addr::new(192, 168, 1, 5)) };
     let six = Peer::Tcp { local: IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1)) };
-    let hosted = |peer, host: &str| ask_as(&guard, peer, "GET /", &[("Host", host), ("Authorization", &bearer)]).is_ok();
+    let hosted =
+        |peer, host: &str| ask_as(&guard, peer, "GET /", &[("Host", host), ("Authorization", &bearer)]).is_ok();
     assert!(hosted(lan, "192.168.1.5:8080") && hosted(six, "[fd00::1]:8080"));
     assert!(!hosted(lan, "192.168.1.6:8080") && !hosted(lan, "evil.example:8080"));
 }
@@ -58,7 +70,9 @@ fn only_the_right_token_opens() {
     let bearer = |text: String| ask(&guard, "GET /", &[host, ("Authorization", &text)]);
     assert_eq!(bearer(format!("Bearer {token}")), Ok(Admission::Known));
     assert_eq!(bearer(format!("bearer {token}")), Ok(Admission::Known));
-    for wrong in [String::new(), "Bearer".into(), "Bearer x".into(), format!("Basic {token}"), format!("Bearer {token}x")] {
+    for wrong in
+        [String::new(), "Bearer".into(), "Bearer x".into(), format!("Basic {token}"), format!("Bearer {token}x")]
+    {
         assert!(bearer(wrong).is_err());
     }
     assert!(ask(&guard, "GET /", &[host]).is_err());
@@ -96,7 +110,13 @@ fn what_changes_something_comes_from_our_own_origin() {
         ask(&guard, "POST /constraints", &headers.into_iter().flatten().collect::<Vec<_>>())
     };
     assert_eq!(post(Some("http://localhost:8080")), Ok(Admission::Known));
-    for origin in [None, Some("null"), Some("http://localhost:3000"), Some("http://127.0.0.1:8080"), Some("https://kiosk.example")] {
+    for origin in [
+        None,
+        Some("null"),
+        Some("http://localhost:3000"),
+        Some("http://127.0.0.1:8080"),
+        Some("https://kiosk.example"),
+    ] {
         assert!(post(origin).is_err(), "{origin:?}");
     }
     // Any other request may leave it out, but not lie.

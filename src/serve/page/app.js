@@ -214,7 +214,9 @@ function showState() {
     cover(missing(video.error), sentence(video.error.message), sentence(video.error.remedy || ''), true);
   } else if (video.state === 'starting') cover('Starting', 'The camera is being opened.', '', false);
   else if (video.state === 'off') cover('No camera', 'None was asked for. Choose one beside.', '', false);
-  else if (paused) cover('Paused', 'The camera goes on; nothing is sent.', '', false);
+  else if (state.serve.problem) {
+    cover('No picture of this format', sentence(state.serve.problem.message), sentence(state.serve.problem.remedy || ''), false);
+  } else if (paused) cover('Paused', 'The camera goes on; nothing is sent.', '', false);
 
   const settings = video.settings;
   $('chip-mode').textContent = settings ? `${settings.width}×${settings.height} ${settings.fourcc || ''}` : '–';

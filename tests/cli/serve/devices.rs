@@ -74,7 +74,10 @@ fn what_cannot_be_had_changes_nothing_and_says_why() {
     camera_is(&server, "live");
     let answer = server.post("/constraints", r#"{"video": {"width": {"exact": 99999}}}"#);
     assert_eq!(answer.status, 422);
-    assert_eq!((&answer.json()["error"]["name"], &answer.json()["error"]["constraint"]), (&"OverconstrainedError".into(), &"width".into()));
+    assert_eq!(
+        (&answer.json()["error"]["name"], &answer.json()["error"]["constraint"]),
+        (&"OverconstrainedError".into(), &"width".into())
+    );
     assert_eq!(server.post("/constraints", r#"{"video": {"width": "wide"}}"#).status, 400);
     assert_eq!(server.post("/constraints", "width=640").status, 400);
     assert_eq!(server.post("/constraints", r#"{"video": {"deviceId": {"exact": "another"}}}"#).status, 422);

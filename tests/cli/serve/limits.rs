@@ -55,7 +55,11 @@ fn a_body_is_as_long_as_it_says_and_not_longer_than_constraints_are() {
 #[test]
 fn what_is_no_http_is_told_so() {
     let server = Server::synthetic(&[]);
-    for garbage in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..], b"hello\r\n\r\n", b"GET http://x/ HTTP/1.1\r\n\r\n"] {
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..],
+        b"hello\r\n\r\n",
+        b"GET http://x/ HTTP/1.1\r\n\r\n",
+    ] {
         let mut stream = server.connect();
         stream.write_all(garbage).unwrap();
         assert_eq!(Answer::read(&mut BufReader::new(stream)).status, 400);

@@ -1,12 +1,10 @@
 //! Pictures: one capture, encoded once, for any number of viewers, of whom none waits for another.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::net::TcpStream;
 
+use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBuf;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, connect, setsockopt, socket};
 use serde_json::Value;
 use usermedia::convert::{PixelFormat, VideoFrameView};
 use usermedia::{Fourcc, VideoColorSpace, VideoMatrixCoefficients};
@@ -93,13 +91,8 @@ fn eight_viewers_cost_one_capture_and_one_encoding_of_each_picture() {
 
 /// A connection that takes little before it stops taking.
 fn narrow(server: &Server) -> TcpStream {
-    let descriptor = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket");
-    setsockopt(&descriptor, RcvBuf, &4096).expect("a small buffer");
-    let address: SocketAddr = ([127, 0, 0, 1], server.port()).into();
-    let SocketAddr::V4(address) = address else { unreachable!("it is an IPv4 address") };
-    connect(descriptor.as_raw_fd(), &SockaddrIn::from(address)).expect("it listens");
-    let stream = TcpStream::from(descriptor);
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    let stream = server.connect();
+    setsockopt(&stream, RcvBuf, &4096).expect("a small buffer");
     stream
 }
 

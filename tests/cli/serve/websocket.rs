@@ -95,7 +95,7 @@ fn a_client_that_counts_gets_as_many_pictures_as_it_has_room_for() {
     let server = Server::synthetic(&[]);
     let mut socket = open(&server, "?credit=2&state=0");
     // Levels go on meanwhile: fifty a second, so that pictures had their time.
-    let mut count = |socket: &mut WebSocket<TcpStream>| {
+    let count = |socket: &mut WebSocket<TcpStream>| {
         let (mut pictures, mut levels, mut skipped) = (0, 0, 0);
         while levels < 50 {
             match next(socket) {
