@@ -13,7 +13,7 @@ use super::picture::Picture;
 use super::socket::{Socket, wait_for};
 
 /// How long a viewer may take nothing at all.
-pub(super) const STALL: Duration = Duration::from_secs(10);
+pub(super) const STALL: Duration = Duration::from_secs(20);
 
 /// Writes `head`, the picture and `tail`, waiting for the viewer to take them.
 ///

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
+use std::thread;
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBuf;
@@ -80,8 +81,8 @@ fn eight_viewers_cost_one_capture_and_one_encoding_of_each_picture() {
     let sent: u64 = clients.values().filter_map(|client| client["sent"].as_u64()).sum();
     let (encoded, shown) = (state["serve"]["encoded"].as_u64(), state["serve"]["shown"].as_u64());
     assert_eq!(encoded, shown);
-    // Each viewer had ten; had each cost an encoding, there were as many.
-    assert!(sent >= 80 && encoded < Some(sent), "{sent} sent, {encoded:?} encoded");
+    // Each viewer had ten, of which the last may not be counted yet. Had each cost an encoding, there were as many.
+    assert!(sent >= 72 && encoded < Some(sent), "{sent} sent, {encoded:?} encoded");
     assert!(encoded <= state["video"]["source"]["captured"].as_u64());
     assert_eq!(state["video"]["opened"], 1);
     assert_eq!(state["video"]["consumers"].as_array().map(Vec::len), Some(1));
@@ -92,7 +93,7 @@ fn eight_viewers_cost_one_capture_and_one_encoding_of_each_picture() {
 /// A connection that takes little before it stops taking.
 fn narrow(server: &Server) -> TcpStream {
     let stream = server.connect();
-    setsockopt(&stream, RcvBuf, &4096).expect("a small buffer");
+    setsockopt(&stream, RcvBuf, &(32 << 10)).expect("a small buffer");
     stream
 }
 
@@ -124,15 +125,20 @@ fn a_slow_viewer_gets_the_newest_and_costs_the_others_nothing() {
     let grown = resident_kilobytes(server.process()).saturating_sub(before);
     assert!(grown < 32 << 10, "{grown} kB more");
     let at = last.number("x-sequence");
-    for mut stream in slow {
-        // What lay in the kernel's buffers is old; what comes after it is the newest there was.
-        let newest = loop {
-            let part = stream.next();
-            if part.number("x-skipped") > 10 {
-                break part;
-            }
-        };
-        assert!(newest.number("x-sequence") + 1 >= at, "{} and {at}", newest.number("x-sequence"));
-        pixels(&newest.jpeg, (640, 480));
-    }
+    // At once: who takes nothing for long is let go.
+    thread::scope(|scope| {
+        for mut stream in slow {
+            scope.spawn(move || {
+                // What lay in the kernel's buffers is old; what comes after it is the newest there was.
+                let newest = loop {
+                    let part = stream.next();
+                    if part.number("x-skipped") > 10 {
+                        break part;
+                    }
+                };
+                assert!(newest.number("x-sequence") + 1 >= at, "{} and {at}", newest.number("x-sequence"));
+                pixels(&newest.jpeg, (640, 480));
+            });
+        }
+    });
 }
