@@ -76,7 +76,7 @@ function onBinary(data) {
   const head = new DataView(data, 0, HEADER);
   const kind = head.getUint8(0);
   if (kind === PICTURE) {
-    interval(head.getBigUint64(16, true), head.getUint8(2));
+    interval(head.getBigUint64(16, true), head.getBigUint64(8, true), head.getUint8(2));
     show(new Blob([new Uint8Array(data, HEADER)], { type: 'image/jpeg' }));
   } else if (kind === LEVEL) {
     level(new Float32Array(data, HEADER));
@@ -154,16 +154,15 @@ function level(values) {
 
 const plot = $('plot');
 const intervals = [];
-let lastStamp = 0n;
-let lastTrack = -1;
+let last = { stamp: 0n, number: 0n, track: -1 };
 
-function interval(stamp, track) {
-  if (track === lastTrack && stamp > lastStamp) {
-    intervals.push(Number(stamp - lastStamp) / 1e6);
+/** Of neighbours alone: what this page was too slow for says nothing of the camera. */
+function interval(stamp, number, track) {
+  if (track === last.track && number === last.number + 1n && stamp > last.stamp) {
+    intervals.push(Number(stamp - last.stamp) / 1e6);
     if (intervals.length > 160) intervals.shift();
   }
-  lastStamp = stamp;
-  lastTrack = track;
+  last = { stamp, number, track };
 }
 
 function drawIntervals() {
@@ -342,7 +341,9 @@ function showForms() {
     return option;
   }));
   if (kept) camera.value = kept;
-  $('apply').disabled = cameras().length === 0;
+  const none = cameras().length === 0;
+  if (none) camera.append(element('option', { value: '', text: 'none' }));
+  for (const id of ['camera', 'size', 'rate', 'apply']) $(id).disabled = none;
   const microphone = $('microphone');
   const chosenMicrophone = state && state.audio.settings ? state.audio.settings.deviceId : '';
   microphone.replaceChildren(element('option', { value: '', text: 'none' }), ...devices
