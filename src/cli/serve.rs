@@ -5,11 +5,13 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::mpsc::RecvTimeoutError;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::args::{Request, ServeArguments};
 use super::event::{self, Event};
+use super::manager::Manager;
 use super::{Failure, permission, print, request, signals, text};
 use crate::constraints::MediaStreamConstraints;
 use crate::error::{Error, ErrorName, Result};
@@ -29,7 +31,6 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<ExitCode, Failure> {
         .with_resolve_options(request::options(&arguments.request, true));
     let constraints = constraints(&arguments.request, &devices)?;
     let service = Service::start(devices, constraints, options(arguments)?)?;
-    // A service manager is told here that the service is ready, once packages bring a unit.
     if let Some(address) = service.address().filter(|address| !address.ip().is_loopback()) {
         let warning = format!(
             "warning: {address} can be reached by others than this machine, and nothing is encrypted: whoever reads the \
@@ -42,14 +43,23 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<ExitCode, Failure> {
     } else {
         print::result(&told(&service))?;
     }
+    let mut manager = Manager::of_this_process();
+    // Without the token: a manager's status is for everybody.
+    manager.ready(&service.url().map_or_else(|| "Serving.".to_owned(), |url| format!("Serving on {url}.")));
     // Nothing but a signal ends it.
     let signal = loop {
-        match event::next(&ends) {
-            Some(Event::Signal(signal)) => break Some(signal),
-            Some(_) => {}
-            None => break None,
+        let event = match manager.due() {
+            None => ends.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(left) => ends.recv_timeout(left),
+        };
+        match event {
+            Ok(Event::Signal(signal)) => break Some(signal),
+            Ok(_) => {}
+            Err(RecvTimeoutError::Timeout) => manager.attend(|| service.statistics()),
+            Err(RecvTimeoutError::Disconnected) => break None,
         }
     };
+    manager.stopping();
     service.stop();
     if arguments.common.json {
         print::result(&crate::json::to_string(&Ended(signal.map_or("error", |signal| signal.as_str()))))?;

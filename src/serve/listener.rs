@@ -148,12 +148,6 @@ impl Hall {
         let _ = served.spawn(move || router.serve(&socket, &mut place));
     }
 
-    /// How many were let in.
-    #[cfg(test)]
-    pub(super) fn guests(&self) -> usize {
-        self.crowd().guests
-    }
-
     /// Sends everybody away, and lets nobody in any more.
     pub(super) fn close(&self) {
         let mut crowd = self.crowd();

@@ -21,7 +21,7 @@ use super::stage::Stage;
 use super::token::Token;
 use crate::constraints::MediaStreamConstraints;
 use crate::error::{Error, ErrorName, Result};
-use crate::stream::MediaDevices;
+use crate::stream::{MediaDevices, StreamStatistics};
 
 /// How long the devices may take to close at the end.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -129,6 +129,11 @@ impl Service {
     /// The link that opens the page.
     pub fn link(&self) -> Option<String> {
         self.url().map(|url| format!("{url}?token={}", self.token().as_str()))
+    }
+
+    /// Everything that was counted of the devices that are captured now.
+    pub fn statistics(&self) -> StreamStatistics {
+        self.router.stage.statistics()
     }
 
     /// Ends it: connections are closed, devices too.

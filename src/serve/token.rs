@@ -69,7 +69,7 @@ mod tests {
         let (one, other) = (Token::random().unwrap(), Token::random().unwrap());
         assert_eq!(one.as_str().len(), 40);
         assert_ne!(one, other);
-        assert!(one.is(&one.as_str().to_owned()));
+        assert!(one.is(one.as_str()));
         assert!(!one.is(other.as_str()) && !one.is("") && !one.is(&one.as_str()[1..]));
         assert!(!one.is(&one.as_str().to_uppercase()) || one.as_str().bytes().all(|byte| byte.is_ascii_digit()));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout};
+use std::process::{Child, ChildStdout, Command};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -26,7 +26,11 @@ impl Server {
     }
 
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = start(usermedia().args(["serve", "--json"]).args(arguments));
+        Self::of(usermedia().args(["serve", "--json"]).args(arguments))
+    }
+
+    pub fn of(command: &mut Command) -> Self {
+        let mut child = start(command);
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a line");

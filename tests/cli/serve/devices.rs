@@ -1,11 +1,14 @@
 //! Devices that are there, that are not, and that are asked for something else.
 
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::client::Server;
 use super::pictures::pixels;
-use crate::support::{eventually, run};
+use crate::support::{Folder, eventually, run, usermedia};
 
 /// Waits until the camera is in this state.
 #[track_caller]
@@ -134,6 +137,27 @@ fn a_signal_ends_it_with_viewers_there() {
         assert_eq!(run.status, Some(status), "{}", run.stderr);
         assert_eq!(run.json(), json!({"ok": true, "event": "ended", "endedBy": signal.as_str()}));
     }
+}
+
+#[test]
+fn a_service_manager_hears_of_it_and_not_the_token() {
+    let folder = Folder::new();
+    let path = folder.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let hear = || {
+        let mut buffer = [0; 512];
+        let length = socket.recv(&mut buffer).expect("a message");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    let mut command = usermedia();
+    command.args(["serve", "--json", "--synthetic", "--port", "0"]);
+    let server = Server::of(command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000"));
+    assert_eq!(hear(), format!("READY=1\nSTATUS=Serving on {}/.\n", server.origin()));
+    assert_eq!(hear(), "WATCHDOG=1\n");
+    server.end(Signal::SIGTERM);
+    let last = std::iter::repeat_with(hear).find(|message| message != "WATCHDOG=1\n");
+    assert_eq!(last.as_deref(), Some("STOPPING=1\n"));
 }
 
 #[test]
