@@ -41,7 +41,7 @@ pub(in crate::cli) struct ServeArguments {
     /// A name under which browsers reach the page besides localhost and the address, through a proxy say; again for more.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) host: Vec<String>,
-    /// Another page, such as https://kiosk.example, that may connect to the WebSocket with the token; again for more.
+    /// The origin of another page (`https://kiosk.example`) that may connect to the WebSocket with the token; again for more.
     #[arg(long, value_name = "ORIGIN")]
     pub(in crate::cli) origin: Vec<String>,
     /// Keep the token in this file, so that links outlive the service: it is made with mode 600 where there is none.
