@@ -302,6 +302,22 @@ pub(crate) fn to_string(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// Writes a map of the members given, in their order.
+macro_rules! object {
+    ($serializer:expr, { $($name:literal: $value:expr),* $(,)? }) => {{
+        let mut map = $serializer.serialize_map(None)?;
+        $(map.serialize_entry($name, &$value)?;)*
+        map.end()
+    }};
+}
+
+pub(crate) use object;
+
+/// A rate as exact as it was measured.
+pub(crate) fn thousandths(rate: f64) -> f64 {
+    (rate * 1000.0).round() / 1000.0
+}
+
 /// A number as ECMAScript writes it: without decimals where it is whole.
 pub(crate) struct Number(pub(crate) f64);
 

@@ -16,7 +16,8 @@
 //! - tell when devices come, go, or may be opened now: [`MediaDevices::on_device_change`];
 //! - convert and crop pixels, when asked: `convert`;
 //! - write to v4l2loopback at exact moments, numbered in the pixels: [`LoopbackWriter`], [`FrameStamp`];
-//! - record to Matroska, Y4M, MJPEG and raw files, and take pictures as JPEG and PNG.
+//! - record to Matroska, Y4M, MJPEG and raw files, and take pictures as JPEG and PNG;
+//! - show what is captured on a page, to this machine's browsers and programs: `serve`.
 //!
 //! It does not
 //! - encode or display, or convert unasked: frames come as the driver gives them;
@@ -109,6 +110,7 @@
 //! | `record` | `Recorder`: Matroska, WAV, Y4M, MJPEG, H.264 and raw files | through `cli` |
 //! | `convert` | `VideoFrame::convert_to` and the module `convert`: RGB, RGBA, BGRA, I420, NV12, crops, scaling | through `picture` |
 //! | `picture` | `Snapshot`: JPEG and PNG | through `cli` |
+//! | `serve` | the live page: `serve::Service` | through `cli` |
 //! | `capi` | the functions of `usermedia.h`, for C (`make capi`) | no |
 //! | `tracing` | what happens to devices and recordings as structured events of the crate `tracing` | through `cli` |
 //!
@@ -155,6 +157,8 @@ mod json;
 pub mod permission;
 pub mod resolve;
 mod seam;
+#[cfg(all(feature = "serve", not(loom)))]
+pub mod serve;
 mod sink;
 mod stream;
 mod trace;

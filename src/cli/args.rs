@@ -2,6 +2,7 @@
 
 mod bench;
 mod loopback;
+mod serve;
 mod values;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::sink::Segments;
 
 pub(super) use self::bench::BenchArguments;
 pub(super) use self::loopback::LoopbackArguments;
+pub(super) use self::serve::ServeArguments;
 
 /// getUserMedia for Linux: find cameras and microphones, resolve constraints, capture.
 #[derive(Debug, Parser)]
@@ -37,6 +39,7 @@ Examples:
   usermedia resolve --width 1280 --fps 30                which mode that would get, and why
   usermedia snapshot -o photo.jpg                        one picture
   usermedia watch                                        what is plugged in and out
+  usermedia serve                                        a live page: open the link it prints
   usermedia bench --against v4l2-ctl                     what a frame costs, beside v4l2-ctl
   usermedia capture --synthetic --frames 60              try it without a camera
   usermedia loopback --device /dev/video9 --synthetic    a test picture for other programs
@@ -64,6 +67,8 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// Say which cameras and microphones there are, and go on saying which come, go, or may be opened now.
     Watch(WatchArguments),
+    /// Show the camera on a live page, with its microphone, its controls and statistics, on this machine.
+    Serve(ServeArguments),
     /// Measure capture: rate, jitter, age, losses, processor time, memory and counts, beside other programs.
     Bench(BenchArguments),
 }
@@ -215,6 +220,16 @@ pub(super) struct Request {
     /// This microphone: its id, its PCM, or part of its name.
     #[arg(long, value_name = "MICROPHONE")]
     pub(super) microphone: Option<String>,
+}
+
+impl Request {
+    /// Whether nothing is said of what is wanted.
+    pub(super) fn is_empty(&self) -> bool {
+        let sizes = [self.width, self.height, self.max_width, self.max_height, self.min_width, self.min_height];
+        let texts = [&self.constraints, &self.device, &self.microphone];
+        let named = sizes.iter().any(Option::is_some) || texts.iter().any(|text| text.is_some());
+        !(self.video || self.audio || named || self.fps.is_some() || self.fourcc.is_some() || !self.set.is_empty())
+    }
 }
 
 #[derive(Debug, Args)]

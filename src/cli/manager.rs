@@ -3,6 +3,7 @@
 //! Its watchdog is fed only while the capture makes sense: every track gives something, or is muted and says why, because
 //! its device is unplugged, say. One that gives nothing without a word starves it, and the manager starts the command anew.
 
+use std::env;
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
@@ -22,7 +23,12 @@ impl Manager {
     /// The one that started this process, if one did.
     pub(super) fn of_this_process() -> Self {
         let mut limit = 0;
-        let watches = sd_notify::watchdog_enabled(false, &mut limit);
+        let mut watches = sd_notify::watchdog_enabled(false, &mut limit);
+        // Where no process is named it is meant for whoever reads it, as sd_watchdog_enabled(3) has it.
+        if !watches && env::var_os("WATCHDOG_PID").is_none() {
+            limit = env::var("WATCHDOG_USEC").ok().and_then(|limit| limit.parse().ok()).unwrap_or(0);
+            watches = limit > 0;
+        }
         // Half of the time it gives, as sd_watchdog_enabled(3) recommends.
         let every = watches.then(|| Duration::from_micros(limit / 2)).filter(|every| !every.is_zero());
         Self { every, fed: Instant::now(), given: Vec::new() }

@@ -17,6 +17,7 @@ mod report;
 mod request;
 mod resolve;
 mod scheduling;
+mod serve;
 mod signals;
 mod snapshot;
 mod text;
@@ -79,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Loopback(arguments) => (arguments.common.json, loopback::run(&arguments)),
         Command::Check(arguments) => (arguments.common.json, check::run(&arguments)),
         Command::Bench(arguments) => (arguments.common.json, bench::run(&arguments)),
+        Command::Serve(arguments) => (arguments.common.json, serve::run(&arguments)),
         Command::Watch(arguments) => (arguments.common.json, watch::run(&arguments)),
     };
     outcome.or_else(|failure| report(failure, json)).unwrap_or_else(|error| {

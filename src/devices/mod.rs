@@ -108,6 +108,7 @@ impl Machine {
     }
 
     /// The same without their modes and controls, and what only these tell: for who wants to know which devices a name means.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command is given names"))]
     pub(crate) fn identify_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
         self.some(wanted, Depth::Identity)
     }

@@ -15,6 +15,8 @@ mod consumer;
 mod decimator;
 mod device_watch;
 mod dma_buf;
+#[cfg(feature = "json")]
+mod document;
 mod feed;
 mod frame;
 mod gate;

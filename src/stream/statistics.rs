@@ -4,6 +4,8 @@ use super::MediaStreamTrackState;
 use super::consumer::ConsumerStatistics;
 use super::medium::Medium;
 use super::track::MediaStreamTrack;
+#[cfg(feature = "serve")]
+use super::track::{AudioTrack, VideoTrack};
 use crate::capture::{AudioStatistics, MuteReason, SourceStatistics};
 
 /// What was counted of a stream: [`LocalMediaStream::statistics`](crate::LocalMediaStream::statistics).
@@ -59,6 +61,15 @@ impl<S> TrackStatistics<S> {
 }
 
 impl StreamStatistics {
+    /// Of tracks that are held without a stream.
+    #[cfg(feature = "serve")]
+    pub(crate) fn of(video: Option<&VideoTrack>, audio: Option<&AudioTrack>) -> Self {
+        Self {
+            video: video.into_iter().map(TrackStatistics::of).collect(),
+            audio: audio.into_iter().map(TrackStatistics::of).collect(),
+        }
+    }
+
     /// How much faster the first microphone's clock runs than the first camera's, in parts per million; `None` for the first ten
     /// seconds, and where there is no such pair. At 100 ppm sound and picture that are not put at their own times are a third
     /// of a second apart after an hour.

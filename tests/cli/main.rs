@@ -8,6 +8,7 @@ mod manager;
 mod permission;
 mod recording;
 mod resolve;
+mod serve;
 mod signals;
 mod sound;
 mod statistics;

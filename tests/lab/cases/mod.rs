@@ -25,6 +25,7 @@ mod pipeline;
 pub mod planes;
 pub mod power;
 mod self_test;
+mod serve;
 mod soak;
 mod soak_day;
 mod soak_ledger;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<LabTest> {
         fan_out::TESTS,
         controls::TESTS,
         files::TESTS,
+        serve::TESTS,
         hotplug::TESTS,
         hwtest::TESTS,
         webcam::TESTS,
