@@ -15,7 +15,7 @@ const CLASS: &str = "/sys/class/sound";
 
 /// Reads every microphone. Cards come from libasound, and from sysfs where libasound may not open them; never fails.
 /// Places come from sysfs alone: libasound reads its configuration first.
-pub(super) fn read_all(machine: &Machine, depth: Depth) -> Vec<Found> {
+pub(super) fn read_all(machine: &Machine, depth: Depth<'_>) -> Vec<Found> {
     let listed = if depth == Depth::Place { Vec::new() } else { machine.pcm.cards() };
     let class = machine.world.list(Path::new(CLASS));
     let in_sysfs = class.iter().filter_map(|name| name.strip_prefix("card")?.parse::<u32>().ok());
@@ -26,13 +26,13 @@ pub(super) fn read_all(machine: &Machine, depth: Depth) -> Vec<Found> {
         let name = listed.iter().find(|card| card.index == index).and_then(|card| card.name.clone());
         found.append(&mut read_card(machine, index, name, &class, depth));
     }
-    if depth > Depth::Place {
+    if depth != Depth::Place {
         found.extend(read_default(machine));
     }
     found
 }
 
-fn read_card(machine: &Machine, card: u32, name: Option<String>, class: &[String], depth: Depth) -> Vec<Found> {
+fn read_card(machine: &Machine, card: u32, name: Option<String>, class: &[String], depth: Depth<'_>) -> Vec<Found> {
     let sysfs = machine.world.canonicalize(&Path::new(CLASS).join(format!("card{card}")));
     let attribute = |name: &str| sysfs.as_ref().and_then(|sysfs| machine.world.read(&sysfs.join(name)));
     let id = attribute("id").unwrap_or_else(|| card.to_string());
@@ -43,7 +43,7 @@ fn read_card(machine: &Machine, card: u32, name: Option<String>, class: &[String
 
     let (pcms, refused) = match depth {
         Depth::Place => (pcms_in_sysfs(class, card), None),
-        Depth::Identity | Depth::Offer => match machine.pcm.capture_pcms(card) {
+        Depth::Identity | Depth::Part(_) | Depth::Offer => match machine.pcm.capture_pcms(card) {
             Ok(pcms) => (pcms, None),
             Err(error) => (pcms_in_sysfs(class, card), Some(error)),
         },

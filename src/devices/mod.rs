@@ -40,6 +40,7 @@ pub(crate) use changes::DeviceTracker;
 pub(crate) use modes::RESOLUTION_TABLE;
 pub(crate) use refusal::{explain_busy, explain_permission};
 
+use crate::format::Fourcc;
 use crate::seam::{Kernel, LinuxKernel, LinuxPcmDirectory, LinuxPcmSystem, LinuxWorld, PcmDirectory, PcmSystem, World};
 
 /// The cameras and microphones of this machine: `MediaDevices.enumerateDevices()`.
@@ -107,13 +108,22 @@ impl Machine {
         self.some(wanted, Depth::Offer)
     }
 
+    /// The same with the modes of these pixel formats alone, where a camera has any of them, and without controls.
+    pub(crate) fn enumerate_parts(
+        &self,
+        wanted: impl Fn(&MediaDeviceInfo) -> bool,
+        formats: &[Fourcc],
+    ) -> Vec<MediaDeviceInfo> {
+        self.some(wanted, Depth::Part(formats))
+    }
+
     /// The same without their modes and controls, and what only these tell: for who wants to know which devices a name means.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command is given names"))]
     pub(crate) fn identify_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
         self.some(wanted, Depth::Identity)
     }
 
-    fn some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool, depth: Depth) -> Vec<MediaDeviceInfo> {
+    fn some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool, depth: Depth<'_>) -> Vec<MediaDeviceInfo> {
         let nodes = self.world.v4l_nodes();
         let mut cameras: Vec<Found> = nodes.iter().map(|node| video::read(self, node, Depth::Place)).collect();
         let mut microphones = audio::read_all(self, Depth::Place);
@@ -134,7 +144,7 @@ impl Machine {
         in_order(found)
     }
 
-    fn listed(&self, depth: Depth) -> Vec<MediaDeviceInfo> {
+    fn listed(&self, depth: Depth<'_>) -> Vec<MediaDeviceInfo> {
         let mut found: Vec<Found> = self.world.v4l_nodes().iter().map(|node| video::read(self, node, depth)).collect();
         found.append(&mut audio::read_all(self, depth));
         name(&mut found);
@@ -158,12 +168,14 @@ fn in_order(mut found: Vec<Found>) -> Vec<MediaDeviceInfo> {
 }
 
 /// How much of a device is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Depth {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth<'a> {
     /// Where it is, by sysfs alone: enough for its id. A node that sysfs does not know is opened and named.
     Place,
     /// What it is: no question that a USB camera would have to be asked over its bus.
     Identity,
+    /// A camera's modes of these pixel formats as well; all of its modes where it has none of them.
+    Part(&'a [Fourcc]),
     /// Its modes and controls as well.
     Offer,
 }

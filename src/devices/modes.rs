@@ -44,10 +44,17 @@ pub(super) struct Listing {
 /// A driver that names formats but no sizes (an HDMI input without a scaler, whose size is the signal's) has one mode
 /// per format: the current size, at the current interval. One that names no format at all enumerates nothing.
 ///
+/// Of the formats in `only`, if it has any of them, and of no others: who names a format does not wait for eighty.
+///
 /// # Errors
 ///
 /// `ENODEV`: the device went away meanwhile. Any other refusal ends the list it happened in.
-pub(super) fn list(kernel: &dyn Kernel, fd: BorrowedFd<'_>, queue: BufferType) -> Result<Listing, Errno> {
+pub(super) fn list(
+    kernel: &dyn Kernel,
+    fd: BorrowedFd<'_>,
+    queue: BufferType,
+    only: &[Fourcc],
+) -> Result<Listing, Errno> {
     let mut asker = Asker { kernel, fd, queue, answers_left: MOST_ANSWERS, default_size: None };
     let current = retry(|| kernel.get_format(fd, queue));
     if current == Err(Errno::ENODEV) {
@@ -57,8 +64,9 @@ pub(super) fn list(kernel: &dyn Kernel, fd: BorrowedFd<'_>, queue: BufferType) -
     asker.default_size = current.filter(|&(width, height)| width > 0 && height > 0);
 
     let formats = asker.formats()?;
+    let has_any = formats.iter().any(|fourcc| only.contains(fourcc));
     let mut modes = Vec::new();
-    for &fourcc in &formats {
+    for &fourcc in formats.iter().filter(|fourcc| !has_any || only.contains(fourcc)) {
         let mut of_format = asker.modes_of(fourcc)?;
         if of_format.is_empty() {
             of_format.extend(asker.current_mode(fourcc)?);

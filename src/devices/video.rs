@@ -32,7 +32,7 @@ enum Class {
 }
 
 /// Reads one node. Opens it, unless its place is enough, and closes it again; never fails.
-pub(super) fn read(machine: &Machine, node: &Node, depth: Depth) -> Found {
+pub(super) fn read(machine: &Machine, node: &Node, depth: Depth<'_>) -> Found {
     let path = node.path.to_string_lossy().into_owned();
     let sysfs = node.sysfs.as_deref();
     let attribute = |name: &str| sysfs.and_then(|sysfs| machine.world.read(&sysfs.join(name)));
@@ -75,7 +75,7 @@ pub(super) fn read(machine: &Machine, node: &Node, depth: Depth) -> Found {
     found
 }
 
-fn open_and_read(machine: &Machine, node: &Node, depth: Depth, found: &mut Found) -> Result<(), Errno> {
+fn open_and_read(machine: &Machine, node: &Node, depth: Depth<'_>, found: &mut Found) -> Result<(), Errno> {
     let kernel = machine.kernel.as_ref();
     let fd = retry(|| kernel.open(&node.path))?;
     let result = retry(|| kernel.query_capability(fd.as_fd())).and_then(|capability| {
@@ -88,11 +88,12 @@ fn open_and_read(machine: &Machine, node: &Node, depth: Depth, found: &mut Found
                 found.info.unusable = Some(not_a_camera(reason, capability.effective()));
                 Ok(())
             }
-            Class::Camera(_) if depth < Depth::Offer => Ok(()),
+            Class::Camera(_) if matches!(depth, Depth::Place | Depth::Identity) => Ok(()),
             Class::Camera(queue) => {
-                let listing = modes::list(kernel, fd.as_fd(), queue)?;
+                let only = if let Depth::Part(formats) = depth { formats } else { &[] };
+                let listing = modes::list(kernel, fd.as_fd(), queue, only)?;
                 judge(machine, node, &capability, listing, found);
-                if found.info.unusable.is_none() {
+                if found.info.unusable.is_none() && depth == Depth::Offer {
                     found.info.controls =
                         control::list(kernel, fd.as_fd()).iter().map(NativeControl::capability).collect();
                 }

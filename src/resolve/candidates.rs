@@ -4,6 +4,7 @@ use super::pixels::{Class, Named, usual_class};
 use crate::constraints::{Constraint, ConstraintName, MediaTrackRequest};
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason};
 use crate::error::{Error, ErrorName};
+use crate::format::Fourcc;
 
 /// The devices of one kind, sorted by whether they can be had.
 #[derive(Debug, Default)]
@@ -209,6 +210,19 @@ pub(crate) fn comes_into_question(request: &MediaTrackRequest, id: &str) -> bool
         }
     };
     required.is_empty() || required.iter().any(|required| is_called(id, required))
+}
+
+/// The pixel formats of a request that asks for certain ones of a camera and for no control, so that no other mode matters
+/// unless none of theirs does; none of any other request.
+pub(crate) fn formats_in_question(request: &MediaTrackRequest) -> Vec<Fourcc> {
+    let MediaTrackRequest::Constraints(track) = request else { return Vec::new() };
+    let controls = track.basic.iter().any(|(name, _)| matches!(name, ConstraintName::Control(_)));
+    match track.basic.get(ConstraintName::PixelFormat) {
+        Some(Constraint::String(value)) if !controls && track.advanced.is_empty() => {
+            value.required(false).into_iter().flatten().filter_map(|name| name.parse().ok()).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether `id` is `bare`, or `bare~PORT`.

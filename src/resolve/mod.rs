@@ -20,7 +20,7 @@ mod track;
 mod violation;
 mod why;
 
-pub(crate) use candidates::comes_into_question;
+pub(crate) use candidates::{comes_into_question, formats_in_question};
 pub use settings::{AudioSettings, ResizeMode, VideoSettings};
 
 use crate::constraints::{Constraint, MediaStreamConstraints, MediaTrackRequest};

@@ -42,13 +42,13 @@ impl Opening<'_> {
             Box::new(move |format: &Arc<VideoFormat>| judge(&wanted, &constraints, format))
         };
         let feed = Arc::new(Feed::new(&wanted.label, self.session.dispatcher()));
-        let source =
-            self.session.engine().open(request, accept, self.keep_camera(wanted), feed.clone()).map_err(|error| {
-                explain(self.machine, error, (&wanted.label, &wanted.path), &wanted.path, "another camera")
-            })?;
-        let device = self.device(MediaDeviceKind::VideoInput, &wanted.device_id);
+        let offer = Arc::new(self.offer(MediaDeviceKind::VideoInput, &wanted.device_id));
+        let keep = self.keep_camera(wanted, offer.clone());
+        let source = self.session.engine().open(request, accept, keep, feed.clone()).map_err(|error| {
+            explain(self.machine, error, (&wanted.label, &wanted.path), &wanted.path, "another camera")
+        })?;
         let options = *self.options;
-        let camera = Arc::new(Running::new(source, feed, device, wanted.clone(), options, self.session.clone()));
+        let camera = Arc::new(Running::new(source, feed, offer, wanted.clone(), options, self.session.clone()));
         self.session.cameras().register(&camera);
         trace::started(VideoFrame::KIND, &wanted.label, &wanted.path, &mode(&camera.settings()));
         Ok(VideoTrack::new(camera, wanted.clone(), self.constraints.clone()))

@@ -1,6 +1,9 @@
 //! How an open device is found again, and what it is asked for where its mode does not fit any more.
 
+use std::sync::Arc;
+
 use super::microphone::node;
+use super::offer::Offer;
 use super::opening::{Opening, explain};
 use crate::capture::{CameraRequest, Keep, MicrophoneRequest};
 use crate::constraints::MediaStreamConstraints;
@@ -10,19 +13,18 @@ use crate::format::{Fourcc, FrameRate};
 use crate::resolve::{AudioSettings, VideoSettings, resolve};
 
 impl Opening<'_> {
-    /// How a camera that was resolved to `wanted` is kept.
-    pub(super) fn keep_camera(&self, wanted: &VideoSettings) -> Keep<CameraRequest> {
+    /// How a camera that was resolved to `wanted`, of what it offers, is kept.
+    pub(super) fn keep_camera(&self, wanted: &VideoSettings, offer: Arc<Offer>) -> Keep<CameraRequest> {
         let (machine, id) = (self.machine.clone(), wanted.device_id.clone());
         let (explaining, label) = (self.machine.clone(), wanted.label.clone());
         let (constraints, options) =
             (MediaStreamConstraints::new().video(self.constraints.video.clone()), *self.options);
-        let device = self.device(MediaDeviceKind::VideoInput, &wanted.device_id);
         Keep {
             policy: self.recovery,
             locate: Box::new(move || machine.locate(MediaDeviceKind::VideoInput, &id)),
             explain: Box::new(move |error, path| explain(&explaining, error, (&label, path), path, "another camera")),
             smaller: Box::new(move |refused| {
-                let device = less_than(&device, refused)?;
+                let device = less_than(offer.get(), refused)?;
                 let resolved = resolve(&constraints, &[device], &options).ok()?.video?;
                 Some(CameraRequest {
                     fourcc: resolved.fourcc,

@@ -14,7 +14,7 @@ use crate::constraints::MediaStreamConstraints;
 use crate::devices::{self, DeviceChange, Machine, MediaDeviceInfo, MediaDeviceKind};
 use crate::error::Result;
 use crate::permission::{self, PermissionPolicy, Permit};
-use crate::resolve::{Resolution, ResolveOptions, comes_into_question, resolve};
+use crate::resolve::{ResizeMode, Resolution, ResolveOptions, comes_into_question, formats_in_question, resolve};
 
 /// The devices of a machine and the way to get a stream from them: `navigator.mediaDevices` of W3C Media Capture and
 /// Streams.
@@ -232,7 +232,7 @@ impl MediaDevices {
     pub fn get_user_media(&self, constraints: &MediaStreamConstraints) -> Result<LocalMediaStream> {
         let permit = self.permit(constraints)?;
         let _turn = self.place.turn()?;
-        let (devices, resolution) = self.resolved(constraints)?;
+        let Resolved { devices, resolution, in_part } = self.resolved(constraints)?;
         let resolution = permit.narrow(resolution)?;
         let session = self.place.current_or_start(&self.machine)?;
         session.engine().schedule(&self.scheduling)?;
@@ -241,6 +241,7 @@ impl MediaDevices {
             machine: &self.machine,
             constraints,
             devices: &devices,
+            in_part,
             buffers: self.buffers,
             raw: self.raw,
             mapped_sound: self.mapped_sound,
@@ -264,28 +265,56 @@ impl MediaDevices {
         permission::ask(policy.as_ref(), &resolution)
     }
 
-    /// What a request gets, and of which devices. Only those that come into question are read: all, where it gets
-    /// nothing, for the reason why.
-    fn resolved(&self, constraints: &MediaStreamConstraints) -> Result<(Vec<MediaDeviceInfo>, Resolution)> {
+    /// What a request gets, and of which devices. Only those that come into question are read, and of them only the modes
+    /// that do; all, where it gets nothing, for the reason why.
+    fn resolved(&self, constraints: &MediaStreamConstraints) -> Result<Resolved> {
         let session = self.place.current();
+        let attempt = |devices| {
+            let devices = running(devices, session.as_deref());
+            resolve(constraints, &devices, &self.options).map(|resolution| Resolved {
+                devices,
+                resolution,
+                in_part: false,
+            })
+        };
         if self.listing.is_none() {
-            let devices = self.enumerate_some(|device| match device.kind {
+            let in_question = |device: &MediaDeviceInfo| match device.kind {
                 MediaDeviceKind::VideoInput => comes_into_question(&constraints.video, &device.device_id),
                 MediaDeviceKind::AudioInput => comes_into_question(&constraints.audio, &device.device_id),
-            });
-            let devices = running(devices, session.as_deref());
-            if let Ok(resolution) = resolve(constraints, &devices, &self.options) {
-                return Ok((devices, resolution));
+            };
+            let formats = formats_in_question(&constraints.video);
+            if !formats.is_empty() && !self.synthetic {
+                let found = attempt(self.machine.enumerate_parts(in_question, &formats));
+                if let Some(resolved) = found.ok().filter(Resolved::cannot_be_bettered) {
+                    return Ok(Resolved { in_part: true, ..resolved });
+                }
+            }
+            if let Ok(resolved) = attempt(self.enumerate_some(in_question)) {
+                return Ok(resolved);
             }
         }
-        let devices = self.listed(session.as_deref());
-        let resolution = resolve(constraints, &devices, &self.options)?;
-        Ok((devices, resolution))
+        attempt(self.listing.clone().unwrap_or_else(|| self.enumerate_all_devices()))
     }
 
     /// All devices, unusable ones too: the resolver tells "none" from "not allowed".
     fn listed(&self, session: Option<&Session>) -> Vec<MediaDeviceInfo> {
         running(self.listing.clone().unwrap_or_else(|| self.enumerate_all_devices()), session)
+    }
+}
+
+/// What a request gets.
+struct Resolved {
+    devices: Vec<MediaDeviceInfo>,
+    resolution: Resolution,
+    /// Whether cameras are not listed to the end.
+    in_part: bool,
+}
+
+impl Resolved {
+    /// Whether no mode of another format could be taken instead: a native mode that is all that was asked for wins ties.
+    fn cannot_be_bettered(&self) -> bool {
+        let video = self.resolution.video.as_ref();
+        video.is_some_and(|video| video.fitness == 0.0 && video.resize_mode == ResizeMode::None)
     }
 }
 

@@ -65,9 +65,9 @@ impl Opening<'_> {
         let source = self.session.engine().open_microphone(request, accept, keep, feed.clone()).map_err(|error| {
             explain(self.machine, error, (&wanted.label, &wanted.path), &node(&wanted.path), "another microphone")
         })?;
-        let device = self.device(MediaDeviceKind::AudioInput, &wanted.device_id);
+        let offer = Arc::new(self.offer(MediaDeviceKind::AudioInput, &wanted.device_id));
         let options = *self.options;
-        let microphone = Arc::new(Running::new(source, feed, device, wanted.clone(), options, self.session.clone()));
+        let microphone = Arc::new(Running::new(source, feed, offer, wanted.clone(), options, self.session.clone()));
         self.session.microphones().register(&microphone);
         trace::started(AudioData::KIND, &wanted.label, &wanted.path, &mode(&microphone.settings()));
         Ok(AudioTrack::new(microphone, wanted.clone(), self.constraints.clone()))

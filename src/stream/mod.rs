@@ -29,6 +29,7 @@ mod media_stream;
 mod medium;
 mod microphone;
 mod navigator;
+mod offer;
 mod opening;
 mod outlet;
 #[cfg(feature = "convert")]

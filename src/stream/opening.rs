@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::medium::Medium;
+use super::offer::Offer;
 use super::session::Session;
 use super::track::MediaStreamTrack;
 use crate::capture::RecoveryPolicy;
@@ -18,6 +19,8 @@ pub(super) struct Opening<'a> {
     pub(super) constraints: &'a MediaStreamConstraints,
     /// The listing that the candidates are from.
     pub(super) devices: &'a [MediaDeviceInfo],
+    /// Whether cameras are not listed to the end.
+    pub(super) in_part: bool,
     /// How many buffers to ask a camera for.
     pub(super) buffers: Option<u32>,
     /// Whether frames that another process may write over are lent as they are.
@@ -48,10 +51,15 @@ impl Opening<'_> {
         Err(first.unwrap_or_else(|| Error::new(ErrorName::NotFoundError, none)))
     }
 
-    /// The device of that id, as it was listed.
-    pub(super) fn device(&self, kind: MediaDeviceKind, device_id: &str) -> MediaDeviceInfo {
+    /// What the device of that id offers, as it was listed.
+    pub(super) fn offer(&self, kind: MediaDeviceKind, device_id: &str) -> Offer {
         let listed = self.devices.iter().find(|device| device.kind == kind && device.device_id == device_id);
-        listed.cloned().unwrap_or_else(|| MediaDeviceInfo::new(kind, device_id))
+        let listed = listed.cloned().unwrap_or_else(|| MediaDeviceInfo::new(kind, device_id));
+        if self.in_part && kind == MediaDeviceKind::VideoInput {
+            Offer::part(listed, self.machine)
+        } else {
+            Offer::whole(listed)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::feed::Feed;
 use super::medium::Medium;
+use super::offer::Offer;
 use super::queue::Clock;
 use super::session::Session;
 use crate::capture::{Source, Worker};
@@ -16,7 +17,7 @@ use crate::trace;
 pub(super) struct Running<M: Medium> {
     source: Arc<Source<M::Captured>>,
     feed: Arc<Feed<M>>,
-    device: MediaDeviceInfo,
+    offer: Arc<Offer>,
     /// What was asked of it last.
     wanted: Mutex<Arc<M::Settings>>,
     /// How modes are chosen.
@@ -31,13 +32,13 @@ impl<M: Medium> Running<M> {
     pub(super) fn new(
         source: Source<M::Captured>,
         feed: Arc<Feed<M>>,
-        device: MediaDeviceInfo,
+        offer: Arc<Offer>,
         wanted: M::Settings,
         options: ResolveOptions,
         session: Arc<Session>,
     ) -> Self {
         let (wanted, turn) = (Mutex::new(Arc::new(wanted)), Mutex::new(()));
-        Self { source: Arc::new(source), feed, device, wanted, options, turn, session, clock: OnceLock::new() }
+        Self { source: Arc::new(source), feed, offer, wanted, options, turn, session, clock: OnceLock::new() }
     }
 
     pub(super) fn source(&self) -> &Source<M::Captured> {
@@ -48,8 +49,13 @@ impl<M: Medium> Running<M> {
         &self.feed
     }
 
+    /// What it offers: see [`Offer::get`].
     pub(super) fn device(&self) -> &MediaDeviceInfo {
-        &self.device
+        self.offer.get()
+    }
+
+    pub(super) fn offer(&self) -> &Arc<Offer> {
+        &self.offer
     }
 
     /// As negotiated, at the device's own rate.

@@ -10,6 +10,7 @@ use super::feed::Feed;
 use super::frame::VideoFrame;
 use super::inline::{FrameCallback, InlineConsumer};
 use super::medium::{Format, Medium};
+use super::offer::Offer;
 use super::outlet::TrackOutlet;
 use super::processor::MediaStreamTrackProcessor;
 use super::queue::{Bound, Clock, DropPolicy, Queue};
@@ -31,7 +32,7 @@ pub struct MediaStreamTrack<M: Medium> {
     feed: Arc<Feed<M>>,
     outlet: Arc<TrackOutlet<M>>,
     hold: Arc<Mutex<Hold<M>>>,
-    capabilities: MediaDeviceInfo,
+    offer: Arc<Offer>,
 }
 
 /// A camera as the caller holds it: kind `video`, yields [`VideoFrame`]s.
@@ -75,7 +76,7 @@ impl<M: Medium> MediaStreamTrack<M> {
             label,
             feed,
             outlet,
-            capabilities: device.device().clone(),
+            offer: device.offer().clone(),
             hold: Arc::new(Mutex::new(Hold {
                 closing: Some(device.source().closing()),
                 device: Some(device),
@@ -192,9 +193,10 @@ impl<M: Medium> MediaStreamTrack<M> {
         self.outlet.settings()
     }
 
-    /// What the device offers: `getCapabilities()`, as listed when it was opened.
+    /// What the device offers: `getCapabilities()`, as listed when it was opened. Where the request named a pixel format,
+    /// the rest is listed when this is called for the first time, which may take a moment: not on the capture thread.
     pub fn capabilities(&self) -> &MediaDeviceInfo {
-        &self.capabilities
+        self.offer.get()
     }
 
     /// What was asked: `getConstraints()`.
@@ -325,7 +327,7 @@ impl<M: Medium> Clone for MediaStreamTrack<M> {
                     feed: self.feed.clone(),
                     outlet,
                     hold: Arc::new(Mutex::new(Hold { device: None, last: self.statistics(), closing: None })),
-                    capabilities: self.capabilities.clone(),
+                    offer: self.offer.clone(),
                 }
             }
         }

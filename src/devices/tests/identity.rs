@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::nodes::vga;
 use crate::devices::fixture::{FakeKernel, FakeNode, Tree, machine};
 use crate::devices::{FacingMode, MediaDeviceInfo};
 use crate::seam::CapabilityFlags;
@@ -45,7 +46,7 @@ fn a_serial_number_names_a_camera_wherever_it_is_plugged_in() {
 fn a_device_listed_alone_is_what_it_is_among_all_and_no_other_is_opened() {
     // Ids that depend on the neighbours': one serial number twice.
     let tree = c920s(&[("4", Some("ABC1")), ("5", Some("ABC1")), ("6", None)]);
-    let camera = || FakeNode::camera("uvcvideo", "HD Pro Webcam C920");
+    let camera = || FakeNode::camera("uvcvideo", "HD Pro Webcam C920").with(vga());
     let nodes = || FakeKernel::new([("/dev/video0", camera()), ("/dev/video1", camera()), ("/dev/video2", camera())]);
     let all = machine(&tree, &nodes()).enumerate_all();
     assert_eq!(all.len(), 3);

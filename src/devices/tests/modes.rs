@@ -17,7 +17,7 @@ use crate::seam::{BufferType, CapabilityFlags, Fraction, FrameInterval, FrameSiz
 fn list_with(node: FakeNode) -> (Result<Listing, Errno>, Arc<FakeKernel>) {
     let kernel = FakeKernel::new([("/dev/video0", node)]);
     let fd = kernel.open(Path::new("/dev/video0")).unwrap();
-    let listing = modes::list(kernel.as_ref(), fd.as_fd(), BufferType::VideoCapture);
+    let listing = modes::list(kernel.as_ref(), fd.as_fd(), BufferType::VideoCapture, &[]);
     kernel.close(fd);
     (listing, kernel)
 }
@@ -49,6 +49,28 @@ fn range(min: &str, max: &str) -> FrameRates {
 
 fn fixed(fourcc: &[u8; 4], width: u32, height: u32, rates: FrameRates) -> VideoMode {
     VideoMode::new(Fourcc(*fourcc), Span::Fixed(width), Span::Fixed(height), rates)
+}
+
+#[test]
+fn of_formats_that_are_named_alone_are_the_modes_listed() {
+    let sizes = || vec![discrete(640, 480, &[30, 15]), discrete(320, 240, &[30])];
+    let node = || camera().with(vec![(b"YUYV", sizes()), (b"MJPG", sizes()), (b"NV12", sizes())]);
+    let tree = Tree::new();
+    tree.node("video0", "devices/platform/cam.0", "platform", &[("name", "cam"), ("index", "0")]);
+    let listed = |formats: &[Fourcc]| {
+        let kernel = FakeKernel::new([("/dev/video0", node())]);
+        let devices = machine(&tree, &kernel).enumerate_parts(|_| true, formats);
+        assert_eq!(kernel.still_open(), 0);
+        (devices[0].modes.clone(), kernel.calls())
+    };
+    let (all, calls) = listed(&[]);
+    assert_eq!(all.len(), 6);
+    let (some, fewer) = listed(&[Fourcc::MJPG]);
+    let of_mjpg: Vec<_> = all.iter().filter(|mode| mode.fourcc == Fourcc::MJPG).cloned().collect();
+    assert_eq!(some, of_mjpg);
+    assert!(fewer < calls / 2, "{fewer} questions of {calls}");
+    // Nothing would look like a camera that lists nothing, whose sizes are guessed.
+    assert_eq!(listed(&[Fourcc::YU12]).0, all);
 }
 
 const SPAN_8K: Span = Span::Range { min: 1, max: 8192, step: 1 };

@@ -14,7 +14,7 @@ use crate::devices::{DeviceChange, Machine, UnusableReason};
 use crate::error::ErrorName;
 use crate::seam::scripted::{Call, CameraScript, FOREVER, ScriptedCamera, ScriptedKernel, ScriptedPcms, ScriptedWorld};
 use crate::stream::{DeviceWatch, MediaDevices};
-use crate::{MediaDeviceInfo, MediaStreamConstraints};
+use crate::{Fourcc, MediaDeviceInfo, MediaStreamConstraints};
 
 /// A machine whose cameras come and go.
 struct Bench {
@@ -341,4 +341,31 @@ fn a_request_opens_no_camera_that_it_cannot_get() {
     let resolved = bench.devices.resolve(&MediaStreamConstraints::new().video(&video)).map(drop).unwrap_err();
     assert_eq!((error.name(), error.message()), (resolved.name(), resolved.message()));
     assert_eq!(error.constraint(), Some("width"));
+}
+
+#[test]
+fn a_request_that_names_a_format_reads_the_others_only_when_they_are_asked_for() {
+    let bench = Bench::new();
+    let camera = bench.put(0);
+    let formats = [b"YUYV", b"MJPG", b"UYVY", b"NV12"];
+    camera.change(|camera| camera.modes = formats.map(|format| (Fourcc(*format), 64, 48)).to_vec());
+    let video = MediaTrackConstraints::new().pixel_format(ConstrainDomString::new().exact("UYVY")).width(64);
+    let asked = || camera.calls(Call::Enumerate);
+    let stream = bench.devices.get_user_media(&MediaStreamConstraints::new().video(&video)).unwrap();
+    let track = stream.video_tracks().remove(0);
+    assert_eq!(track.settings().fourcc, Some(Fourcc(*b"UYVY")));
+    let of_one = asked();
+    let listed: Vec<_> = track.capabilities().modes.iter().map(|mode| mode.fourcc).collect();
+    assert_eq!(listed, formats.map(|format| Fourcc(*format)));
+    assert!(asked() > of_one, "{of_one}, then {}", asked());
+    let after = asked();
+    assert_eq!(track.clone().capabilities().modes.len(), 4);
+    assert_eq!(asked(), after, "once");
+    // What is not all that was asked for may be bettered by another format: everything is looked at.
+    drop((track, stream));
+    let wide = video.clone().width(65);
+    let stream = bench.devices.get_user_media(&MediaStreamConstraints::new().video(&wide)).unwrap();
+    let before = asked();
+    assert_eq!(stream.video_tracks()[0].capabilities().modes.len(), 4);
+    assert_eq!(asked(), before);
 }
