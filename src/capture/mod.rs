@@ -62,6 +62,6 @@ pub(crate) use worker::Worker;
 pub use recovery::{MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, StallLimit};
 pub use scheduling::CaptureScheduling;
 pub use sound::{AudioFormat, AudioStatistics, CapturedAudio};
-pub use source::{Captured, CapturedFrame};
+pub use source::{Captured, CapturedFrame, Item};
 pub use statistics::SourceStatistics;
 pub use timeline::TimestampSource;

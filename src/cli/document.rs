@@ -72,6 +72,7 @@ impl Serialize for VideoReport {
             "delivered": Frames(self),
             "frameRate": Rates(self),
             "source": Source(&self.source),
+            "unreadable": self.unreadable,
             "consumers": self.consumers.iter().map(Consumer).collect::<Vec<_>>(),
             "muted": self.state.muted.map(MuteReason::as_str),
             "events": self.state.events.iter().map(Happened).collect::<Vec<_>>(),

@@ -16,12 +16,15 @@ mod decimator;
 mod device_watch;
 mod dma_buf;
 mod feed;
+mod fitting;
 mod frame;
 mod gate;
 mod id;
 mod inline;
 mod keeping;
 mod lane;
+#[cfg(feature = "convert")]
+mod making;
 mod media_devices;
 mod media_stream;
 mod medium;
