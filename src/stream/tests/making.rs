@@ -56,18 +56,18 @@ fn it_is_made_once_for_all_and_the_camera_has_its_buffer_back() {
     let bench = Bench::yuyv();
     let stream = stream(&bench, 32, 24);
     let track = stream.video_tracks().remove(0);
-    let (one, other) = (track.processor(4), track.processor(4));
+    let processors = [track.processor(4), track.processor(4)];
     let all = bench.camera.queued();
     bench.camera.run(2);
     assert_eq!(bench.camera.queued(), all - 2, "nobody has looked");
-    let (one, other) = (drain(&one), drain(&other));
+    let [one, other] = processors.each_ref().map(drain);
     let clone = one[0].clone();
     let bytes = one[0].memory(0).unwrap().as_ptr();
     assert_eq!(bench.camera.queued(), all - 1, "looked at, and copied");
     assert_eq!((other[0].memory(0).unwrap().as_ptr(), clone.plane(0).unwrap().data.as_ptr()), (bytes, bytes));
     assert_ne!(other[1].memory(0).unwrap().as_ptr(), bytes);
     assert_eq!(bench.camera.queued(), all);
-    drop((one, other, clone));
+    drop((one, other, clone, processors));
     // One that nobody looks at goes back as it came, too.
     let processor = track.processor(4);
     bench.camera.run(1);
@@ -75,7 +75,7 @@ fn it_is_made_once_for_all_and_the_camera_has_its_buffer_back() {
     assert_eq!(bench.camera.queued(), all - 1);
     drop(frames);
     assert_eq!(bench.camera.queued(), all);
-    assert_eq!(processor.statistics().copied, 1);
+    assert_eq!(processor.statistics().copied, 1, "as it would have been");
     stream.stop();
     eventually(|| bench.camera.mappings() == 0);
     bench.assert_closed();

@@ -24,6 +24,7 @@ mod permission;
 mod pipeline;
 pub mod planes;
 pub mod power;
+mod resized;
 mod self_test;
 mod soak;
 mod soak_day;
@@ -56,6 +57,7 @@ pub fn all() -> Vec<LabTest> {
         discovery::TESTS,
         capture::TESTS,
         planes::TESTS,
+        resized::TESTS,
         fan_out::TESTS,
         controls::TESTS,
         files::TESTS,
