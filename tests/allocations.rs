@@ -126,9 +126,10 @@ fn scaled_frames_cost_no_allocation() {
     let stream = MediaDevices::synthetic().get_user_media(&constraints).unwrap();
     let track = stream.video_tracks().remove(0);
     let seen = AtomicU64::new(0);
-    let _inline = track.on_frame(move |_| match seen.fetch_add(1, Ordering::Relaxed) {
-        WARM_UP => COUNTED.set(Some(&CAPTURING)),
-        _ => {}
+    let _inline = track.on_frame(move |_| {
+        if seen.fetch_add(1, Ordering::Relaxed) == WARM_UP {
+            COUNTED.set(Some(&CAPTURING));
+        }
     });
     let mut processor = track.processor(3);
     let mut bytes = 0;

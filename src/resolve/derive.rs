@@ -271,3 +271,93 @@ fn even_share(whole: u32, part: u32, all: u32) -> u32 {
     // Not above `whole` but by its rounding up from an odd one.
     u32::try_from(even).unwrap_or(u32::MAX).min(whole).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::fitness::Bounds;
+    use super::*;
+
+    #[cfg(feature = "convert")]
+    fn crop(native: (u32, u32), size: (u32, u32)) -> (Rect, bool) {
+        let derivation = Derivation::new(Fourcc::NV12, native, size).unwrap();
+        (derivation.crop, derivation.scaled)
+    }
+
+    #[cfg(feature = "convert")]
+    #[test]
+    fn the_largest_part_of_that_shape_is_taken_from_the_middle() {
+        assert_eq!(crop((1280, 720), (640, 480)), (Rect::new(160, 0, 960, 720), true));
+        assert_eq!(crop((640, 480), (640, 360)), (Rect::new(0, 60, 640, 360), false));
+        assert_eq!(crop((640, 480), (320, 180)), (Rect::new(0, 60, 640, 360), true));
+        // Half a column less is none: 562 is 562.5 rounded.
+        assert_eq!(crop((1280, 720), (1000, 562)), (Rect::new(0, 0, 1280, 720), true));
+        // One column less of a part is one.
+        assert_eq!(crop((1280, 720), (1279, 720)), (Rect::new(0, 0, 1279, 720), false));
+        assert_eq!(crop((1280, 720), (1274, 720)), (Rect::new(2, 0, 1274, 720), false));
+    }
+
+    #[test]
+    fn a_rate_is_lowered_only_where_each_frame_stands_for_itself() {
+        let each = |code: &[u8; 4]| is_each_for_itself(Fourcc(*code));
+        assert!([b"YUYV", b"MJPG", b"RGGB", b"Y10 ", b"NM12"].into_iter().all(each));
+        assert!(![b"H264", b"HEVC", b"MPEG", b"VP80", b"????"].into_iter().any(each));
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_lies_inside_and_has_the_shape(
+            native in (1u32..5000, 1u32..5000), share in (0.0f64..1.0, 0.0f64..1.0),
+            fourcc in prop::sample::select(vec![Fourcc::YUYV, Fourcc::NV12, Fourcc(*b"411P"), Fourcc(*b"RGB3")]),
+        ) {
+            let of = |native: u32, share: f64| ((f64::from(native) * share) as u32).max(1);
+            let size = (of(native.0, share.0), of(native.1, share.1));
+            let Some(derivation) = Derivation::new(fourcc, native, size) else {
+                prop_assert!(cfg!(not(feature = "convert")));
+                return Ok(());
+            };
+            let Rect { x, y, width, height } = derivation.crop;
+            prop_assert!(x + width <= native.0 && y + height <= native.1);
+            prop_assert!(width >= size.0 && height >= size.1, "nothing is enlarged");
+            let (columns, rows) = crop_alignment(fourcc).unwrap();
+            prop_assert!(x % columns == 0 && y % rows == 0);
+            prop_assert!(width == native.0 || height == native.1, "as large as can be");
+            prop_assert_eq!(derivation.scaled, (width, height) != size);
+            // To within a pixel of what is made.
+            let (across, down) = (f64::from(width) / f64::from(size.0), f64::from(height) / f64::from(size.1));
+            let pixel = 1.0 / f64::from(size.0.min(size.1));
+            prop_assert!((across / down - 1.0).abs() <= 1.5 * pixel, "{derivation:?} for {size:?}");
+            // What is cut lies where the layout says.
+            if !derivation.scaled {
+                let whole = layout(fourcc, native.0, native.1, &[]).unwrap();
+                prop_assert!(whole.part(fourcc, derivation.crop).is_some());
+            }
+        }
+
+        #[test]
+        fn the_best_size_is_one_that_will_do(
+            native in (1u32..2000, 1u32..2000), least in (1u32..2000, 1u32..2000), ideal in prop::option::of(1u32..2500),
+        ) {
+            let bounds = |min: u32| Bounds { min: f64::from(min), max: f64::INFINITY };
+            let goal = SizeGoal {
+                width: Numeric { bounds: bounds(least.0), ideal: ideal.map(f64::from), exists: None },
+                height: Numeric { bounds: bounds(least.1), ideal: None, exists: None },
+                aspect: Numeric::NONE,
+            };
+            let made = best_made(Span::Fixed(native.0), Span::Fixed(native.1), &goal);
+            prop_assert_eq!(made.is_some(), least.0 <= native.0 && least.1 <= native.1);
+            let Some(Made { size, .. }) = made else { return Ok(()) };
+            prop_assert!(size.0 >= least.0 && size.1 >= least.1 && size.0 <= native.0 && size.1 <= native.1);
+            if let Some(ideal) = ideal {
+                prop_assert_eq!(size.0, ideal.clamp(least.0, native.0));
+                // As high as its width makes it, to an even number, or as the bound.
+                let height = f64::from(native.1) * f64::from(size.0) / f64::from(native.0);
+                let is_of_shape = (f64::from(size.1) - height).abs() <= 2.0;
+                prop_assert!(is_of_shape || size.1 == least.1, "{size:?} of {native:?}");
+            } else {
+                prop_assert_eq!(size, native);
+            }
+        }
+    }
+}

@@ -58,8 +58,8 @@ struct Order {
     pixels: u128,
     /// From 30 frames per second.
     rate: u64,
-    /// Not the format preferred: when recording MJPG, and for what must be decoded anything but that.
-    second_choice: bool,
+    /// Not the format preferred: when recording 1 for all but MJPG; and 2 for what must be decoded.
+    second_choice: u8,
 }
 
 /// What a camera can give.
@@ -242,7 +242,7 @@ impl<'a> Selection<'a> {
                 taken_away: rank(made.distance() + rate_distance),
                 pixels: pixel_distance(width, height),
                 rate: rate.default_distance(),
-                second_choice: if derived && fourcc != native { is_jpeg } else { self.recording && !is_jpeg },
+                second_choice: if is_jpeg && fourcc != native { 2 } else { u8::from(self.recording && !is_jpeg) },
             };
             if best.as_ref().is_none_or(|best| order < best.order) {
                 best = Some(Best { order, fitness, candidate, resize_mode });

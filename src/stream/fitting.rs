@@ -168,11 +168,7 @@ impl PassedFrame {
     pub(super) fn memory(&self, index: usize) -> Option<&[u8]> {
         let payload = self.payload(index)?;
         let (offset, length) = (usize::try_from(payload.offset).ok()?, usize::try_from(payload.length).ok()?);
-        let lease = match &self.picture {
-            Picture::Lent(lease) => lease,
-            #[cfg(feature = "convert")]
-            Picture::Made(picture) => picture.look(self.fitting.as_ref()?.workshop.as_ref()?).ok()?,
-        };
+        let lease = self.looked_at()?;
         lease.bytes(index, offset, length)
     }
 
@@ -187,12 +183,24 @@ impl PassedFrame {
 
     /// The addresses of a piece of memory.
     pub(super) fn address_range(&self, memory: usize) -> Option<std::ops::Range<usize>> {
+        self.looked_at()?.address_range(memory)
+    }
+
+    /// Where its bytes are. One that is yet to be made is made.
+    fn looked_at(&self) -> Option<&Lease> {
         match &self.picture {
-            Picture::Lent(lease) => lease.address_range(memory),
+            Picture::Lent(lease) => Some(lease),
             #[cfg(feature = "convert")]
-            Picture::Made(picture) => {
-                picture.look(self.fitting.as_ref()?.workshop.as_ref()?).ok()?.address_range(memory)
-            }
+            Picture::Made(picture) => picture.look(self.fitting.as_ref()?.workshop.as_ref()?).ok(),
+        }
+    }
+
+    /// The camera's frame, of one that is no longer needed.
+    fn into_native(self) -> Option<CapturedFrame> {
+        match self.picture {
+            Picture::Lent(lease) => Some(CapturedFrame { lease, info: self.info }),
+            #[cfg(feature = "convert")]
+            Picture::Made(picture) => picture.into_native(),
         }
     }
 }
@@ -212,11 +220,7 @@ impl Item for PassedFrame {
     }
 
     fn detached(&self, spare: Option<Self>) -> Option<Self> {
-        let spare = spare.and_then(|spare| match spare.picture {
-            Picture::Lent(lease) => Some(CapturedFrame { lease, info: spare.info }),
-            #[cfg(feature = "convert")]
-            Picture::Made(picture) => picture.into_native(),
-        });
+        let spare = spare.and_then(Self::into_native);
         match &self.picture {
             Picture::Lent(lease) => {
                 let copy = CapturedFrame { lease: lease.clone(), info: self.info }.detached(spare)?;
