@@ -63,13 +63,16 @@ fn set() -> impl Strategy<Value = Set> {
     (one(pixels.clone()), one(pixels), one(ratios), one(rates)).prop_map(|(w, h, a, r)| Set([w, h, a, r]))
 }
 
+/// Format, size, rates.
+type SmallMode = (&'static str, (u32, u32), &'static str);
+
 /// Cameras whose modes are so small that all which can be made of them can be written out.
 fn small_cameras() -> impl Strategy<Value = Vec<MediaDeviceInfo>> {
     let size = prop::sample::select(vec![(16u32, 12u32), (24, 18), (32, 18), (17, 9), (8, 8), (9, 16)]);
     let fourcc = prop::sample::select(vec!["YUYV", "MJPG", "NV12"]);
     let modes = prop::collection::vec((fourcc, size, rates()), 1..4);
     prop::collection::vec(modes, 1..3).prop_map(|cameras| {
-        let build = |(index, modes): (usize, Vec<(&str, (u32, u32), &str)>)| {
+        let build = |(index, modes): (usize, Vec<SmallMode>)| {
             let mut camera = camera(&format!("camera{index}"));
             let mode = |(fourcc, (width, height), rates)| mode(fourcc, Span::Fixed(width), Span::Fixed(height), rates);
             camera.modes = modes.into_iter().map(mode).collect();
