@@ -170,7 +170,9 @@ pub use capture::{
 pub use constraints::{MediaStreamConstraints, MediaTrackConstraints};
 pub use devices::{MediaDeviceInfo, MediaDeviceKind};
 pub use error::{Error, ErrorCode, ErrorName, Result};
-pub use format::{Delivery, Fourcc, FrameRate, FrameStamp, SampleFormat, VideoColorSpace, VideoMatrixCoefficients};
+pub use format::{
+    Delivery, Fourcc, FrameRate, FrameStamp, Rect, SampleFormat, VideoColorSpace, VideoMatrixCoefficients,
+};
 pub use seam::RealTimePolicy;
 #[cfg(feature = "picture")]
 pub use sink::Snapshot;

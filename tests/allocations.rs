@@ -111,6 +111,43 @@ fn three_hundred_frames_and_their_sound_cost_no_allocation() {
     assert_eq!(ON_THE_CAPTURE_THREAD.load(Ordering::Relaxed), 0, "on the capture thread");
 }
 
+/// A picture that is made of a larger one: its place and its memory are used again.
+#[cfg(feature = "convert")]
+#[test]
+fn scaled_frames_cost_no_allocation() {
+    use usermedia::constraints::{ConstrainDomString, ConstrainULong};
+
+    static CAPTURING: AtomicU64 = AtomicU64::new(0);
+    static LOOKING: AtomicU64 = AtomicU64::new(0);
+    let exactly = |pixels: u32| ConstrainULong::new().exact(pixels);
+    let format = ConstrainDomString::new().exact("YU12");
+    let video = MediaTrackConstraints::new().width(exactly(200)).height(exactly(100)).frame_rate(60.0);
+    let constraints = MediaStreamConstraints::new().video(video.pixel_format(format));
+    let stream = MediaDevices::synthetic().get_user_media(&constraints).unwrap();
+    let track = stream.video_tracks().remove(0);
+    let seen = AtomicU64::new(0);
+    let _inline = track.on_frame(move |_| {
+        if seen.fetch_add(1, Ordering::Relaxed) == WARM_UP {
+            COUNTED.set(Some(&CAPTURING));
+        }
+    });
+    let mut processor = track.processor(3);
+    let mut bytes = 0;
+    for number in 0..2 * WARM_UP {
+        if number == WARM_UP {
+            COUNTED.set(Some(&LOOKING));
+        }
+        let frame = processor.next().unwrap().unwrap();
+        let clone = frame.clone();
+        bytes += clone.memory(0).map_or(0, <[u8]>::len);
+        assert!(frame.is_copied() && (frame.width(), frame.height()) == (200, 100));
+    }
+    COUNTED.set(None);
+    assert_eq!(bytes, 2 * WARM_UP as usize * 200 * 100 * 3 / 2);
+    assert_eq!(LOOKING.load(Ordering::Relaxed), 0, "in who looks");
+    assert_eq!(CAPTURING.load(Ordering::Relaxed), 0, "on the capture thread");
+}
+
 #[test]
 fn the_counter_counts() {
     static HERE: AtomicU64 = AtomicU64::new(0);

@@ -5,7 +5,9 @@
 mod support;
 
 use proptest::prelude::*;
-use support::oracle::{ROUNDING, Set, Settings, Wish, better, libjingle, order, select};
+use support::oracle::{
+    ROUNDING, Set, Settings, Wish, better, expand, expand_made, libjingle, order, select, select_of,
+};
 use support::{ask, camera, mode};
 use usermedia::ErrorName;
 use usermedia::devices::{MediaDeviceInfo, Span};
@@ -61,10 +63,54 @@ fn set() -> impl Strategy<Value = Set> {
     (one(pixels.clone()), one(pixels), one(ratios), one(rates)).prop_map(|(w, h, a, r)| Set([w, h, a, r]))
 }
 
-fn request(basic: &Set, advanced: &[Set]) -> String {
+/// Format, size, rates.
+type SmallMode = (&'static str, (u32, u32), &'static str);
+
+/// Cameras whose modes are so small that all which can be made of them can be written out.
+fn small_cameras() -> impl Strategy<Value = Vec<MediaDeviceInfo>> {
+    let size = prop::sample::select(vec![(16u32, 12u32), (24, 18), (32, 18), (17, 9), (8, 8), (9, 16)]);
+    let fourcc = prop::sample::select(vec!["YUYV", "MJPG", "NV12"]);
+    let modes = prop::collection::vec((fourcc, size, rates()), 1..4);
+    prop::collection::vec(modes, 1..3).prop_map(|cameras| {
+        let build = |(index, modes): (usize, Vec<SmallMode>)| {
+            let mut camera = camera(&format!("camera{index}"));
+            let mode = |(fourcc, (width, height), rates)| mode(fourcc, Span::Fixed(width), Span::Fixed(height), rates);
+            camera.modes = modes.into_iter().map(mode).collect();
+            camera
+        };
+        cameras.into_iter().enumerate().map(build).collect()
+    })
+}
+
+fn small_set() -> impl Strategy<Value = Set> {
+    let pixels = vec![1.0, 5.0, 8.0, 9.0, 11.0, 12.0, 16.0, 17.0, 20.0, 24.0, 32.0, 40.0];
+    let ratios = vec![0.5, 0.75, 1.0, 1.25, 1.3333333333, 1.5, 1.7777777778, 2.0, 4.0];
+    let rates = vec![1.0, 7.5, 10.0, 15.0, 20.0, 25.0, 30.0, 31.5, 60.0];
+    let nothing = || Just(Wish::default());
+    let one = |values: Vec<f64>| prop_oneof![nothing(), wish(values)];
+    (one(pixels.clone()), one(pixels), one(ratios), one(rates)).prop_map(|(w, h, a, r)| Set([w, h, a, r]))
+}
+
+/// The basic set and those advanced ones that count.
+fn accepted<'a>(all: &[Settings], basic: &'a Set, advanced: &'a [Set]) -> Vec<&'a Set> {
+    let mut accepted = vec![basic];
+    for set in advanced {
+        let met = |settings: &&Settings| accepted.iter().chain([&set]).all(|set| set.distance(settings).is_finite());
+        if all.iter().find(met).is_some() {
+            accepted.push(set);
+        }
+    }
+    accepted
+}
+
+/// `resize_mode` is a member of the request, or empty.
+fn request(basic: &Set, advanced: &[Set], resize_mode: &str) -> String {
     let sets: Vec<_> = advanced.iter().map(|set| format!("{{{}}}", set.json())).collect();
     let advanced = format!("\"advanced\":[{}]", sets.join(","));
-    let members = [basic.json(), advanced].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+    let members = [basic.json(), advanced, resize_mode.to_owned()]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>();
     format!("{{\"video\":{{{}}}}}", members.join(","))
 }
 
@@ -78,7 +124,7 @@ proptest! {
         advanced in prop::collection::vec(set(), 0..3),
     ) {
         // An ideal in an advanced set counts nowhere: the naive way must not see it either.
-        let text = request(&basic, &advanced);
+        let text = request(&basic, &advanced, r#""resizeMode":{"exact":"none"}"#);
         match (ask(&text, &cameras), select(&cameras, &basic, &advanced)) {
             (Ok(found), Ok(expected)) => {
                 let video = found.video.unwrap();
@@ -101,6 +147,51 @@ proptest! {
             }
             (Err(error), Err(names)) => {
                 prop_assert_eq!(error.name(), ErrorName::OverconstrainedError);
+                let constraint = error.constraint().unwrap();
+                let named = names.contains(&constraint) || (names.is_empty() && constraint.is_empty());
+                prop_assert!(named, "{}: {:?}, not one of {:?}", text, constraint, names);
+            }
+            (found, expected) => prop_assert!(false, "{text}: {found:?}, not {expected:?}"),
+        }
+    }
+
+    #[cfg(feature = "convert")]
+    #[test]
+    fn what_is_made_of_modes_is_as_near_as_the_nearest_of_all_that_can_be(
+        cameras in small_cameras(),
+        basic in small_set(),
+        advanced in prop::collection::vec(small_set(), 0..3),
+    ) {
+        let text = request(&basic, &advanced, "");
+        let sets: Vec<&Set> = std::iter::once(&basic).chain(&advanced).collect();
+        let all = expand_made(&cameras, &sets);
+        match (ask(&text, &cameras), select_of(&all, &basic, &advanced)) {
+            (Ok(found), Ok(expected)) => {
+                let video = found.video.unwrap();
+                let device = cameras.iter().position(|camera| camera.device_id == video.device_id).unwrap();
+                let settings = |(width, height), fourcc: Option<_>, rate| {
+                    Settings { device, fourcc: fourcc.unwrap(), width, height, rate }
+                };
+                let made = settings((video.width, video.height), video.native_fourcc, video.frame_rate);
+                let size = (video.native_width, video.native_height);
+                let native = settings(size, video.native_fourcc, video.native_frame_rate);
+                prop_assert!(expand(&cameras).contains(&native), "{text}: {native:?} is no mode");
+                prop_assert!(video.width <= video.native_width && video.height <= video.native_height, "{text}");
+                prop_assert!(video.frame_rate <= video.native_frame_rate, "{text}");
+                let (found, expected) = (basic.distance(&made), basic.distance(&expected));
+                prop_assert!((found - expected).abs() < 1e-11, "{text}: {made:?} at {found}, not {expected}");
+                prop_assert!((video.fitness - found).abs() < 1e-9);
+                // A mode that is as near wins.
+                if made != native {
+                    let own = expand(&cameras);
+                    let accepted = accepted(&all, &basic, &advanced);
+                    let nearest = own.iter().filter(|mode| accepted.iter().all(|set| set.distance(mode).is_finite()));
+                    let nearest = nearest.map(|mode| basic.distance(mode)).fold(f64::INFINITY, f64::min);
+                    prop_assert!(nearest > found - 1e-12, "{text}: {made:?}, and a mode at {nearest}");
+                    prop_assert!(nearest - found > ROUNDING, "{text}: {made:?} is made of {native:?} for nothing");
+                }
+            }
+            (Err(error), Err(names)) => {
                 let constraint = error.constraint().unwrap();
                 let named = names.contains(&constraint) || (names.is_empty() && constraint.is_empty());
                 prop_assert!(named, "{}: {:?}, not one of {:?}", text, constraint, names);

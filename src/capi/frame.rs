@@ -74,6 +74,9 @@ pub unsafe extern "C" fn usermedia_frame_plane(frame: *const VideoFrame, index: 
         // SAFETY: the contract is this function's own.
         let frame = unsafe { borrow(frame, "frame") }?;
         let plane = frame.plane(index).ok_or_else(|| {
+            if let Some(error) = frame.failure() {
+                return error.clone();
+            }
             Error::new(ErrorName::TypeError, format!("a {} frame has no plane {index}", frame.fourcc()))
         })?;
         Ok(Plane { data: plane.data.as_ptr(), length: plane.data.len(), stride: plane.stride, rows: plane.rows })

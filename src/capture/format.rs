@@ -2,7 +2,7 @@
 
 use crate::devices::ControlSettings;
 use crate::format::layout::{Layout, layout};
-use crate::format::{Delivery, Fourcc, FrameRate, VideoColorSpace};
+use crate::format::{Delivery, Fourcc, FrameRate, Rect, VideoColorSpace};
 use crate::seam::{MAX_PLANES, PixelFormat};
 
 /// The negotiated format, as read back from the driver.
@@ -69,6 +69,34 @@ impl VideoFormat {
             delivery: Delivery::Lent,
             controls: ControlSettings::default(),
         })
+    }
+
+    /// That of a part of its pictures, in the same memory: the same strides, from other offsets. `None` where that is no part
+    /// of them, or starts between samples of chroma.
+    pub(crate) fn part(&self, part: Rect) -> Option<Self> {
+        let layout = self.layout?.part(self.fourcc, part)?;
+        let Rect { width, height, .. } = part;
+        Some(Self { width, height, layout: Some(layout), ..self.in_colours(self.color_space()) })
+    }
+
+    /// That of pictures which are made of its own, in memory of their own without padding.
+    #[cfg(feature = "convert")]
+    pub(crate) fn remade(&self, fourcc: Fourcc, (width, height): (u32, u32)) -> Option<Self> {
+        let layout = layout(fourcc, width, height, &[]).filter(|layout| layout.memory_count() == 1)?;
+        let (mut bytesperline, mut sizeimage) = ([0; MAX_PLANES], [0; MAX_PLANES]);
+        bytesperline[0] = u32::try_from(layout.planes().first()?.stride).ok()?;
+        sizeimage[0] = u32::try_from(layout.memory_size(0)).ok()?;
+        // RGB is of full range whatever it is made of; all else keeps its range.
+        let is_rgb = matches!(crate::format::pixels::pixels(fourcc), Some(crate::format::pixels::Pixels::Rgb(_)));
+        let own = self.color_space();
+        let colours = self.in_colours(VideoColorSpace { full_range: own.full_range || is_rgb, ..own });
+        Some(Self { fourcc, width, height, bytesperline, sizeimage, memory_count: 1, layout: Some(layout), ..colours })
+    }
+
+    /// The same, its colours said outright: what V4L2's defaults stand for depends on the format and the size.
+    fn in_colours(&self, color_space: VideoColorSpace) -> Self {
+        let (ycbcr_encoding, quantization) = color_space.to_v4l2();
+        Self { ycbcr_encoding, quantization, ..self.clone() }
     }
 
     /// What the samples stand for, V4L2's defaults filled in.

@@ -51,10 +51,7 @@ pub(crate) use inspect::Payload;
 #[cfg(all(test, not(loom)))]
 pub(crate) use sound::AudioInfo;
 pub(crate) use sound::{Block, MicrophoneRequest};
-#[cfg(any(feature = "scripted", test))]
-#[cfg_attr(not(any(feature = "json", test)), allow(unused_imports, reason = "for the fuzz targets"))]
-pub(crate) use source::FrameInfo;
-pub(crate) use source::{CameraRequest, Closing, Outlet, Source, SourceEnd};
+pub(crate) use source::{CameraRequest, Closing, FrameInfo, Outlet, Source, SourceEnd};
 pub(crate) use synthetic::pattern;
 pub(crate) use worker::Worker;
 
@@ -62,6 +59,6 @@ pub(crate) use worker::Worker;
 pub use recovery::{MuteReason, RecoveryEvent, RecoveryPolicy, RecoveryStep, StallLimit};
 pub use scheduling::CaptureScheduling;
 pub use sound::{AudioFormat, AudioStatistics, CapturedAudio};
-pub use source::{Captured, CapturedFrame};
+pub use source::{Captured, CapturedFrame, Item};
 pub use statistics::SourceStatistics;
 pub use timeline::TimestampSource;

@@ -145,7 +145,7 @@ impl Running {
 }
 
 /// What a source captures: frames of a camera, or blocks of a microphone.
-pub trait Captured: Clone + Send + 'static {
+pub trait Captured: Item {
     /// What is asked of a device.
     type Request: Clone + Send + 'static;
     /// What the driver agreed to.
@@ -159,6 +159,10 @@ pub trait Captured: Clone + Send + 'static {
     fn statistics(counters: &Self::Counters) -> Self::Statistics;
     /// Counts an incident.
     fn note(counters: &Self::Counters, incident: Incident);
+}
+
+/// What consumers are offered, and what waits for them: what a source captures, or what a track makes of it.
+pub trait Item: Clone + Send + 'static {
     /// CLOCK_MONOTONIC in nanoseconds.
     fn timestamp(&self) -> u64;
     /// Whether it is a copy of what the driver gave.
@@ -183,7 +187,9 @@ impl Captured for CapturedFrame {
     fn statistics(counters: &SourceCounters) -> SourceStatistics {
         counters.snapshot()
     }
+}
 
+impl Item for CapturedFrame {
     fn timestamp(&self) -> u64 {
         self.info.timestamp
     }
@@ -239,7 +245,9 @@ impl Captured for CapturedAudio {
     fn statistics(counters: &AudioCounters) -> AudioStatistics {
         counters.snapshot()
     }
+}
 
+impl Item for CapturedAudio {
     fn timestamp(&self) -> u64 {
         self.info.timestamp
     }

@@ -59,6 +59,7 @@ impl Serialize for VideoReport {
             "delivered": Frames(self),
             "frameRate": Rates(self),
             "source": self.source,
+            "unreadable": self.unreadable,
             "consumers": self.consumers,
             "muted": self.state.muted.map(MuteReason::as_str),
             "events": self.state.events,

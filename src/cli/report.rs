@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::text;
 use crate::capture::{AudioStatistics, ClockDrift, MuteReason, RecoveryEvent, SourceStatistics, TimestampSource};
 use crate::error::Error;
+use crate::format::Fourcc;
 use crate::resolve::{AudioSettings, VideoSettings};
 use crate::stream::{ConsumerStatistics, MediaStreamTrack, Medium, StreamStatistics, TrackStatistics};
 
@@ -18,12 +19,17 @@ const MOST_FILES: usize = 8;
 pub(super) fn mode(video: &VideoSettings) -> String {
     let rate =
         video.frame_rate.map_or_else(|| "an unknown rate".to_owned(), |rate| format!("{} fps", text::rate(rate)));
-    let native = match video.native_frame_rate {
-        Some(native) if Some(native) != video.frame_rate => format!(", of the camera's {}", text::rate(native)),
-        _ => String::new(),
-    };
-    let fourcc = video.fourcc.map_or_else(|| "the driver's format".to_owned(), |fourcc| fourcc.to_string());
-    format!("{fourcc} {}x{} at {rate}{native}", video.width, video.height)
+    let fourcc =
+        |fourcc: Option<Fourcc>| fourcc.map_or_else(|| "the driver's format".to_owned(), |fourcc| fourcc.to_string());
+    let mut native = Vec::new();
+    if video.is_resized() {
+        native.push(format!("{} {}x{}", fourcc(video.native_fourcc), video.native_width, video.native_height));
+    }
+    if let Some(rate) = video.native_frame_rate.filter(|_| video.is_decimated()) {
+        native.push(text::rate(rate));
+    }
+    let native = if native.is_empty() { String::new() } else { format!(", of the camera's {}", native.join(" at ")) };
+    format!("{} {}x{} at {rate}{native}", fourcc(video.fourcc), video.width, video.height)
 }
 
 /// A camera in a line: its name and its node.
@@ -115,6 +121,8 @@ pub(super) struct VideoReport {
     /// Frames per second that the first consumer took, by their timestamps.
     pub(super) delivered_rate: Option<f64>,
     pub(super) source: SourceStatistics,
+    /// Frames that could not be made into what was asked for.
+    pub(super) unreadable: u64,
     pub(super) state: State,
     /// The one that the capture was for comes first.
     pub(super) consumers: Vec<ConsumerStatistics>,
@@ -146,6 +154,7 @@ impl Report {
             live: false,
             muted: video.state.muted,
             source: video.source,
+            unreadable: video.unreadable,
             consumers: video.consumers.clone(),
         });
         let audio = self.audio.as_ref().map(|audio| TrackStatistics {
@@ -154,6 +163,7 @@ impl Report {
             live: false,
             muted: audio.state.muted,
             source: audio.source,
+            unreadable: 0,
             consumers: audio.consumers.clone(),
         });
         StreamStatistics { video: video.into_iter().collect(), audio: audio.into_iter().collect() }
@@ -270,6 +280,7 @@ impl VideoReport {
             (source.error, "damaged"),
             (source.short, "too short"),
             (source.bad_jpeg, "broken JPEG"),
+            (self.unreadable, "that could not be decoded"),
             (source.duplicate, "given twice"),
             (source.starved, "without a free buffer"),
             (consumer.map_or(0, |consumer| consumer.behind), "dropped as newer ones came before they were taken"),

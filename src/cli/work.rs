@@ -276,6 +276,7 @@ pub(super) fn reports(
         settings: (*track.settings()).clone(),
         delivered_rate,
         source: settled(track),
+        unreadable: track.unreadable(),
         state: State::of(track),
         consumers: pictures,
     });

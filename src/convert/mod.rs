@@ -48,4 +48,6 @@ pub use converter::Converter;
 pub use pixel_format::{PixelFormat, PlaneMut};
 #[cfg(feature = "picture")]
 pub(crate) use view::Content;
-pub use view::{Rect, VideoFrameView};
+pub use view::VideoFrameView;
+
+pub use crate::format::Rect;

@@ -3,29 +3,9 @@
 use super::source::Source;
 use crate::error::{Error, ErrorName, Result};
 use crate::format::pixels::pixels;
-use crate::format::{Fourcc, VideoColorSpace, VideoMatrixCoefficients};
+use crate::format::{Fourcc, Rect, VideoColorSpace, VideoMatrixCoefficients};
 
 use super::PixelFormat;
-
-/// A part of a picture, in pixels, after WebCodecs' `visibleRect`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Rect {
-    /// Columns to the left of it.
-    pub x: u32,
-    /// Rows above it.
-    pub y: u32,
-    /// Its columns.
-    pub width: u32,
-    /// Its rows.
-    pub height: u32,
-}
-
-impl Rect {
-    /// `width` x `height` pixels from column `x`, row `y` on.
-    pub const fn new(x: u32, y: u32, width: u32, height: u32) -> Self {
-        Self { x, y, width, height }
-    }
-}
 
 /// Borrowed pixels: a frame's, or those of a part of it ([`crop`](Self::crop)), or any others that lie in memory as
 /// V4L2 says. Copying one copies no pixels.

@@ -94,6 +94,17 @@ impl VideoColorSpace {
         };
         Self { matrix, full_range }
     }
+
+    /// V4L2's numbers `ycbcr_enc` and `quantization` that say so outright.
+    pub(crate) const fn to_v4l2(self) -> (u32, u32) {
+        let ycbcr_enc = match self.matrix {
+            VideoMatrixCoefficients::Bt601 => YCBCR_ENC_601,
+            VideoMatrixCoefficients::Bt709 => YCBCR_ENC_709,
+            VideoMatrixCoefficients::Bt2020 => YCBCR_ENC_BT2020,
+            VideoMatrixCoefficients::Smpte240m => YCBCR_ENC_SMPTE240M,
+        };
+        (ycbcr_enc, if self.full_range { QUANTIZATION_FULL_RANGE } else { QUANTIZATION_LIM_RANGE })
+    }
 }
 
 /// Whether a format has chroma planes or samples. Grey has none, and RGB, HSV and Bayer are not YCbCr at all.

@@ -41,6 +41,8 @@ pub(crate) struct Layout {
     planes: [PlaneLayout; MAX_PLANES],
     plane_count: usize,
     memory_count: usize,
+    /// Whether the memory holds more than these planes: a part of a picture.
+    is_part: bool,
 }
 
 impl Layout {
@@ -70,7 +72,7 @@ pub(crate) fn layout(fourcc: Fourcc, width: u32, height: u32, bytesperline: &[u3
         return None;
     }
     let shapes = shapes(fourcc)?;
-    let mut layout = Layout { planes: Default::default(), plane_count: shapes.len(), memory_count: 0 };
+    let mut layout = Layout { planes: Default::default(), plane_count: shapes.len(), memory_count: 0, is_part: false };
     let mut next_offset = 0;
     for (index, shape) in shapes.iter().enumerate() {
         // The plane whose bytesperline the driver reported: the first in this memory.
@@ -245,6 +247,7 @@ const FORMATS: &[(&[&[u8; 4]], &[Shape])] = &[
     (&[b"pBEE", b"pGEE", b"pgEE", b"pREE"], &Shape::packed(4, 7, &[0])),
 ];
 
+mod part;
 #[cfg(test)]
 mod vivid;
 

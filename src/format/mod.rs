@@ -3,6 +3,7 @@
 mod color_space;
 pub(crate) mod layout;
 pub(crate) mod pixels;
+mod rect;
 mod sample;
 pub(crate) mod stamp;
 
@@ -13,6 +14,7 @@ use std::str::FromStr;
 #[cfg(feature = "record")]
 pub(crate) use color_space::is_ycbcr;
 pub use color_space::{VideoColorSpace, VideoMatrixCoefficients};
+pub use rect::Rect;
 pub use sample::SampleFormat;
 pub use stamp::FrameStamp;
 

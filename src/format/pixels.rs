@@ -93,6 +93,15 @@ pub(crate) fn pixels(fourcc: Fourcc) -> Option<Pixels> {
     })
 }
 
+/// The columns and rows between which a part of a picture may start, which are those that share their chroma; `None` for
+/// formats that are not converted.
+pub(crate) fn crop_alignment(fourcc: Fourcc) -> Option<(u32, u32)> {
+    Some(match pixels(fourcc)? {
+        Pixels::Ycbcr(samples) => (1 << samples[1].shift, 1 << samples[1].shift_rows),
+        Pixels::Rgb(_) | Pixels::Grey(_) => (1, 1),
+    })
+}
+
 /// One kind of sample along one row.
 #[cfg(any(feature = "record", feature = "convert"))]
 #[derive(Clone, Copy)]

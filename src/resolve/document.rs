@@ -59,6 +59,13 @@ impl Serialize for VideoSettings {
         map.serialize_entry("width", &self.width)?;
         map.serialize_entry("height", &self.height)?;
         map.serialize_entry("frameRate", &self.frame_rate.map(|rate| rate.to_string()))?;
+        if self.native_fourcc != self.fourcc {
+            map.serialize_entry("nativeFourcc", &self.native_fourcc.map(|fourcc| fourcc.to_string()))?;
+        }
+        if self.is_resized() {
+            map.serialize_entry("nativeWidth", &self.native_width)?;
+            map.serialize_entry("nativeHeight", &self.native_height)?;
+        }
         if self.is_decimated() {
             map.serialize_entry("nativeFrameRate", &self.native_frame_rate.map(|rate| rate.to_string()))?;
         }

@@ -115,6 +115,11 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Whether there is any constraint.
+    pub(super) fn is_given(self) -> bool {
+        self.required.is_some() || self.wished.is_some() || self.exists.is_some()
+    }
+
     /// Whether a value, or the lack of one, will do. `equals` compares a requested string with it.
     pub(super) fn allows(self, advanced: bool, present: bool, equals: impl Fn(&str) -> bool) -> bool {
         let required = self.required.is_none_or(|list| present && list.iter().any(|text| equals(text)));

@@ -1,11 +1,13 @@
 //! Which device and mode a request gets: a pure function of constraints and devices, which opens nothing.
 //!
 //! [`resolve`] takes the devices in the order given. Constraints of the current specification are resolved by
-//! `SelectSettings` over native modes, those of the 2012 drafts by libjingle's algorithm. The result says why.
+//! `SelectSettings` over the cameras' modes and what can be made of them, those of the 2012 drafts by libjingle's algorithm. The result says why.
 
+mod accepted;
 mod audio;
 mod candidates;
 mod controls;
+mod derive;
 #[cfg(feature = "json")]
 mod document;
 mod fitness;
@@ -21,6 +23,7 @@ mod violation;
 mod why;
 
 pub(crate) use candidates::{comes_into_question, formats_in_question};
+pub(crate) use derive::Derivation;
 pub use settings::{AudioSettings, ResizeMode, VideoSettings};
 
 use crate::constraints::{Constraint, MediaStreamConstraints, MediaTrackRequest};
@@ -72,6 +75,15 @@ pub(crate) struct CurrentMode {
     pub(crate) size: (u32, u32),
     /// The camera's own.
     pub(crate) frame_rate: Option<FrameRate>,
+    /// Whether it has other tracks, which another mode would disturb.
+    pub(crate) shared: bool,
+}
+
+impl CurrentMode {
+    /// Whether the other one is the same mode.
+    fn is(&self, other: &Self) -> bool {
+        Self { shared: false, ..*self } == Self { shared: false, ..*other }
+    }
 }
 
 impl ResolveOptions {

@@ -47,11 +47,11 @@ impl SizeGoal {
         }
     }
 
-    fn ratio_fits(&self, width: u32, height: u32) -> bool {
+    pub(super) fn ratio_fits(&self, width: u32, height: u32) -> bool {
         !self.aspect.bounds.is_bounded() || self.aspect.bounds.contains(aspect_ratio(width, height))
     }
 
-    fn couples_the_axes(&self) -> bool {
+    pub(super) fn couples_the_axes(&self) -> bool {
         self.aspect.bounds.is_bounded() || self.aspect.ideal.is_some()
     }
 }
@@ -66,21 +66,25 @@ pub(super) type SizeRank = (u64, u128);
 
 /// How far a size is from the default, in squared pixels.
 pub(super) fn pixel_distance(width: u32, height: u32) -> u128 {
+    distance_from(DEFAULT_SIZE, width, height)
+}
+
+fn distance_from(default: (u32, u32), width: u32, height: u32) -> u128 {
     let square = |a: u32, b: u32| u128::from(a.abs_diff(b)).pow(2);
-    square(width, DEFAULT_SIZE.0) + square(height, DEFAULT_SIZE.1)
+    square(width, default.0) + square(height, default.1)
 }
 
 /// The values of one axis that will do.
 #[derive(Debug, Clone, Copy)]
-struct Axis {
-    min: u32,
-    max: u32,
-    step: u32,
+pub(super) struct Axis {
+    pub min: u32,
+    pub max: u32,
+    pub step: u32,
 }
 
 impl Axis {
     /// The values of a span between two numbers; `None` when there are none.
-    fn of(span: Span, min: f64, max: f64) -> Option<Self> {
+    pub(super) fn of(span: Span, min: f64, max: f64) -> Option<Self> {
         let whole = Self { min: span.min(), max: span.max(), step: span.step() };
         whole.between(min, max)
     }
@@ -121,7 +125,7 @@ impl Axis {
     }
 
     /// The values next to a point: at most two.
-    fn near(self, point: f64) -> impl Iterator<Item = u32> {
+    pub(super) fn near(self, point: f64) -> impl Iterator<Item = u32> {
         let below = self.at_most(point);
         let above = self.at_least(point);
         let pair = [below.or(above), above.filter(|_| above != below && below.is_some())];
@@ -151,7 +155,12 @@ impl Axis {
 
 /// The best size of a mode, or `None` when none will do.
 pub(super) fn best_size(width: Span, height: Span, goal: &SizeGoal) -> Option<(u32, u32)> {
-    search(width, height, goal, false)
+    nearest_size(width, height, goal, DEFAULT_SIZE)
+}
+
+/// As [`best_size`], the nearest to another default among equals.
+pub(super) fn nearest_size(width: Span, height: Span, goal: &SizeGoal, default: (u32, u32)) -> Option<(u32, u32)> {
+    search(width, height, goal, default, false)
 }
 
 /// Whether any size of a mode will do.
@@ -159,20 +168,20 @@ pub(super) fn any_size(width: Span, height: Span, goal: &SizeGoal) -> bool {
     let only_bounds = |numeric: Numeric| Numeric { ideal: None, exists: None, ..numeric };
     let goal =
         SizeGoal { width: only_bounds(goal.width), height: only_bounds(goal.height), aspect: only_bounds(goal.aspect) };
-    search(width, height, &goal, true).is_some()
+    search(width, height, &goal, DEFAULT_SIZE, true).is_some()
 }
 
 /// The best size, or the first that will do.
-fn search(width: Span, height: Span, goal: &SizeGoal, any: bool) -> Option<(u32, u32)> {
+fn search(width: Span, height: Span, goal: &SizeGoal, default: (u32, u32), any: bool) -> Option<(u32, u32)> {
     let widths = Axis::of(width, goal.width.bounds.min, goal.width.bounds.max)?;
     let heights = Axis::of(height, goal.height.bounds.min, goal.height.bounds.max)?;
-    let mut best = Best { goal, found: None };
+    let mut best = Best { goal, default, found: None };
     if !goal.couples_the_axes() {
-        let width = best_on(widths, goal.width, DEFAULT_SIZE.0)?;
-        let height = best_on(heights, goal.height, DEFAULT_SIZE.1)?;
+        let width = best_on(widths, goal.width, default.0)?;
+        let height = best_on(heights, goal.height, default.1)?;
         return Some((width, height));
     }
-    let (default_width, default_height) = (f64::from(DEFAULT_SIZE.0), f64::from(DEFAULT_SIZE.1));
+    let (default_width, default_height) = (f64::from(default.0), f64::from(default.1));
     // Slack by more than the rounding of the ratio, which is compared rounded.
     let (least, most) = (goal.aspect.bounds.min - 1e-10, goal.aspect.bounds.max + 1e-10);
     // Only these heights go with any of the widths, and only these widths with any of the heights.
@@ -188,7 +197,7 @@ fn search(width: Span, height: Span, goal: &SizeGoal, any: bool) -> Option<(u32,
             if any && best.found.is_some() {
                 break;
             }
-            if best.cannot_be_beaten(goal.height.cost(Some(h)), height.abs_diff(DEFAULT_SIZE.1)) {
+            if best.cannot_be_beaten(goal.height.cost(Some(h)), height.abs_diff(default.1)) {
                 continue;
             }
             let critical = [wished(goal.width), wished(goal.aspect).map(|ideal| ideal * h)];
@@ -204,7 +213,7 @@ fn search(width: Span, height: Span, goal: &SizeGoal, any: bool) -> Option<(u32,
             if any && best.found.is_some() {
                 break;
             }
-            if best.cannot_be_beaten(goal.width.cost(Some(w)), width.abs_diff(DEFAULT_SIZE.0)) {
+            if best.cannot_be_beaten(goal.width.cost(Some(w)), width.abs_diff(default.0)) {
                 continue;
             }
             let low = at_height(w, most).unwrap_or(f64::INFINITY);
@@ -254,6 +263,8 @@ fn solve(part: Option<Axis>, critical: [Option<f64>; 2], default: f64) -> impl I
 /// The best size so far.
 struct Best<'a> {
     goal: &'a SizeGoal,
+    /// What is preferred among equals.
+    default: (u32, u32),
     found: Option<(SizeRank, (u32, u32))>,
 }
 
@@ -272,7 +283,7 @@ impl Best<'_> {
         if self.found.is_some_and(|((best, _), _)| cost > best) {
             return;
         }
-        let candidate = (cost, pixel_distance(width, height));
+        let candidate = (cost, distance_from(self.default, width, height));
         if self.found.is_none_or(|(best, _)| candidate < best) {
             self.found = Some((candidate, (width, height)));
         }

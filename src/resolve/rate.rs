@@ -73,6 +73,38 @@ pub(super) fn best_rate(rates: Rates<'_>, goal: &Numeric) -> Option<Choice> {
     }
 }
 
+/// The best rate that is made of a mode's by leaving out frames, its own included, and the rate that it is made of: the
+/// slowest that will do. `None` when there is none.
+pub(super) fn lowered(rates: Rates<'_>, goal: &Numeric) -> Option<(Choice, FrameRate)> {
+    let fastest = match rates {
+        Rates::Unknown => return None,
+        Rates::List(list) => *list.iter().max()?,
+        Rates::Range(_, fastest) => fastest,
+    };
+    let highest = goal.bounds.max.min(fastest.as_f64());
+    if highest <= 0.0 || goal.bounds.min > highest {
+        return None;
+    }
+    // All rates are equally far from an ideal of 0. As few as can be are left out.
+    let wished = goal.ideal.filter(|ideal| *ideal > 0.0).unwrap_or(highest);
+    let target = wished.clamp(goal.bounds.min, highest);
+    let rate = if target == fastest.as_f64() { fastest } else { FrameRate::from_f64(target)? };
+    if rate > fastest || !goal.bounds.contains(rate.as_f64()) {
+        return None;
+    }
+    let native = match rates {
+        Rates::Unknown => None,
+        Rates::List(list) => list.iter().copied().filter(|native| *native >= rate).min(),
+        Rates::Range(slowest, _) => Some(rate.max(slowest)),
+    };
+    Some((Choice { rate: Some(rate), cost: goal.cost(Some(rate.as_f64())) }, native?))
+}
+
+/// Whether any rate will do, of a mode's own or, where frames may be left out, of those below them.
+pub(super) fn any_rate_below(rates: Rates<'_>, goal: &Numeric) -> bool {
+    any_rate(rates, goal) || lowered(rates, &Numeric { ideal: None, exists: None, ..*goal }).is_some()
+}
+
 /// Whether any rate will do.
 pub(super) fn any_rate(rates: Rates<'_>, goal: &Numeric) -> bool {
     best_rate(rates, &Numeric { ideal: None, exists: None, ..*goal }).is_some()

@@ -1,149 +1,24 @@
-//! `SelectSettings` of W3C Media Capture and Streams for cameras: over native modes, all cameras pooled.
+//! `SelectSettings` of W3C Media Capture and Streams for cameras: over their modes and what can be made of those
+//! ([`super::derive`]), all cameras pooled.
 //!
-//! 1. Every mode of every camera that meets the basic set is kept.
+//! 1. Everything that meets the basic set is kept.
 //! 2. Each `advanced` set, in order, drops those that do not meet it, unless that would drop all.
-//! 3. Of those left the smallest fitness distance to the basic set wins; then the order of the cameras, the distance from
-//!    640x480 in pixels, the distance from 30 frames per second, and the order of the formats.
+//! 3. Of those left the smallest fitness distance to the basic set wins; then a mode as it is over what is made of one, and
+//!    what has the least taken away; then the order of the cameras, the distance from 640x480 in pixels, the distance from
+//!    30 frames per second, and the order of the formats.
 
+use super::accepted::{ASSUMED_RATE, Accepted, Mode, Set};
 use super::candidates::Ids;
-use super::controls::ControlGoals;
-use super::fitness::{Bounds, Numeric, Text, rank};
+use super::derive::{Made, Sizes};
+use super::fitness::{rank, relative};
 use super::pixels::{Class, Named, is_taken, usual_class};
-use super::range::{SizeGoal, any_size, best_size, pixel_distance};
-use super::rate::{Rates, any_rate, best_rate, exactly};
-use super::settings::{ResizeMode, VideoSettings, round_ratio};
+use super::range::{any_size, pixel_distance};
+use super::rate::{Choice, Rates, any_rate, any_rate_below, best_rate, lowered};
+use super::settings::{ResizeMode, VideoSettings};
 use super::{CurrentMode, ResolveOptions};
 use crate::constraints::{ConstraintName, MediaTrackConstraintSet, MediaTrackConstraints};
-use crate::devices::{MediaDeviceInfo, RESOLUTION_TABLE, Span, VideoMode};
+use crate::devices::{MediaDeviceInfo, RESOLUTION_TABLE, Span};
 use crate::format::{Fourcc, FrameRate};
-
-/// A mode of a camera, as the solver sees it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mode<'a> {
-    pub fourcc: Option<Fourcc>,
-    pub width: Span,
-    pub height: Span,
-    pub rates: Rates<'a>,
-}
-
-impl<'a> Mode<'a> {
-    fn of(mode: &'a VideoMode) -> Self {
-        Self { fourcc: Some(mode.fourcc), width: mode.width, height: mode.height, rates: (&mode.frame_rates).into() }
-    }
-}
-
-/// What is assumed of a camera that enumerates nothing.
-const ASSUMED_RATE: [FrameRate; 1] = [FrameRate::whole(30)];
-
-/// A set of constraints in the terms of the solver.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Set<'a> {
-    advanced: bool,
-    pub size: SizeGoal,
-    pub rate: Numeric,
-    device_id: Text<'a>,
-    group_id: Text<'a>,
-    facing_mode: Text<'a>,
-    pixel_format: Text<'a>,
-    resize_mode: Text<'a>,
-    /// The set itself, where it asks anything of a control.
-    controls: Option<&'a MediaTrackConstraintSet>,
-}
-
-impl<'a> Set<'a> {
-    /// Reads a set; bare values are required in an advanced one.
-    pub(super) fn new(set: &'a MediaTrackConstraintSet, advanced: bool) -> Self {
-        let number = |name, exactly| Numeric::of(set, advanced, name, exactly);
-        let text = |name| Text::of(set, advanced, name);
-        Self {
-            advanced,
-            size: SizeGoal {
-                width: number(ConstraintName::Width, std::convert::identity),
-                height: number(ConstraintName::Height, std::convert::identity),
-                aspect: number(ConstraintName::AspectRatio, round_ratio),
-            },
-            rate: number(ConstraintName::FrameRate, exactly),
-            device_id: text(ConstraintName::DeviceId),
-            group_id: text(ConstraintName::GroupId),
-            facing_mode: text(ConstraintName::FacingMode),
-            pixel_format: text(ConstraintName::PixelFormat),
-            resize_mode: text(ConstraintName::ResizeMode),
-            controls: Some(set).filter(|set| set.iter().any(|(name, _)| matches!(name, ConstraintName::Control(_)))),
-        }
-    }
-
-    fn allows_device(&self, device: &MediaDeviceInfo, ids: &Ids<'_>) -> bool {
-        let facing = device.facing_mode;
-        self.device_id.allows(self.advanced, true, |id| ids.matches(id, &device.device_id))
-            && self.group_id.allows(self.advanced, true, |id| id == device.group_id)
-            && self
-                .facing_mode
-                .allows(self.advanced, facing.is_some(), |name| facing.is_some_and(|mode| mode.as_str() == name))
-    }
-
-    fn allows_format(&self, fourcc: Option<Fourcc>) -> bool {
-        self.pixel_format.allows(self.advanced, fourcc.is_some(), |name| name.parse().ok() == fourcc)
-    }
-
-    fn allows_resize(&self, mode: ResizeMode) -> bool {
-        self.resize_mode.allows(self.advanced, true, |name| name == mode.as_str())
-    }
-
-    /// A set of the numeric bounds of both; what it wishes for is what the first wishes for.
-    fn and(mut self, other: &Self) -> Self {
-        let meet = |a: &mut Bounds, b: Bounds| *a = a.and(b);
-        meet(&mut self.size.width.bounds, other.size.width.bounds);
-        meet(&mut self.size.height.bounds, other.size.height.bounds);
-        meet(&mut self.size.aspect.bounds, other.size.aspect.bounds);
-        meet(&mut self.rate.bounds, other.rate.bounds);
-        self
-    }
-
-    /// Whether numbers given as booleans are met: all numbers of a mode exist, but for an unknown rate.
-    fn allows_existence(&self, mode: &Mode<'_>) -> bool {
-        let known = !matches!(mode.rates, Rates::Unknown);
-        !self.advanced
-            || ([self.size.width, self.size.height, self.size.aspect]
-                .into_iter()
-                .all(|numeric| numeric.exists.is_none_or(|exists| exists))
-                && self.rate.exists.is_none_or(|exists| exists == known))
-    }
-}
-
-/// The accepted sets together.
-#[derive(Clone)]
-struct Accepted<'a> {
-    /// The basic set, its numeric bounds narrowed by the advanced ones.
-    numbers: Set<'a>,
-    sets: Vec<Set<'a>>,
-    controls: ControlGoals,
-}
-
-impl<'a> Accepted<'a> {
-    fn new(set: Set<'a>) -> Self {
-        let mut controls = ControlGoals::default();
-        controls.add(set.controls, set.advanced);
-        Self { numbers: set, sets: vec![set], controls }
-    }
-
-    fn resize_modes(&self) -> impl Iterator<Item = ResizeMode> {
-        [ResizeMode::None, ResizeMode::CropAndScale]
-            .into_iter()
-            .filter(|mode| self.sets.iter().all(|set| set.allows_resize(*mode)))
-    }
-
-    /// What is asked of the camera itself, and of the picture whatever its mode.
-    fn allows_device(&self, device: &MediaDeviceInfo, ids: &Ids<'_>) -> bool {
-        self.resize_modes().next().is_some()
-            && self.controls.allow(device)
-            && self.sets.iter().all(|set| set.allows_device(device, ids))
-    }
-
-    /// What is asked of a mode beside its numbers.
-    fn allows_mode(&self, mode: &Mode<'_>) -> bool {
-        self.sets.iter().all(|set| set.allows_format(mode.fourcc) && set.allows_existence(mode))
-    }
-}
 
 /// The cameras and the request, ready to be solved.
 pub(super) struct Selection<'a> {
@@ -162,18 +37,54 @@ pub(super) struct Selection<'a> {
 pub(super) struct Solution<'a> {
     pub device: &'a MediaDeviceInfo,
     pub settings: VideoSettings,
-    rank: u64,
+    /// Distance, and how much is taken away.
+    rank: (u64, u64),
 }
 
-/// The best mode of a camera so far.
+/// How good settings are; smaller is better.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Eq, Ord)]
+struct Order {
+    distance: u64,
+    /// Of a camera with other tracks: another mode than the one it runs in.
+    disturbs: bool,
+    /// Made of the camera's pictures, and not those themselves.
+    derived: bool,
+    changes_mode: bool,
+    /// Another than the best that can be made of the mode, for the sake of its pixel format.
+    second_best: bool,
+    /// How much larger and faster the camera's own are.
+    taken_away: u64,
+    /// From 640x480.
+    pixels: u128,
+    /// From 30 frames per second.
+    rate: u64,
+    /// Not the format preferred: when recording 1 for all but MJPG; and 2 for what must be decoded.
+    second_choice: u8,
+}
+
+/// What a camera can give.
+struct Candidate {
+    /// The camera's own pixel format, and that of what is made.
+    fourcc: [Option<Fourcc>; 2],
+    made: Made,
+    /// The camera's own rate.
+    native_rate: Option<FrameRate>,
+    rate: Choice,
+    second_best: bool,
+}
+
+impl Candidate {
+    fn is_derived(&self) -> bool {
+        self.made.size != self.made.native || self.native_rate != self.rate.rate
+    }
+}
+
+/// The best settings of a camera so far.
 struct Best {
-    /// Distance, not what it runs in, pixels from 640x480, distance from 30 frames per second, not the format preferred.
-    /// Smaller is better.
-    order: (u64, bool, u128, u64, bool),
+    order: Order,
     fitness: f64,
-    fourcc: Option<Fourcc>,
-    size: (u32, u32),
-    rate: Option<FrameRate>,
+    candidate: Candidate,
+    resize_mode: ResizeMode,
 }
 
 impl<'a> Selection<'a> {
@@ -256,12 +167,12 @@ impl<'a> Selection<'a> {
         accepted
     }
 
-    /// Whether any mode of a camera will do.
+    /// Whether any mode of a camera, or what can be made of one, will do.
     fn any_mode(&self, device: &'a MediaDeviceInfo, accepted: &Accepted<'a>) -> bool {
         // Formats mostly share their sizes: what failed for one fails for the next, too.
         let mut failed = None;
         accepted.allows_device(device, self.ids)
-            && self.modes(device).any(|mode| {
+            && (self.modes(device).any(|mode| {
                 let spans = (mode.width, mode.height);
                 let in_question = failed != Some(spans)
                     && accepted.allows_mode(&mode)
@@ -271,6 +182,17 @@ impl<'a> Selection<'a> {
                     failed = Some(spans);
                 }
                 fits
+            }) || self.any_derived(device, accepted))
+    }
+
+    /// Whether anything that can be made of a camera's modes will do.
+    fn any_derived(&self, device: &'a MediaDeviceInfo, accepted: &Accepted<'a>) -> bool {
+        let mut last: Option<Known> = None;
+        self.modes(device)
+            .filter(|mode| accepted.allows_derived(mode) && any_rate_below(mode.rates, &accepted.numbers.rate))
+            .any(|mode| {
+                let sizes = sizes(&mut last, &mode, accepted);
+                accepted.derived(&mode, &sizes).next().is_some()
             })
     }
 
@@ -285,44 +207,89 @@ impl<'a> Selection<'a> {
             + basic.group_id.cost(true, |id| id == device.group_id)
             + basic.facing_mode.cost(facing.is_some(), |name| facing.is_some_and(|mode| mode.as_str() == name))
             + accepted.controls.cost(device);
-        let (resize_cost, resize_mode) = accepted
+        let resize_cost = |mode: ResizeMode| basic.resize_mode.cost(true, |name| name == mode.as_str());
+        // Every mode is also one that was cropped and scaled by nothing.
+        let (as_it_is, name_as_it_is) = accepted
             .resize_modes()
-            .map(|mode| (basic.resize_mode.cost(true, |name| name == mode.as_str()), mode))
+            .map(|mode| (resize_cost(mode), mode))
             .reduce(|none, other| if other.0 < none.0 { other } else { none })?;
-        // Formats mostly share their sizes: the last answer is the next one's, too.
-        let mut last: Option<((Span, Span), _)> = None;
+        let mut last: Option<Known> = None;
         let mut best: Option<Best> = None;
+        let mut consider = |candidate: Candidate| {
+            let derived = candidate.is_derived();
+            let Candidate { fourcc: [native, fourcc], made, native_rate, rate, second_best, .. } = candidate;
+            let (resize_cost, resize_mode) = if derived {
+                (resize_cost(ResizeMode::CropAndScale), ResizeMode::CropAndScale)
+            } else {
+                (as_it_is, name_as_it_is)
+            };
+            let (width, height) = made.size;
+            let format_cost = basic.pixel_format.cost(fourcc.is_some(), |name| name.parse().ok() == fourcc);
+            let fitness = basic.size.cost(width, height) + rate.cost + device_cost + resize_cost + format_cost;
+            let this = CurrentMode { fourcc: native, size: made.native, frame_rate: native_rate, shared: false };
+            let changes_mode = self.current.is_some_and(|current| !current.is(&this));
+            let is_jpeg = native.is_some_and(Fourcc::is_jpeg);
+            let rate_distance = match (native_rate, rate.rate) {
+                (Some(native), Some(rate)) => relative(native.as_f64(), rate.as_f64()),
+                _ => 0.0,
+            };
+            let order = Order {
+                distance: rank(fitness),
+                disturbs: changes_mode && self.current.is_some_and(|current| current.shared),
+                derived,
+                changes_mode,
+                second_best,
+                taken_away: rank(made.distance() + rate_distance),
+                pixels: pixel_distance(width, height),
+                rate: rate.default_distance(),
+                second_choice: if is_jpeg && fourcc != native { 2 } else { u8::from(self.recording && !is_jpeg) },
+            };
+            if best.as_ref().is_none_or(|best| order < best.order) {
+                best = Some(Best { order, fitness, candidate, resize_mode });
+            }
+        };
         for mode in self.modes(device) {
-            if !accepted.allows_mode(&mode) {
+            let rate = best_rate(mode.rates, &basic.rate);
+            let lowered = if accepted.allows_derived(&mode) { lowered(mode.rates, &basic.rate) } else { None };
+            if rate.is_none() && lowered.is_none() {
                 continue;
             }
-            let Some(rate) = best_rate(mode.rates, &basic.rate) else { continue };
-            let spans = (mode.width, mode.height);
-            let size = match last {
-                Some((known, size)) if known == spans => size,
-                _ => best_size(mode.width, mode.height, &basic.size),
+            let sizes = sizes(&mut last, &mode, accepted);
+            if let (Some(rate), Some(own), true) = (rate, sizes.own, accepted.allows_mode(&mode)) {
+                let (fourcc, made) = ([mode.fourcc; 2], Made::native(own));
+                consider(Candidate { fourcc, made, native_rate: rate.rate, rate, second_best: false });
+            }
+            // The mode's own rate, unless a lower one is better.
+            let (rate, native_rate) = match (rate, lowered) {
+                (Some(own), Some((lower, _))) if rank(own.cost) <= rank(lower.cost) => (own, own.rate),
+                (_, Some((lower, native))) => (lower, Some(native)),
+                (Some(own), None) => (own, own.rate),
+                (None, None) => continue,
             };
-            last = Some((spans, size));
-            let Some((width, height)) = size else { continue };
-            let format_cost = basic.pixel_format.cost(mode.fourcc.is_some(), |name| name.parse().ok() == mode.fourcc);
-            let fitness = basic.size.cost(width, height) + rate.cost + device_cost + resize_cost + format_cost;
-            let second_choice = self.recording && mode.fourcc != Some(Fourcc::MJPG);
-            let this = CurrentMode { fourcc: mode.fourcc, size: (width, height), frame_rate: rate.rate };
-            let change = self.current.is_some_and(|current| current != this);
-            let order = (rank(fitness), change, pixel_distance(width, height), rate.default_distance(), second_choice);
-            if best.as_ref().is_none_or(|best| order < best.order) {
-                best = Some(Best { order, fitness, fourcc: mode.fourcc, size: (width, height), rate: rate.rate });
+            let first = sizes.made().next();
+            for (made, fourcc) in accepted.derived(&mode, &sizes) {
+                let second_best = made.size != made.native && Some(made) != first;
+                let candidate = Candidate { fourcc: [mode.fourcc, Some(fourcc)], made, native_rate, rate, second_best };
+                if candidate.is_derived() {
+                    consider(candidate);
+                }
             }
         }
-        let Best { order, fitness, fourcc, size, rate } = best?;
+        let Best { order, fitness, candidate, resize_mode } = best?;
+        let Candidate { fourcc: [native_fourcc, fourcc], made, native_rate, rate, .. } = candidate;
+        let (width, height) = made.size;
         let settings = VideoSettings {
+            fourcc,
+            width,
+            height,
+            frame_rate: rate.rate,
             resize_mode,
             fitness,
             controls: accepted.controls.settings(device),
             control_goals: accepted.controls.goals(device),
-            ..VideoSettings::new(device, fourcc, size, rate)
+            ..VideoSettings::new(device, native_fourcc, made.native, native_rate)
         };
-        Some(Solution { device, settings, rank: order.0 })
+        Some(Solution { device, settings, rank: (order.distance, order.taken_away) })
     }
 
     /// The name of a required constraint that no mode of any camera meets, even alone; `None` when each is met somewhere.
@@ -332,9 +299,29 @@ impl<'a> Selection<'a> {
                 return false;
             };
             let mut alone = MediaTrackConstraintSet::new();
+            // Whether anything may be made of a mode is asked of every constraint.
+            if let Some(resize) = set.get(ConstraintName::ResizeMode).filter(|resize| resize.is_required(false)) {
+                alone.set(ConstraintName::ResizeMode, resize.clone());
+                if Accepted::new(Set::new(&alone, false)).resize_modes().next().is_none() {
+                    // Not to be had at all: it is named itself.
+                    alone = MediaTrackConstraintSet::new();
+                }
+            }
             alone.set(name, constraint.clone());
             let accepted = Accepted::new(Set::new(&alone, false));
             !self.devices.iter().any(|device| self.any_mode(device, &accepted))
         })
+    }
+}
+
+/// The sizes of the last mode: its spans, and whether anything may be made of it.
+type Known = ((Span, Span, bool), Sizes);
+
+/// The sizes of a mode: those of the last one, where it has the same. Formats mostly share theirs.
+fn sizes(last: &mut Option<Known>, mode: &Mode<'_>, accepted: &Accepted<'_>) -> Sizes {
+    let key = (mode.width, mode.height, accepted.allows_derived(mode));
+    match last {
+        Some((known, sizes)) if *known == key => *sizes,
+        _ => last.insert((key, accepted.sizes(mode))).1,
     }
 }

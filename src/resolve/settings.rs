@@ -1,5 +1,6 @@
 //! What a request gets: `MediaTrackSettings` of a camera and of a microphone.
 
+use super::derive::Derivation;
 use crate::devices::control::ControlGoal;
 use crate::devices::{ControlName, ControlSettings, ControlValue, FacingMode, MediaDeviceInfo, MeteringMode};
 use crate::format::{Delivery, Fourcc, FrameRate};
@@ -12,7 +13,7 @@ pub enum ResizeMode {
     /// Size and rate come from the camera, its driver or the system.
     #[default]
     None,
-    /// Cropped, scaled or, as far as this library goes, with frames left out.
+    /// A part of the camera's picture, scaled, or with frames left out.
     CropAndScale,
 }
 
@@ -38,14 +39,20 @@ pub struct VideoSettings {
     pub label: String,
     /// Its node, such as `/dev/video0`.
     pub path: String,
-    /// The pixel format; `None` for the driver's own, of a camera that lists none.
+    /// The pixel format delivered; `None` for the driver's own, of a camera that lists none.
     pub fourcc: Option<Fourcc>,
-    /// Pixels per line.
+    /// Pixels per line, as delivered.
     pub width: u32,
-    /// Lines.
+    /// Lines, as delivered.
     pub height: u32,
     /// Frames per second delivered; `None` where the driver does not say.
     pub frame_rate: Option<FrameRate>,
+    /// The pixel format that the camera runs in. Another than [`Self::fourcc`] where its pictures are scaled or decoded.
+    pub native_fourcc: Option<Fourcc>,
+    /// Pixels per line of the camera's own pictures. At least [`Self::width`].
+    pub native_width: u32,
+    /// Lines of the camera's own pictures. At least [`Self::height`].
+    pub native_height: u32,
     /// Frames per second of the camera. Above [`Self::frame_rate`] where frames are left out to lower it.
     pub native_frame_rate: Option<FrameRate>,
     /// Where the camera points, where known.
@@ -82,6 +89,9 @@ impl VideoSettings {
             width,
             height,
             frame_rate,
+            native_fourcc: fourcc,
+            native_width: width,
+            native_height: height,
             native_frame_rate: frame_rate,
             facing_mode: device.facing_mode,
             resize_mode: ResizeMode::None,
@@ -125,6 +135,17 @@ impl VideoSettings {
                 "many cameras lower their rate in low light: more light, or exposureMode manual with an exposureTime, helps",
             ),
         }
+    }
+
+    /// Whether the pictures are a part of the camera's own, or those scaled, or both.
+    pub fn is_resized(&self) -> bool {
+        (self.width, self.height) != (self.native_width, self.native_height)
+    }
+
+    /// How the pictures are made of the camera's own; `None` where they are those.
+    pub(crate) fn derivation(&self) -> Option<Derivation> {
+        let (native, size) = ((self.native_width, self.native_height), (self.width, self.height));
+        self.native_fourcc.filter(|_| self.is_resized()).and_then(|fourcc| Derivation::new(fourcc, native, size))
     }
 
     /// Whether frames are left out to lower the camera's rate.

@@ -40,6 +40,9 @@ pub(super) fn video(
     };
     if let Some(chosen) = settings.first() {
         lines.add(format!("video: {} gives {}", chosen.label, why::video(chosen)));
+        if let Some(made) = why::derived(chosen) {
+            lines.add(format!("video: {made}"));
+        }
         if let (true, Some(native)) = (chosen.is_decimated(), chosen.native_frame_rate) {
             lines.add(format!("video: the camera runs at {native} fps and frames are left out"));
         }

@@ -3,6 +3,7 @@
 use crate::constraints::{Constraint, ConstraintName, MediaTrackConstraintSet};
 use crate::devices::{ControlName, ControlSettings, MediaDeviceInfo};
 use crate::error::excerpt;
+use crate::format::Rect;
 
 use super::settings::{AudioSettings, VideoSettings};
 
@@ -32,6 +33,20 @@ pub(super) fn video(settings: &VideoSettings) -> String {
     let fourcc = settings.fourcc.map_or_else(|| "in the driver's format".to_owned(), |fourcc| fourcc.to_string());
     let rate = settings.frame_rate.map_or_else(|| "at an unknown rate".to_owned(), |rate| format!("at {rate} fps"));
     format!("{}x{} {fourcc} {rate}", settings.width, settings.height)
+}
+
+/// What is made of a camera's pictures, in words; `None` where they are delivered as they are.
+pub(super) fn derived(settings: &VideoSettings) -> Option<String> {
+    let derivation = settings.derivation()?;
+    let VideoSettings { native_width, native_height, width, height, .. } = settings;
+    let native = format!("the camera gives {native_width}x{native_height}");
+    let Rect { width: crop_width, height: crop_height, .. } = derivation.crop;
+    let is_whole = (crop_width, crop_height) == (*native_width, *native_height);
+    Some(match (is_whole, derivation.scaled) {
+        (true, _) => format!("{native}, which is scaled to {width}x{height}"),
+        (false, true) => format!("{native}; the middle {crop_width}x{crop_height} of it is scaled to {width}x{height}"),
+        (false, false) => format!("{native}; the middle {width}x{height} of it is shown"),
+    })
 }
 
 /// Controls in words: `brightness 128, exposureMode manual`.
@@ -113,6 +128,8 @@ pub(super) fn relaxed(set: &MediaTrackConstraintSet) -> MediaTrackConstraintSet 
     let mut relaxed = MediaTrackConstraintSet::new();
     for (name, constraint) in set.iter() {
         let wish = match constraint {
+            // The camera's own is no nearer if it is not the camera's own.
+            _ if name == ConstraintName::ResizeMode => constraint.clone(),
             Constraint::ULong(constraint) => Constraint::ULong(number(constraint)),
             Constraint::Double(constraint) => Constraint::Double(number(constraint)),
             Constraint::String(constraint) => Constraint::String(value(constraint)),

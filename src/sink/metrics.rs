@@ -142,6 +142,11 @@ impl Metrics {
                 "Frames with the time of their arrival, because the driver's could not be true.",
                 source.host_stamped,
             ),
+            (
+                "usermedia_frames_unreadable_total",
+                "Frames that could not be scaled or decoded to what was asked for.",
+                track.unreadable,
+            ),
             ("usermedia_video_bytes_total", "Bytes of the accepted frames.", source.bytes),
         ] {
             self.add(name, COUNTER, help, &device, value as f64);

@@ -1,15 +1,17 @@
 //! Frames without a container: each memory plane's bytes as the driver filled it, one frame after the other.
 //!
-//! So a raw file is byte by byte what `v4l2-ctl --stream-to` writes, padding included. Motion JPEG in this form is what
+//! So a raw file is byte by byte what `v4l2-ctl --stream-to` writes, padding included; of a part of the camera's pictures it is
+//! the rows of that part, without padding. Motion JPEG in this form is what
 //! players know as `.mjpg`, and H.264 what they know as `.h264`.
 
 use std::io::{self, IoSlice};
 
 use super::container::{FrameData, TrackFormat, cannot_hold, only_video};
 use super::output::{Output, WriteResult};
-use super::packing::write_pieces;
+use super::packing::{MAX_PIECES, tight_planes, write_pieces};
 use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameRate;
+use crate::format::layout::Layout;
 
 /// As many memory planes as V4L2 has (`VIDEO_MAX_PLANES`).
 const MAX_MEMORIES: usize = 8;
@@ -18,6 +20,10 @@ const MAX_MEMORIES: usize = 8;
 pub(super) struct RawFile {
     output: Output,
     frame_rate: Option<FrameRate>,
+    /// Where in the driver's memory the part of the picture lies that is stored; `None` where all of it is.
+    part: Option<Layout>,
+    /// Its rows.
+    scratch: Vec<u8>,
     frames: u64,
     bytes: u64,
 }
@@ -52,15 +58,25 @@ pub(super) fn check_h264(tracks: &[TrackFormat]) -> Result<()> {
 impl RawFile {
     /// A file still empty.
     pub fn begin(output: Output, tracks: &[TrackFormat]) -> WriteResult<Self> {
-        let frame_rate = only_video(tracks, "raw output")?.frame_rate;
-        Ok(Self { output, frame_rate, frames: 0, bytes: 0 })
+        let format = only_video(tracks, "raw output")?;
+        let part = format.layout.filter(Layout::is_part);
+        Ok(Self { output, frame_rate: format.frame_rate, part, scratch: Vec::new(), frames: 0, bytes: 0 })
     }
 
     /// One frame.
     pub fn video(&mut self, frame: &FrameData<'_>) -> WriteResult<()> {
         let mut slices = [IoSlice::new(&[]); MAX_MEMORIES];
         let mut bytes = 0;
-        for (slice, memory) in slices.iter_mut().zip(frame.memories) {
+        let pieces: [&[u8]; MAX_PIECES];
+        let memories = match &self.part {
+            None => frame.memories,
+            Some(part) => {
+                let order: [usize; MAX_PIECES] = std::array::from_fn(|index| index);
+                pieces = tight_planes(part, frame.memories, &order[..part.planes().len()], &mut self.scratch)?;
+                &pieces
+            }
+        };
+        for (slice, memory) in slices.iter_mut().zip(memories) {
             *slice = IoSlice::new(memory);
             bytes += memory.len() as u64;
         }

@@ -138,6 +138,10 @@ impl Sink for Recorder {
 
     fn video_frame(&mut self, track: usize, frame: &VideoFrame) -> Result<Flow> {
         let Some(recording) = &mut self.recording else { return Ok(Flow::Done) };
+        if frame.failure().is_some() {
+            // A damaged JPEG, of which no smaller picture could be made: counted at the track.
+            return Ok(Flow::Continue);
+        }
         let mut memories: [&[u8]; MAX_MEMORIES] = [&[]; MAX_MEMORIES];
         let count = frame.memory_count().min(MAX_MEMORIES);
         for (index, memory) in memories.iter_mut().enumerate().take(count) {

@@ -93,6 +93,10 @@ impl Sink for Snapshot {
     }
 
     fn video_frame(&mut self, _track: usize, frame: &VideoFrame) -> Result<Flow> {
+        if frame.failure().is_some() {
+            // A damaged JPEG, of which no smaller picture could be made: the next one may be better.
+            return Ok(Flow::Continue);
+        }
         let view = frame.view()?;
         if !self.is_time(frame, &view) {
             return Ok(Flow::Continue);

@@ -15,15 +15,16 @@ use crate::constraints::{MediaStreamConstraints, MediaTrackRequest};
 use crate::devices::control::ControlGoal;
 use crate::devices::{FrameRates, MediaDeviceInfo, Span, VideoMode};
 use crate::error::{Error, ErrorName, Result};
-use crate::resolve::{CurrentMode, ResolveOptions, VideoSettings, resolve};
+use crate::resolve::{CurrentMode, Derivation, ResolveOptions, VideoSettings, resolve};
 
 type Outlet = TrackOutlet<VideoFrame>;
 
 impl VideoTrack {
     /// Asks for something else: `applyConstraints()`. What was asked before counts no more. Waits for the driver.
     ///
-    /// Where the mode the camera runs in will do as well as any other, only its controls are set and frames flow on without
-    /// a gap. Where it will not, the camera is started in another one: the track is muted
+    /// Where the mode the camera runs in will do as well as any other, frames flow on without a gap: only its controls are set,
+    /// and what this track makes of its pictures (a part of them, a smaller size, a lower rate) is changed. Where it will not,
+    /// the camera is started in another one: the track is muted
     /// ([`MuteReason::Reconfiguring`](crate::MuteReason)) until the first frame of that, and the frames that follow have
     /// another size. [`VideoTrack::settings`] say what came of it.
     ///
@@ -55,12 +56,11 @@ impl VideoTrack {
         let others: Vec<Arc<Outlet>> =
             camera.feed().tracks().iter().filter(|other| !Arc::ptr_eq(other, self.outlet())).cloned().collect();
         let current = camera.settings();
-        let wanted = choose(&constraints, &camera, &current)?;
+        let wanted = choose(&constraints, &camera, &current, &others)?;
         let controls = together(&wanted, &others, camera.device())?;
         if camera.is_in(&wanted, &current) {
             camera.source().set_controls(controls)?;
         } else {
-            others.iter().try_for_each(|other| other.endures(&wanted, camera.device()))?;
             let accept = {
                 let (wanted, constraints, others) = (wanted.clone(), constraints.clone(), others.clone());
                 let device = camera.device().clone();
@@ -96,8 +96,8 @@ impl Running<VideoFrame> {
     /// Whether it runs in this mode, or in what its driver makes of it.
     fn is_in(&self, mode: &VideoSettings, current: &VideoSettings) -> bool {
         let same = |other: &VideoSettings| {
-            (mode.fourcc.is_none() || mode.fourcc == other.fourcc)
-                && (mode.width, mode.height) == (other.width, other.height)
+            (mode.native_fourcc.is_none() || mode.native_fourcc == other.native_fourcc)
+                && (mode.native_width, mode.native_height) == (other.native_width, other.native_height)
                 && mode.native_frame_rate == other.native_frame_rate
         };
         same(current) || same(&self.wanted())
@@ -107,9 +107,19 @@ impl Running<VideoFrame> {
 impl Outlet {
     /// Refuses a mode in which its track would not have what it requires.
     fn endures(&self, mode: &VideoSettings, device: &MediaDeviceInfo) -> Result<()> {
-        let mut settings = VideoSettings::clone(&self.settings());
-        settings.fourcc = mode.fourcc.or(settings.fourcc);
-        (settings.width, settings.height) = (mode.width, mode.height);
+        let (mut settings, wanted) = (VideoSettings::clone(&self.settings()), self.wanted());
+        settings.native_fourcc = mode.native_fourcc.or(settings.native_fourcc);
+        (settings.native_width, settings.native_height) = (mode.native_width, mode.native_height);
+        (settings.fourcc, settings.width, settings.height) =
+            (settings.native_fourcc, settings.native_width, settings.native_height);
+        // A track of a smaller size has that made of the other mode's pictures, too, where they are large enough.
+        let size = (wanted.width, wanted.height);
+        let native = (settings.native_width, settings.native_height);
+        if let (true, Some(fourcc)) = (wanted.is_resized(), settings.native_fourcc)
+            && let Some(derivation) = Derivation::new(fourcc, native, size)
+        {
+            (settings.fourcc, settings.width, settings.height) = (Some(derivation.fourcc), size.0, size.1);
+        }
         // A track whose own rate is lower leaves frames out, as before.
         if !settings.is_decimated() || mode.native_frame_rate < settings.frame_rate {
             settings.frame_rate = mode.native_frame_rate;
@@ -130,31 +140,46 @@ fn required_elsewhere(constraint: &str, device: &MediaDeviceInfo) -> Error {
         .with_remedy("stop that track, or change its constraints first")
 }
 
-/// The settings for a request to a camera that runs: of those that fit it equally, the mode it runs in.
+/// The settings for a request to a camera that runs: of those that fit it equally, the mode it runs in. Where other tracks
+/// would not have what they require in the mode that fits it best, what can be made of the one it runs in must do.
 fn choose(
     constraints: &MediaStreamConstraints,
     camera: &Running<VideoFrame>,
     current: &VideoSettings,
+    others: &[Arc<Outlet>],
 ) -> Result<VideoSettings> {
     let mut device = camera.device().clone();
     // It was free when it was listed, or became ours since.
     (device.busy, device.unusable) = (false, None);
     let mode = CurrentMode {
-        fourcc: current.fourcc,
-        size: (current.width, current.height),
+        fourcc: current.native_fourcc,
+        size: (current.native_width, current.native_height),
         frame_rate: current.native_frame_rate,
+        shared: !others.is_empty(),
     };
-    if let (Some(fourcc), false) = (mode.fourcc, device.modes.is_empty()) {
+    let own = mode.fourcc.map(|fourcc| {
         // As a mode of its own: in a range of sizes it would not be looked at, and a driver may have made another rate of it.
         let rates = mode.frame_rate.map_or(FrameRates::Unknown, |rate| FrameRates::List(vec![rate]));
         let (width, height) = (Span::Fixed(mode.size.0), Span::Fixed(mode.size.1));
-        device.modes.insert(0, VideoMode::new(fourcc, width, height, rates));
+        VideoMode::new(fourcc, width, height, rates)
+    });
+    if !device.modes.is_empty() {
+        device.modes.splice(0..0, own.clone());
     }
     let options = ResolveOptions { current: Some(mode), ..*camera.options() };
-    let resolution = resolve(constraints, &[device], &options)?;
-    let mut settings = resolution.video.ok_or_else(|| Error::new(ErrorName::AbortError, "nothing was resolved"))?;
-    settings.path.clone_from(&current.path);
-    Ok(settings)
+    let resolved = |device: MediaDeviceInfo| {
+        let resolution = resolve(constraints, &[device], &options)?;
+        let mut settings = resolution.video.ok_or_else(|| Error::new(ErrorName::AbortError, "nothing was resolved"))?;
+        settings.path.clone_from(&current.path);
+        Ok(settings)
+    };
+    let best: VideoSettings = resolved(device.clone())?;
+    if camera.is_in(&best, current) {
+        return Ok(best);
+    }
+    let Err(refused) = others.iter().try_for_each(|other| other.endures(&best, &device)) else { return Ok(best) };
+    let own = MediaDeviceInfo { modes: own.into_iter().collect(), ..device };
+    if own.modes.is_empty() { Err(refused) } else { resolved(own).map_err(|_| refused) }
 }
 
 /// What is asked of the controls by all tracks together: one's requirements narrow another's wishes.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::feed::Feed;
+use super::fitting::Fitting;
 use super::frame::VideoFrame;
 use super::medium::Medium;
 use super::opening::{Opening, explain};
@@ -12,7 +13,7 @@ use crate::capture::{CameraRequest, VideoFormat};
 use crate::constraints::MediaStreamConstraints;
 use crate::devices::{FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, VideoMode};
 use crate::error::{Error, ErrorName, Result};
-use crate::resolve::VideoSettings;
+use crate::resolve::{ResizeMode, VideoSettings};
 use crate::trace;
 
 /// Leaves a camera that runs the one mode it runs in. Whether it does.
@@ -20,8 +21,9 @@ pub(super) fn offers_what_it_runs_in(device: &mut MediaDeviceInfo, cameras: &Reg
     let Some(camera) = cameras.find(&device.device_id) else { return false };
     let settings = camera.settings();
     let rates = settings.native_frame_rate.map_or(FrameRates::Unknown, |rate| FrameRates::List(vec![rate]));
-    let (width, height) = (Span::Fixed(settings.width), Span::Fixed(settings.height));
-    device.modes = settings.fourcc.map(|fourcc| VideoMode::new(fourcc, width, height, rates)).into_iter().collect();
+    let (width, height) = (Span::Fixed(settings.native_width), Span::Fixed(settings.native_height));
+    device.modes =
+        settings.native_fourcc.map(|fourcc| VideoMode::new(fourcc, width, height, rates)).into_iter().collect();
     true
 }
 
@@ -59,9 +61,9 @@ impl Opening<'_> {
 pub(super) fn request(wanted: &VideoSettings) -> CameraRequest {
     CameraRequest {
         path: wanted.path.clone(),
-        fourcc: wanted.fourcc,
-        width: wanted.width,
-        height: wanted.height,
+        fourcc: wanted.native_fourcc,
+        width: wanted.native_width,
+        height: wanted.native_height,
         frame_rate: wanted.native_frame_rate.or(wanted.frame_rate),
         buffers: None,
         controls: wanted.control_goals.clone(),
@@ -72,17 +74,23 @@ pub(super) fn request(wanted: &VideoSettings) -> CameraRequest {
 
 /// A mode in a word: `YUYV 640x480 30/1`.
 fn mode(settings: &VideoSettings) -> String {
-    let fourcc = settings.fourcc.map_or_else(String::new, |fourcc| fourcc.to_string());
+    let fourcc = settings.native_fourcc.map_or_else(String::new, |fourcc| fourcc.to_string());
     let rate = settings.native_frame_rate.map_or_else(String::new, |rate| rate.to_string());
-    format!("{fourcc} {}x{} {rate}", settings.width, settings.height)
+    format!("{fourcc} {}x{} {rate}", settings.native_width, settings.native_height)
 }
 
 /// The settings that the driver's answer makes of what was wanted.
 pub(super) fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoSettings {
     let mut settings = wanted.clone();
-    settings.fourcc = Some(format.fourcc);
-    settings.width = format.width;
-    settings.height = format.height;
+    (settings.native_fourcc, settings.native_width, settings.native_height) =
+        (Some(format.fourcc), format.width, format.height);
+    // A smaller picture than the camera's is made of that; any other is the camera's.
+    let size = if wanted.is_resized() { (wanted.width, wanted.height) } else { (format.width, format.height) };
+    let fitted = Fitting::plan(format, size);
+    (settings.fourcc, settings.width, settings.height) = match &fitted {
+        Some((_, made)) => (Some(made.fourcc), made.width, made.height),
+        None => (Some(format.fourcc), format.width, format.height),
+    };
     settings.native_frame_rate = format.frame_rate;
     settings.delivery = Some(format.delivery);
     settings.controls = format.controls.clone();
@@ -91,6 +99,9 @@ pub(super) fn negotiated(wanted: &VideoSettings, format: &VideoFormat) -> VideoS
         (Some(delivered), Some(native), Some(actual)) if delivered < native && delivered < actual => Some(delivered),
         (_, _, actual) => actual,
     };
+    if settings.is_resized() || settings.is_decimated() {
+        settings.resize_mode = ResizeMode::CropAndScale;
+    }
     settings
 }
 
@@ -101,7 +112,7 @@ pub(super) fn judge(wanted: &VideoSettings, constraints: &MediaStreamConstraints
     let rate = settings.frame_rate.map_or_else(|| "an unknown rate".to_owned(), |rate| format!("{rate} fps"));
     let message = format!(
         "{} was asked for {}x{} and gives {} {}x{} at {rate}, which the required {constraint} does not allow",
-        wanted.label, wanted.width, wanted.height, format.fourcc, settings.width, settings.height,
+        wanted.label, wanted.native_width, wanted.native_height, format.fourcc, format.width, format.height,
     );
     Err(Error::new(ErrorName::OverconstrainedError, message)
         .with_constraint(constraint)

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::ages::Ages;
 use super::medium::Medium;
-use crate::capture::{Captured, Demand};
+use crate::capture::{Demand, Item};
 use crate::error::Error;
 
 /// Gets a track's frames or sound, on the reactor's thread: nothing here may block.
 pub(super) trait Consumer<M: Medium>: Send + Sync {
     /// A frame or block of the track; `now` is the time of its arrival in nanoseconds.
-    fn offer(&self, captured: &M::Captured, now: u64);
+    fn offer(&self, passed: &M::Passed, now: u64);
     /// What it may have at once.
     fn demand(&self) -> Demand;
     /// There will be no more; the error says why, if it ended badly.
@@ -68,10 +68,10 @@ pub(super) struct Counters {
 
 impl Counters {
     /// A frame or block was taken at `now`.
-    pub(super) fn deliver(&mut self, captured: &impl Captured, now: u64) {
+    pub(super) fn deliver(&mut self, passed: &impl Item, now: u64) {
         self.delivered += 1;
-        self.copied += u64::from(captured.is_copied());
-        self.ages.record(now.saturating_sub(captured.timestamp()));
+        self.copied += u64::from(passed.is_copied());
+        self.ages.record(now.saturating_sub(passed.timestamp()));
     }
 
     pub(super) fn statistics(&self, name: &str, kind: &'static str, queued: usize) -> ConsumerStatistics {

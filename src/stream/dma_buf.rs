@@ -5,7 +5,7 @@ use std::ops::{Deref, Range};
 use std::os::fd::BorrowedFd;
 
 use super::frame::VideoFrame;
-use crate::capture::CpuRead;
+use crate::capture::{CpuRead, Lease};
 use crate::error::{Error, ErrorName, Result};
 
 /// A frame's memory as dma-bufs, one descriptor for each of its pieces: for a GPU, an encoder or another process, without
@@ -23,7 +23,7 @@ pub struct DmaBuf {
 
 impl DmaBuf {
     pub(super) fn of(frame: VideoFrame) -> Result<Self> {
-        frame.lease().export()?;
+        leased(&frame)?.export()?;
         Ok(Self { frame })
     }
 
@@ -35,10 +35,10 @@ impl DmaBuf {
     /// The dma-buf of one piece of memory. To keep it for longer than this lives, `try_clone_to_owned`; to give it to another
     /// process, SCM_RIGHTS. It can be mapped for reading, with MAP_SHARED.
     pub fn descriptor(&self, memory: usize) -> Option<BorrowedFd<'_>> {
-        if memory < self.memory_count() { self.frame.lease().dma_buf(memory) } else { None }
+        if memory < self.memory_count() { self.frame.lease()?.dma_buf(memory) } else { None }
     }
 
-    /// Where in that dma-buf the picture lies, in bytes: from the driver's `data_offset` to the end of what it filled.
+    /// Where in that dma-buf the picture lies, all of it ([`VideoFrame::visible_rect`]), in bytes: from the driver's `data_offset` to the end of what it filled.
     pub fn payload(&self, memory: usize) -> Option<Range<usize>> {
         let payload = self.frame.payload(memory)?;
         let start = usize::try_from(payload.offset).ok()?;
@@ -58,12 +58,20 @@ impl DmaBuf {
     /// # Errors
     /// [`ErrorName::NotReadableError`] with the kernel's error number.
     pub fn read(&self) -> Result<DmaBufRead<'_>> {
-        let bracket = CpuRead::begin(self.frame.lease()).map_err(|errno| {
+        let bracket = CpuRead::begin(leased(&self.frame)?).map_err(|errno| {
             Error::new(ErrorName::NotReadableError, format!("DMA_BUF_IOCTL_SYNC failed: {}", errno.desc()))
                 .with_errno(errno as i32)
         })?;
         Ok(DmaBufRead { frame: &self.frame, _bracket: bracket })
     }
+}
+
+/// The driver's buffer under a frame.
+fn leased(frame: &VideoFrame) -> Result<&Lease> {
+    frame.lease().ok_or_else(|| {
+        Error::new(ErrorName::NotSupportedError, "a picture that was scaled or decoded is in no driver's memory")
+            .with_remedy("ask for a size that the camera has (resizeMode none)")
+    })
 }
 
 impl fmt::Debug for DmaBuf {

@@ -61,7 +61,7 @@ impl<M: Medium> InlineConsumer<M> {
 }
 
 impl<M: Medium> Consumer<M> for InlineConsumer<M> {
-    fn offer(&self, captured: &M::Captured, now: u64) {
+    fn offer(&self, passed: &M::Passed, now: u64) {
         let Some(mut call) = self.callback().take() else { return };
         let holds_too_many = self.held.load(Ordering::Relaxed) >= M::HOLD_LIMIT;
         {
@@ -70,14 +70,14 @@ impl<M: Medium> Consumer<M> for InlineConsumer<M> {
             if holds_too_many {
                 counters.holding += 1;
             } else {
-                counters.deliver(captured, now);
+                counters.deliver(passed, now);
             }
         }
         if holds_too_many {
             *self.callback() = Some(call);
             return self.forget_if_ended();
         }
-        let lent = M::lend(captured.clone(), Some(self.held.clone()));
+        let lent = M::lend(passed.clone(), Some(self.held.clone()));
         // A panic has been printed by its hook; it ends this consumer and nothing else.
         let panicked = catch_unwind(AssertUnwindSafe(|| call(&lent))).is_err();
         if self.allowance.is_some_and(|allowance| (self.clock)().saturating_sub(now) > allowance) {

@@ -27,9 +27,9 @@ impl Opening<'_> {
                 let device = less_than(offer.get(), refused)?;
                 let resolved = resolve(&constraints, &[device], &options).ok()?.video?;
                 Some(CameraRequest {
-                    fourcc: resolved.fourcc,
-                    width: resolved.width,
-                    height: resolved.height,
+                    fourcc: resolved.native_fourcc,
+                    width: resolved.native_width,
+                    height: resolved.native_height,
                     frame_rate: resolved.native_frame_rate.or(resolved.frame_rate),
                     ..refused.clone()
                 })

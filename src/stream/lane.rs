@@ -46,7 +46,7 @@ impl<M: Medium> TrackLane<M> {
         if !M::is_alike(&self.format, &format) {
             self.format = format;
             // By the item itself: the track may be a mode further.
-            let settings = M::negotiated(&self.outlet.wanted(), &self.format);
+            let settings = M::negotiated(&self.outlet.wanted(), &item.device_format());
             sink.reconfigured(track, &M::metadata(settings, self.format.clone()))?;
         }
         item.hand_to(sink, track)

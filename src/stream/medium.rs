@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::audio_data::AudioData;
+use super::fitting::{Fitting, PassedFrame};
 use super::frame::VideoFrame;
 use super::gate::{AudioGate, Gate, VideoGate};
 use super::media_stream::Tracks;
 use super::sink::{Flow, Sink, TrackFormat, TrackMetadata, TrackSettings};
 use super::track::MediaStreamTrack;
 use crate::capture::sync::AtomicUsize;
-use crate::capture::{AudioFormat, Captured, CapturedAudio, CapturedFrame};
+use crate::capture::{AudioFormat, Captured, CapturedAudio, CapturedFrame, Item};
 use crate::error::Result;
 use crate::resolve::{AudioSettings, VideoSettings};
 
@@ -30,6 +31,9 @@ pub trait Medium: fmt::Debug + Sized + Send + sealed::Sealed + 'static {
     const HOLD_LIMIT: usize;
     #[doc(hidden)]
     type Captured: Captured<Statistics = Self::Statistics>;
+    /// What a track makes of that.
+    #[doc(hidden)]
+    type Passed: Item;
     #[doc(hidden)]
     type Gate: Gate<Self>;
     /// Hands it to a sink, as of the track with this index.
@@ -39,7 +43,7 @@ pub trait Medium: fmt::Debug + Sized + Send + sealed::Sealed + 'static {
     #[doc(hidden)]
     fn tracks(stream: &Tracks) -> &Mutex<Vec<Arc<MediaStreamTrack<Self>>>>;
     #[doc(hidden)]
-    fn lend(captured: Self::Captured, hold: Option<Arc<AtomicUsize>>) -> Self;
+    fn lend(passed: Self::Passed, hold: Option<Arc<AtomicUsize>>) -> Self;
     #[doc(hidden)]
     fn gate(settings: &Self::Settings) -> Self::Gate;
     /// The settings that the driver's answer makes of what was wanted.
@@ -55,6 +59,15 @@ pub trait Medium: fmt::Debug + Sized + Send + sealed::Sealed + 'static {
     /// Its format.
     #[doc(hidden)]
     fn format(&self) -> <Self::Captured as Captured>::Format;
+    /// The device's format, of which that was made.
+    #[doc(hidden)]
+    fn device_format(&self) -> <Self::Captured as Captured>::Format;
+    /// What a track with these settings gives of a device that gives this format.
+    #[doc(hidden)]
+    fn given(
+        settings: &Self::Settings,
+        device: &<Self::Captured as Captured>::Format,
+    ) -> <Self::Captured as Captured>::Format;
     /// Whether who reads one format need not know of the other.
     #[doc(hidden)]
     fn is_alike(one: &<Self::Captured as Captured>::Format, other: &<Self::Captured as Captured>::Format) -> bool;
@@ -79,6 +92,7 @@ impl Medium for VideoFrame {
     type Settings = VideoSettings;
     type Statistics = crate::capture::SourceStatistics;
     type Captured = CapturedFrame;
+    type Passed = PassedFrame;
     type Gate = VideoGate;
 
     fn hand_to(&self, sink: &mut dyn Sink, track: usize) -> Result<Flow> {
@@ -89,8 +103,8 @@ impl Medium for VideoFrame {
         &stream.video
     }
 
-    fn lend(captured: CapturedFrame, hold: Option<Arc<AtomicUsize>>) -> Self {
-        Self::new(captured, hold)
+    fn lend(passed: PassedFrame, hold: Option<Arc<AtomicUsize>>) -> Self {
+        Self::new(passed, hold)
     }
 
     fn negotiated(wanted: &VideoSettings, format: &Format<Self>) -> VideoSettings {
@@ -104,6 +118,15 @@ impl Medium for VideoFrame {
 
     fn format(&self) -> Format<Self> {
         self.shared_format()
+    }
+
+    fn device_format(&self) -> Format<Self> {
+        self.native_format()
+    }
+
+    fn given(settings: &VideoSettings, device: &Format<Self>) -> Format<Self> {
+        let fitted = Fitting::plan(device, (settings.width, settings.height));
+        fitted.map_or_else(|| device.clone(), |(_, format)| Arc::new(format))
     }
 
     fn is_alike(one: &Format<Self>, other: &Format<Self>) -> bool {
@@ -136,6 +159,7 @@ impl Medium for AudioData {
     type Settings = AudioSettings;
     type Statistics = crate::capture::AudioStatistics;
     type Captured = CapturedAudio;
+    type Passed = CapturedAudio;
     type Gate = AudioGate;
 
     fn hand_to(&self, sink: &mut dyn Sink, track: usize) -> Result<Flow> {
@@ -161,6 +185,14 @@ impl Medium for AudioData {
 
     fn format(&self) -> Format<Self> {
         self.shared_format()
+    }
+
+    fn device_format(&self) -> Format<Self> {
+        self.shared_format()
+    }
+
+    fn given(_settings: &AudioSettings, device: &Format<Self>) -> Format<Self> {
+        *device
     }
 
     /// Periods of another length are blocks of another length, as every gap makes them.

@@ -18,12 +18,15 @@ mod dma_buf;
 #[cfg(feature = "json")]
 mod document;
 mod feed;
+mod fitting;
 mod frame;
 mod gate;
 mod id;
 mod inline;
 mod keeping;
 mod lane;
+#[cfg(feature = "convert")]
+mod making;
 mod media_devices;
 mod media_stream;
 mod medium;

@@ -50,6 +50,7 @@ struct Given<M: Medium> {
     wanted: Arc<M::Settings>,
     constraints: Arc<MediaStreamConstraints>,
     settings: Arc<M::Settings>,
+    /// The device's.
     format: Format<M>,
 }
 
@@ -119,7 +120,18 @@ impl<M: Medium> TrackOutlet<M> {
 
     /// The format of what it gives.
     pub(super) fn format(&self) -> Format<M> {
+        let given = self.given();
+        M::given(&given.settings, &given.format)
+    }
+
+    /// The format of what the device gives.
+    pub(super) fn device_format(&self) -> Format<M> {
         self.given().format.clone()
+    }
+
+    /// How many frames could not be made into what it gives.
+    pub(super) fn unreadable(&self) -> u64 {
+        self.gate.unreadable()
     }
 
     /// The device was started in this format, which may be another than before.
@@ -180,7 +192,7 @@ impl<M: Medium> TrackOutlet<M> {
 
     pub(super) fn set_enabled(&self, enabled: bool) {
         if !enabled {
-            self.gate.cover(&self.format());
+            self.gate.cover(&self.device_format());
         }
         self.enabled.store(enabled, Ordering::Relaxed);
     }
@@ -220,9 +232,9 @@ impl<M: Medium> TrackOutlet<M> {
     }
 
     pub(super) fn give(&self, captured: &M::Captured, now: u64) {
-        self.gate.pass(captured, self.is_enabled(), |captured| {
+        self.gate.pass(captured, self.is_enabled(), |passed| {
             for consumer in self.consumers.get().iter() {
-                consumer.offer(captured, now);
+                consumer.offer(passed, now);
             }
         });
     }

@@ -11,8 +11,11 @@ impl VideoFrame {
     ///
     /// [`ErrorName::NotSupportedError`](crate::ErrorName::NotSupportedError) for a format that is not converted;
     /// [`ErrorName::NotReadableError`](crate::ErrorName::NotReadableError) for a frame that is shorter than its format
-    /// and size need.
+    /// and size need, and for one that had to be scaled or decoded and cannot be, a JPEG that is damaged.
     pub fn view(&self) -> Result<VideoFrameView<'_>> {
+        if let Some(error) = self.failure() {
+            return Err(error.clone());
+        }
         let planes: [(&[u8], usize); 4] =
             std::array::from_fn(|index| self.plane(index).map_or((&[][..], 0), |plane| (plane.data, plane.stride)));
         let count = self.plane_count().min(planes.len());

@@ -11,7 +11,7 @@ use super::bell::Bell;
 use super::consumer::{Consumer, ConsumerStatistics, Counters};
 use super::medium::Medium;
 use crate::capture::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
-use crate::capture::{Captured, Demand};
+use crate::capture::{Demand, Item};
 use crate::error::{Error, Result};
 
 /// Tells the time of delivery; the engine's clock, so that tests can move it.
@@ -72,7 +72,7 @@ impl Bound {
 pub(super) struct Queue<M: Medium> {
     name: String,
     bound: Bound,
-    state: Mutex<State<M::Captured>>,
+    state: Mutex<State<M::Passed>>,
     filled: Condvar,
     held: Arc<AtomicUsize>,
     clock: Clock,
@@ -122,13 +122,13 @@ impl<M: Medium> Queue<M> {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<M::Captured>> {
+    fn state(&self) -> MutexGuard<'_, State<M::Passed>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes whoever waits, with no system call where nobody does. After the lock is free again: a woken thread would
     /// only run into it.
-    fn signal(&self, state: MutexGuard<'_, State<M::Captured>>) {
+    fn signal(&self, state: MutexGuard<'_, State<M::Passed>>) {
         let sleepers = state.sleepers > 0;
         let event = state.event.clone();
         drop(state);
@@ -149,11 +149,11 @@ impl<M: Medium> Queue<M> {
         self.poll_locked(&mut self.state())
     }
 
-    fn poll_locked(&self, state: &mut State<M::Captured>) -> Poll<Option<Result<M>>> {
-        if let Some(captured) = state.waiting.pop_front() {
-            state.bytes -= captured.byte_count();
-            state.counters.deliver(&captured, (self.clock)());
-            return Poll::Ready(Some(Ok(M::lend(captured, Some(self.held.clone())))));
+    fn poll_locked(&self, state: &mut State<M::Passed>) -> Poll<Option<Result<M>>> {
+        if let Some(passed) = state.waiting.pop_front() {
+            state.bytes -= passed.byte_count();
+            state.counters.deliver(&passed, (self.clock)());
+            return Poll::Ready(Some(Ok(M::lend(passed, Some(self.held.clone())))));
         }
         if let Some(event) = &state.event {
             // Readable again only when something is there.
@@ -192,9 +192,9 @@ impl<M: Medium> Queue<M> {
         }
     }
 
-    /// When the first that waits was captured.
+    /// When the first that waits was passed.
     pub(super) fn next_timestamp(&self) -> Option<u64> {
-        self.state().waiting.front().map(Captured::timestamp)
+        self.state().waiting.front().map(Item::timestamp)
     }
 
     /// Keeps `event` readable while there is something to take, or the end.
@@ -217,8 +217,8 @@ impl<M: Medium> Queue<M> {
         drop(waiting);
     }
 
-    /// Whether one more of `bytes`, captured at `timestamp`, is more than may wait.
-    fn is_full(&self, state: &State<M::Captured>, timestamp: u64, bytes: u64) -> bool {
+    /// Whether one more of `bytes`, passed at `timestamp`, is more than may wait.
+    fn is_full(&self, state: &State<M::Passed>, timestamp: u64, bytes: u64) -> bool {
         let Some(oldest) = state.waiting.front() else { return false };
         state.waiting.len() >= self.bound.items
             || state.bytes.saturating_add(bytes) > self.bound.bytes
@@ -227,8 +227,8 @@ impl<M: Medium> Queue<M> {
 }
 
 impl<M: Medium> Consumer<M> for Queue<M> {
-    fn offer(&self, captured: &M::Captured, _now: u64) {
-        let bytes = captured.byte_count();
+    fn offer(&self, passed: &M::Passed, _now: u64) {
+        let bytes = passed.byte_count();
         let mut state = self.state();
         if state.ended {
             return;
@@ -238,20 +238,20 @@ impl<M: Medium> Consumer<M> for Queue<M> {
             state.counters.holding += 1;
             return;
         }
-        if self.bound.policy == DropPolicy::InOrder && self.is_full(&state, captured.timestamp(), bytes) {
+        if self.bound.policy == DropPolicy::InOrder && self.is_full(&state, passed.timestamp(), bytes) {
             state.counters.accepted += 1;
             state.counters.behind += 1;
             return;
         }
         let mut oldest = None;
-        while self.is_full(&state, captured.timestamp(), bytes) {
+        while self.is_full(&state, passed.timestamp(), bytes) {
             let Some(dropped) = state.waiting.pop_front() else { break };
             state.counters.behind += 1;
             state.bytes -= dropped.byte_count();
             oldest = Some(dropped);
         }
         if state.waiting.len() < self.bound.lent {
-            state.take_in(captured.clone(), bytes);
+            state.take_in(passed.clone(), bytes);
             self.signal(state);
             // Its buffer goes back to the driver out here, with the queue free for the consumer.
             drop(oldest);
@@ -260,7 +260,7 @@ impl<M: Medium> Consumer<M> for Queue<M> {
         // Copied with the queue free for its consumer, into the memory of what was just dropped: nobody but this thread
         // puts anything in, so that there is still room afterwards.
         drop(state);
-        let copy = captured.detached(oldest);
+        let copy = passed.detached(oldest);
         let mut state = self.state();
         if state.ended {
             return;

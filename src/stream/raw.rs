@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::capture::{CapturedFrame, Mark};
+use crate::capture::{FrameInfo, Lease, Mark, Payload};
 
 /// A frame's bytes as they lie in memory that another process writes to (v4l2loopback): there is no slice of them, only a
 /// copy that says whether it is whole. From [`VideoFrame::raw`](crate::VideoFrame::raw).
@@ -25,7 +25,8 @@ use crate::capture::{CapturedFrame, Mark};
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct RawFrame<'a> {
-    frame: &'a CapturedFrame,
+    lease: &'a Lease,
+    payload: Payload,
     mark: Mark,
 }
 
@@ -43,13 +44,13 @@ impl fmt::Display for Torn {
 impl std::error::Error for Torn {}
 
 impl<'a> RawFrame<'a> {
-    pub(super) fn new(frame: &'a CapturedFrame) -> Option<Self> {
-        Some(Self { frame, mark: frame.info.raw? })
+    pub(super) fn new(lease: &'a Lease, info: &FrameInfo) -> Option<Self> {
+        Some(Self { lease, payload: info.payloads[0], mark: info.raw? })
     }
 
     /// Bytes of the picture.
     pub fn len(&self) -> usize {
-        self.frame.info.payloads[0].length as usize
+        self.payload.length as usize
     }
 
     /// Never: a frame without bytes is none.
@@ -67,13 +68,13 @@ impl<'a> RawFrame<'a> {
     /// [`Torn`]: do not use what is in `out`.
     pub fn copy_to(&self, out: &mut [u8]) -> Result<(), Torn> {
         let length = out.len().min(self.len());
-        let offset = self.frame.info.payloads[0].offset as usize;
-        let whole = self.frame.lease.copy_to(0, offset, &mut out[..length]) && self.is_whole();
+        let offset = self.payload.offset as usize;
+        let whole = self.lease.copy_to(0, offset, &mut out[..length]) && self.is_whole();
         if whole { Ok(()) } else { Err(Torn) }
     }
 
     /// Whether the picture is still there.
     pub fn is_whole(&self) -> bool {
-        self.frame.lease.still_holds(self.mark)
+        self.lease.still_holds(self.mark)
     }
 }

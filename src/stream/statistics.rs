@@ -43,6 +43,9 @@ pub struct TrackStatistics<S> {
     pub muted: Option<MuteReason>,
     /// At the device, all its tracks together.
     pub source: S,
+    /// Of a camera's: frames that could not be made into what the track gives, because a JPEG was damaged. Consumers were given
+    /// them, and find no picture. Counted when somebody looks.
+    pub unreadable: u64,
     /// At each consumer that is attached. One that has left is not among them.
     pub consumers: Vec<ConsumerStatistics>,
 }
@@ -55,6 +58,7 @@ impl<S> TrackStatistics<S> {
             live: track.ready_state() == MediaStreamTrackState::Live,
             muted: track.mute_reason(),
             source: track.statistics(),
+            unreadable: track.unreadable(),
             consumers: track.consumer_statistics(),
         }
     }

@@ -220,6 +220,11 @@ impl<M: Medium> MediaStreamTrack<M> {
         hold.device.as_ref().map_or(hold.last, |device| device.source().statistics())
     }
 
+    /// Frames that could not be made into what the track gives.
+    pub(crate) fn unreadable(&self) -> u64 {
+        self.outlet.unreadable()
+    }
+
     /// What was counted of each consumer attached now.
     pub fn consumer_statistics(&self) -> Vec<ConsumerStatistics> {
         self.outlet.consumers().iter().map(|consumer| consumer.statistics()).collect()
@@ -319,7 +324,8 @@ impl<M: Medium> Clone for MediaStreamTrack<M> {
                 track
             }
             None => {
-                let outlet = Arc::new(TrackOutlet::new(self.outlet.wanted(), self.constraints(), self.format()));
+                let outlet =
+                    Arc::new(TrackOutlet::new(self.outlet.wanted(), self.constraints(), self.outlet.device_format()));
                 outlet.end(self.outlet.error());
                 Self {
                     id: random_id(),

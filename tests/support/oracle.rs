@@ -116,6 +116,27 @@ pub fn expand(devices: &[MediaDeviceInfo]) -> Vec<Settings> {
     all
 }
 
+/// Every dictionary of the cameras and of what can be made of their modes: all smaller sizes, and of the lower rates those
+/// that the sets name, which are the only ones where anything changes.
+pub fn expand_made(devices: &[MediaDeviceInfo], sets: &[&Set]) -> Vec<Settings> {
+    let named: Vec<FrameRate> = sets
+        .iter()
+        .flat_map(|set| [set.0[3].min, set.0[3].max, set.0[3].exact, set.0[3].ideal])
+        .flatten()
+        .filter_map(FrameRate::from_f64)
+        .collect();
+    let mut all = expand(devices);
+    for own in all.clone() {
+        let lower = named.iter().copied().filter(|rate| own.rate.is_some_and(|native| *rate < native)).map(Some);
+        for rate in [own.rate].into_iter().chain(lower) {
+            for width in 1..=own.width {
+                all.extend((1..=own.height).map(|height| Settings { width, height, rate, ..own.clone() }));
+            }
+        }
+    }
+    all
+}
+
 /// How good a dictionary is: distance, camera, pixel distance, distance from 30.
 pub fn order(basic: &Set, settings: &Settings) -> (f64, usize, f64, f64) {
     let (dx, dy) = (f64::from(settings.width) - 640.0, f64::from(settings.height) - 480.0);
@@ -125,7 +146,11 @@ pub fn order(basic: &Set, settings: &Settings) -> (f64, usize, f64, f64) {
 
 /// `SelectSettings` over all cameras; else the names of the constraints that nothing meets.
 pub fn select(devices: &[MediaDeviceInfo], basic: &Set, advanced: &[Set]) -> Result<Settings, Vec<&'static str>> {
-    let all = expand(devices);
+    select_of(&expand(devices), basic, advanced)
+}
+
+/// As [`select`], of these dictionaries.
+pub fn select_of(all: &[Settings], basic: &Set, advanced: &[Set]) -> Result<Settings, Vec<&'static str>> {
     let mut left: Vec<&Settings> = all.iter().filter(|settings| basic.distance(settings).is_finite()).collect();
     if left.is_empty() {
         let names = ["width", "height", "aspectRatio", "frameRate"];

@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::bench::{Bench, assert_sums, yuyv};
-use crate::capture::{Captured, CapturedFrame};
+use crate::capture::{CapturedFrame, Item};
 use crate::seam::scripted::{Call, Frame, mark};
 
 fn bytes(frame: &CapturedFrame) -> &[u8] {

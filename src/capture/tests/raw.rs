@@ -1,7 +1,7 @@
 //! v4l2loopback, whose writer heeds no lease: copies that say when they are torn, and the raw view.
 
 use super::bench::{Bench, assert_sums, request};
-use crate::capture::{CameraRequest, Captured, CapturedFrame, Source};
+use crate::capture::{CameraRequest, CapturedFrame, Item, Source};
 use crate::format::Delivery;
 use crate::seam::Kernel;
 use crate::seam::scripted::{Call, Frame, ScriptedCamera, mark};

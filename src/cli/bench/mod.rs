@@ -15,7 +15,9 @@ use super::args::BenchArguments;
 use super::event::{self, Event};
 use super::{Failure, permission, print, request, signals};
 use crate::bench::{Observer, Plan, Producer, Results, Target, measure, plot};
+use crate::constraints::{ConstrainDomString, ConstraintName, MediaStreamConstraints, MediaTrackRequest};
 use crate::error::{Error, ErrorName};
+use crate::resolve::ResizeMode;
 use crate::seam::LOOPBACK_DRIVER;
 use crate::stream::MediaDevices;
 
@@ -78,6 +80,7 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
 /// Captures as one of the programs that are run, and tells the one that runs them.
 fn inside(arguments: &BenchArguments, devices: &MediaDevices, began: Instant) -> Result<ExitCode, Failure> {
     let constraints = request::constraints(&arguments.request, || request::named_devices(devices, &arguments.request))?;
+    let constraints = native(constraints);
     let stream = devices.get_user_media(&constraints)?;
     let told = measure(&stream, arguments.frames, arguments.stamps, began)?;
     print::result(&told.to_json())?;
@@ -122,9 +125,21 @@ fn is_loopback(devices: &MediaDevices, node: &str) -> bool {
     listed.iter().any(|device| device.path == node && device.driver == LOOPBACK_DRIVER)
 }
 
+/// A camera is measured in modes of its own, which is what other programs have of it.
+fn native(constraints: MediaStreamConstraints) -> MediaStreamConstraints {
+    match &constraints.video {
+        MediaTrackRequest::Constraints(track) if track.basic.get(ConstraintName::ResizeMode).is_none() => {
+            let video = track.clone().resize_mode(ConstrainDomString::new().exact(ResizeMode::None.as_str()));
+            constraints.video(video)
+        }
+        _ => constraints,
+    }
+}
+
 /// What is captured: what the request gets, as the driver agreed to it.
 fn target(arguments: &BenchArguments, devices: &MediaDevices) -> Result<Target, Failure> {
     let constraints = request::constraints(&arguments.request, || request::named_devices(devices, &arguments.request))?;
+    let constraints = native(constraints);
     let stream = devices.get_user_media(&constraints)?;
     let tracks = stream.video_tracks();
     let Some(track) = tracks.first() else {

@@ -6,7 +6,7 @@ use super::super::container::{AudioFormat, VideoFormat};
 use super::super::ffmpeg::{TempFile, assert_holds, decode, packet_times, probe};
 use super::*;
 use crate::format::layout::layout;
-use crate::format::{Fourcc, FrameRate};
+use crate::format::{Fourcc, FrameRate, Rect};
 use crate::format::{VideoColorSpace, VideoMatrixCoefficients};
 
 mod formats;
@@ -242,6 +242,36 @@ fn raw_output_is_the_drivers_bytes_with_their_padding() {
             }
         );
     }
+}
+
+/// A part of larger pictures, in their memory.
+fn part(code: &[u8; 4], bytesperline: &[u32]) -> Option<VideoFormat> {
+    let whole = video(code, 48, 16, bytesperline);
+    let layout = whole.layout?.part(whole.fourcc, Rect::new(8, 4, 24, 8))?;
+    Some(VideoFormat { width: 24, height: 8, layout: Some(layout), ..whole })
+}
+
+#[test]
+fn raw_output_of_a_part_is_its_rows() {
+    for (code, order) in [(b"YUYV", &[0][..]), (b"NV12", &[0, 1]), (b"NM12", &[0, 1]), (b"YU12", &[0, 1, 2])] {
+        let file = TempFile::new("raw");
+        let format = part(code, &[]).unwrap();
+        record(file.path(), &format, &times(3));
+        let expected: Vec<u8> = (0..3).flat_map(|at| packed(&format, &memories(&format, at), order)).collect();
+        assert!(std::fs::read(file.path()).unwrap() == expected, "{}", format.fourcc);
+    }
+}
+
+#[test]
+fn a_part_of_packed_pixels_is_sorted_into_planes() {
+    let file = TempFile::new("y4m");
+    let format = part(b"YUYV", &[128]).unwrap();
+    record(file.path(), &format, &times(1));
+    let pixels = packed(&format, &memories(&format, 0), &[0]);
+    let samples = |first: usize, step: usize| pixels.iter().skip(first).step_by(step).copied();
+    let expected: Vec<u8> = samples(0, 2).chain(samples(1, 4)).chain(samples(3, 4)).collect();
+    let written = std::fs::read(file.path()).unwrap();
+    assert!(written.starts_with(b"YUV4MPEG2 W24 H8 ") && written.ends_with(&expected));
 }
 
 #[test]

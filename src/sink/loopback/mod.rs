@@ -253,6 +253,10 @@ impl Sink for LoopbackWriter {
         if self.stream.as_ref().is_none_or(|stream| stream.track != track) {
             return Ok(Flow::Continue);
         }
+        if frame.failure().is_some() {
+            // A damaged JPEG, of which no smaller picture could be made: counted at the track.
+            return Ok(Flow::Continue);
+        }
         self.write(frame)?;
         let done = self.limit.is_some_and(|limit| self.progress.frames() >= limit);
         Ok(if done { Flow::Done } else { Flow::Continue })

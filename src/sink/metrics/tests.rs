@@ -125,7 +125,15 @@ fn camera(device_id: &str) -> TrackStatistics<SourceStatistics> {
     };
     let consumers = vec![consumer()];
     let (device_id, label) = (device_id.into(), "Door \"left\"\\1\n".into());
-    TrackStatistics { device_id, label, live: true, muted: Some(MuteReason::Unplugged), source, consumers }
+    TrackStatistics {
+        device_id,
+        label,
+        live: true,
+        muted: Some(MuteReason::Unplugged),
+        source,
+        unreadable: 0,
+        consumers,
+    }
 }
 
 fn microphone() -> TrackStatistics<AudioStatistics> {
@@ -140,7 +148,7 @@ fn microphone() -> TrackStatistics<AudioStatistics> {
         ..AudioStatistics::default()
     };
     let (device_id, label, consumers) = ("mic".into(), "Mic".into(), Vec::new());
-    TrackStatistics { device_id, label, live: false, muted: None, source, consumers }
+    TrackStatistics { device_id, label, live: false, muted: None, source, unreadable: 0, consumers }
 }
 
 fn statistics() -> StreamStatistics {

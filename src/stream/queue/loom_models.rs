@@ -13,6 +13,7 @@ use crate::format::Fourcc;
 use crate::seam::{MAX_PLANES, PixelFormat};
 use crate::stream::VideoFrame;
 use crate::stream::consumer::Consumer;
+use crate::stream::fitting::PassedFrame;
 
 /// A camera's reactor, as far as a queue knows it: frames of 4 bytes, each in memory of its own.
 struct Frames {
@@ -27,7 +28,7 @@ impl Frames {
         Self { format: Arc::new(VideoFormat::from_driver(&pixels, None).expect("a format")) }
     }
 
-    fn frame(&self, sequence: u64) -> CapturedFrame {
+    fn frame(&self, sequence: u64) -> PassedFrame {
         let lease = LeaseMut::allocate(&[4], self.format.clone()).expect("memory").into_lease();
         let mut payloads = [Payload::default(); MAX_PLANES];
         payloads[0].length = 4;
@@ -36,6 +37,7 @@ impl Frames {
             lease,
             info: FrameInfo { sequence, timestamp, timestamp_source, payloads, copied: false, raw: None },
         }
+        .into()
     }
 
     /// How many are still somewhere: each has the format.
@@ -49,7 +51,7 @@ fn queue(bound: Bound) -> Arc<Queue<VideoFrame>> {
 }
 
 /// The reactor offers these frames, on a thread of its own, and then maybe the end.
-fn offering(queue: &Arc<Queue<VideoFrame>>, frames: Vec<CapturedFrame>, end: bool) -> thread::JoinHandle<()> {
+fn offering(queue: &Arc<Queue<VideoFrame>>, frames: Vec<PassedFrame>, end: bool) -> thread::JoinHandle<()> {
     let queue = queue.clone();
     thread::spawn(move || {
         for frame in frames {

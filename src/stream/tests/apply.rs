@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use nix::errno::Errno;
 
 use super::bench::{Bench, drain, eventually, sequences};
-use crate::constraints::{ConstrainDouble, ConstrainULong, MediaTrackConstraints};
+use crate::constraints::{ConstrainDomString, ConstrainDouble, ConstrainULong, MediaTrackConstraints};
 use crate::devices::{ControlName, ControlValue, MeteringMode};
 use crate::error::{Error, ErrorName};
 use crate::format::Fourcc;
@@ -32,8 +32,9 @@ fn any() -> MediaTrackConstraints {
     MediaTrackConstraints::new()
 }
 
+/// That width, of the camera's own.
 fn wide(width: u32) -> MediaTrackConstraints {
-    any().width(ConstrainULong::new().exact(width))
+    any().width(ConstrainULong::new().exact(width)).resize_mode(ConstrainDomString::new().exact("none"))
 }
 
 fn exactly(number: f64) -> ConstrainDouble {

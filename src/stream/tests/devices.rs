@@ -336,7 +336,7 @@ fn a_request_opens_no_camera_that_it_cannot_get() {
     assert_eq!(stream.video_tracks()[0].settings().path, "/dev/video1");
     drop(stream);
     // What it cannot get, it is told with all there is in mind.
-    let video = video.width(ConstrainULong::new().exact(63));
+    let video = video.width(ConstrainULong::new().exact(9999));
     let error = bench.devices.get_user_media(&MediaStreamConstraints::new().video(&video)).map(drop).unwrap_err();
     let resolved = bench.devices.resolve(&MediaStreamConstraints::new().video(&video)).map(drop).unwrap_err();
     assert_eq!((error.name(), error.message()), (resolved.name(), resolved.message()));

@@ -8,6 +8,9 @@ mod devices;
 mod dma_buf;
 mod ends;
 mod fan_out;
+mod fitting;
+#[cfg(feature = "convert")]
+mod making;
 mod permission;
 mod requests;
 mod sinks;

@@ -24,6 +24,7 @@ mod permission;
 mod pipeline;
 pub mod planes;
 pub mod power;
+mod resized;
 mod self_test;
 mod serve;
 mod soak;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<LabTest> {
         discovery::TESTS,
         capture::TESTS,
         planes::TESTS,
+        resized::TESTS,
         fan_out::TESTS,
         controls::TESTS,
         files::TESTS,
