@@ -27,6 +27,7 @@ const CHANGE: Duration = Duration::from_secs(30);
 const HTML: &str = include_str!("page/index.html");
 const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/app.js");
+const FORMS: &str = include_str!("page/forms.js");
 const ICON: &str = include_str!("page/icon.svg");
 
 /// What every connection shares.
@@ -110,6 +111,7 @@ impl Router {
         matches!(
             path,
             "/" | "/app.js"
+                | "/forms.js"
                 | "/style.css"
                 | "/icon.svg"
                 | "/stream"
@@ -125,6 +127,7 @@ impl Router {
         match path {
             "/" => Response::html(HTML, request.header("host").unwrap_or_default()),
             "/app.js" => Response::new(200, "text/javascript; charset=utf-8", SCRIPT),
+            "/forms.js" => Response::new(200, "text/javascript; charset=utf-8", FORMS),
             "/style.css" => Response::new(200, "text/css; charset=utf-8", STYLE),
             "/icon.svg" => Response::new(200, "image/svg+xml", ICON),
             "/state" => Response::json(200, state::document(&self.stage).to_string()),
@@ -202,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_page_asks_nobody_else() {
-        for file in [HTML, STYLE, SCRIPT, ICON] {
+        for file in [HTML, STYLE, SCRIPT, FORMS, ICON] {
             let elsewhere = file.replace("http://www.w3.org/2000/svg", "");
             assert!(!elsewhere.contains("//cdn") && !elsewhere.contains("http://") && !elsewhere.contains("https://"));
         }

@@ -65,6 +65,7 @@ fn the_link_becomes_a_cookie_and_the_page_needs_nothing_else() {
     for (file, kind) in [
         ("", "text/html"),
         ("app.js", "text/javascript"),
+        ("forms.js", "text/javascript"),
         ("style.css", "text/css"),
         ("icon.svg", "image/svg+xml"),
         ("state", "application/json"),
