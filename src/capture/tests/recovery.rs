@@ -68,7 +68,9 @@ fn a_stop_in_the_middle_of_every_rung_closes_the_device() {
         bench.pass_until(|| bench.camera.calls(call) > before);
         source.stop();
         bench.camera.unblock();
-        eventually(|| bench.camera.open_count() == 0);
+        // What was being opened has to be open before it is closed.
+        let closed = || bench.camera.calls(Call::Open) == bench.camera.calls(Call::Close);
+        eventually(|| closed() && bench.camera.open_count() == 0);
         bench.assert_closed();
     }
 }
