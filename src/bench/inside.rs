@@ -73,7 +73,7 @@ struct Notes {
     ages: Vec<u64>,
     arrivals: Vec<u64>,
     /// `None` where nobody looks for stamps.
-    stamped: Option<Vec<u64>>,
+    stamped: Option<Vec<Option<u64>>>,
     bytes_copied: u64,
     left: u64,
 }
@@ -143,10 +143,8 @@ impl Notes {
         if self.left > 0 {
             self.ages.push(now.saturating_sub(frame.timestamp()));
             self.arrivals.push(now);
-            if let (Some(stamped), Some(stamp)) =
-                (&mut self.stamped, self.ages.len().gt(&COLD).then(|| FrameStamp::read(frame)).flatten())
-            {
-                stamped.push(now.saturating_sub(stamp.monotonic));
+            if let Some(stamped) = &mut self.stamped {
+                stamped.push(FrameStamp::read(frame).map(|stamp| now.saturating_sub(stamp.monotonic)));
             }
             if frame.is_copied() {
                 let bytes = (0..frame.memory_count()).filter_map(|memory| frame.memory(memory));
@@ -162,7 +160,8 @@ impl Notes {
         Inside {
             first_frame: self.first_frame.map_or(0, nanoseconds),
             ages: self.ages[warm..].to_vec(),
-            stamped: self.stamped.clone().unwrap_or_default(),
+            // Of the same frames, so that the two can be compared.
+            stamped: self.stamped.iter().flat_map(|stamped| stamped[warm..].iter().copied().flatten()).collect(),
             intervals: self.arrivals[warm..].windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect(),
             losses: Losses {
                 lost_in_driver: source.lost_in_driver,
