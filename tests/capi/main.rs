@@ -6,9 +6,11 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 use std::{env, fs};
 
-/// The folder where the library is installed: built once for all tests of this process, and again only where it changed.
+/// The folder where the library is installed: once for all tests of this process, and in a folder of its own, as each test may
+/// be a process (nextest) and another one's library must not be replaced while a compiler reads it.
 static INSTALLED: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = scratch("installed");
+    let first = std::thread::current().name().unwrap_or("tests").to_owned();
+    let folder = scratch(&format!("installed for {first}").replace([' ', ':'], "-"));
     let script = root().join("docs/packaging/capi");
     let built = Command::new(script).arg(&folder).env("PROFILE", "dev").output().expect("the script runs");
     succeeded(&built, "docs/packaging/capi");
