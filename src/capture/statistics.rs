@@ -83,6 +83,9 @@ pub enum Incident {
     Recovery,
 }
 
+/// How often counters are read again that were read while a frame was being counted.
+pub(in crate::capture) const PATIENCE: u32 = 100;
+
 /// The counters behind a struct of statistics: the members named, as atomics. `expected` is the sum of what was captured and
 /// what the driver lost.
 macro_rules! counters {
@@ -96,8 +99,20 @@ macro_rules! counters {
         }
 
         impl $counters {
-            /// What they say now.
+            /// What they say now: between two frames, unless this is asked in the middle of one's delivery, on its thread.
             pub(crate) fn snapshot(&self) -> $statistics {
+                let mut statistics = self.read();
+                for _ in 0..$crate::capture::statistics::PATIENCE {
+                    if statistics.adds_up() {
+                        break;
+                    }
+                    std::thread::yield_now();
+                    statistics = self.read();
+                }
+                statistics
+            }
+
+            fn read(&self) -> $statistics {
                 let mut statistics = $statistics::default();
                 $(statistics.$name = self.$name.load(Ordering::Relaxed);)*
                 statistics.expected = statistics.captured + statistics.lost_in_driver;
@@ -151,6 +166,13 @@ counters!(SourceCounters of SourceStatistics {
     recoveries,
     muted,
 });
+
+impl SourceStatistics {
+    /// Whether every frame that was captured is told by what became of it.
+    fn adds_up(&self) -> bool {
+        self.captured == self.accepted + self.error + self.short + self.bad_jpeg + self.duplicate + self.starved
+    }
+}
 
 impl SourceCounters {
     /// The rate that was agreed to, where it is known.

@@ -56,6 +56,11 @@ pub struct AudioStatistics {
 }
 
 impl AudioStatistics {
+    /// Whether every frame that was captured is told by what became of it.
+    fn adds_up(&self) -> bool {
+        self.captured == self.accepted + self.starved
+    }
+
     /// Frames per second by the computer's clock; `None` before the second block. What it differs from the nominal rate is
     /// the drift of the microphone's clock.
     pub fn measured_sample_rate(&self) -> Option<f64> {
