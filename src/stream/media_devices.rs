@@ -221,7 +221,7 @@ impl MediaDevices {
     /// # Errors
     /// See [`resolve`].
     pub fn resolve(&self, constraints: &MediaStreamConstraints) -> Result<Resolution> {
-        resolve(constraints, &self.listed(self.place.current().as_deref()), &self.options)
+        resolve(constraints, &running(self.listed(), self.place.current().as_deref()), &self.options)
     }
 
     /// A stream that meets the constraints: `getUserMedia()`. Waits for the devices to start.
@@ -293,12 +293,12 @@ impl MediaDevices {
                 return Ok(resolved);
             }
         }
-        attempt(self.listing.clone().unwrap_or_else(|| self.enumerate_all_devices()))
+        attempt(self.listed())
     }
 
     /// All devices, unusable ones too: the resolver tells "none" from "not allowed".
-    fn listed(&self, session: Option<&Session>) -> Vec<MediaDeviceInfo> {
-        running(self.listing.clone().unwrap_or_else(|| self.enumerate_all_devices()), session)
+    fn listed(&self) -> Vec<MediaDeviceInfo> {
+        self.listing.clone().unwrap_or_else(|| self.enumerate_all_devices())
     }
 }
 
