@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::identity::Identity;
+use super::identity::{self, Identity};
 use super::model::{AudioModes, MediaDeviceInfo, MediaDeviceKind, Values};
 use super::order::Rank;
 use super::{Depth, Found, Machine, refusal};
@@ -33,13 +33,13 @@ pub(super) fn read_all(machine: &Machine, depth: Depth<'_>) -> Vec<Found> {
 }
 
 fn read_card(machine: &Machine, card: u32, name: Option<String>, class: &[String], depth: Depth<'_>) -> Vec<Found> {
-    let sysfs = machine.world.canonicalize(&Path::new(CLASS).join(format!("card{card}")));
+    let sysfs = machine.world.link(&Path::new(CLASS).join(format!("card{card}")));
     let attribute = |name: &str| sysfs.as_ref().and_then(|sysfs| machine.world.read(&sysfs.join(name)));
     let id = attribute("id").unwrap_or_else(|| card.to_string());
-    let name =
-        name.filter(|name| !name.is_empty()).or_else(|| name_in_proc(machine, card)).unwrap_or_else(|| id.clone());
-    let driver = sysfs.as_ref().and_then(|sysfs| machine.world.canonicalize(&sysfs.join("device/driver")));
-    let driver = driver.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())).unwrap_or_default();
+    let in_proc = || if depth == Depth::Place { None } else { name_in_proc(machine, card) };
+    let name = name.filter(|name| !name.is_empty()).or_else(in_proc).unwrap_or_else(|| id.clone());
+    let driver = sysfs.as_ref().filter(|_| depth != Depth::Place);
+    let driver = driver.and_then(|sysfs| identity::driver(machine.world.as_ref(), sysfs)).unwrap_or_default();
 
     let (pcms, refused) = match depth {
         Depth::Place => (pcms_in_sysfs(class, card), None),

@@ -224,6 +224,12 @@ pub(super) fn facing_mode(world: &dyn World, sysfs: &Path) -> Option<FacingMode>
     }
 }
 
+/// The driver of the device that a class device belongs to.
+pub(super) fn driver(world: &dyn World, sysfs: &Path) -> Option<String> {
+    let driver = world.link(&parent_device(sysfs)?.join("driver"))?;
+    Some(driver.file_name()?.to_string_lossy().into_owned())
+}
+
 /// The device that a class device belongs to: `…/X/video4linux/video0` gives `…/X`.
 fn parent_device(sysfs: &Path) -> Option<PathBuf> {
     let class = sysfs.parent()?;
@@ -232,7 +238,8 @@ fn parent_device(sysfs: &Path) -> Option<PathBuf> {
 }
 
 fn usb_device(world: &dyn World, parent: &Path) -> Option<PathBuf> {
-    parent.ancestors().find(|path| world.read(&path.join("idVendor")).is_some()).map(Path::to_owned)
+    let mut devices = parent.ancestors().take_while(|path| *path != Path::new("/sys/devices"));
+    devices.find(|path| world.read(&path.join("idVendor")).is_some()).map(Path::to_owned)
 }
 
 fn usb_place(world: &dyn World, parent: &Path) -> Option<Place> {
@@ -278,7 +285,7 @@ fn usb_port(world: &dyn World, device: &Path) -> String {
 /// The bus a device sits on, as sysfs calls it: `platform`, `pci`, `i2c`.
 fn bus_of(world: &dyn World, device: &Path) -> String {
     world
-        .canonicalize(&device.join("subsystem"))
+        .link(&device.join("subsystem"))
         .and_then(|path| path.file_name().map(|name| sanitise(&name.to_string_lossy())))
         .unwrap_or_else(|| "bus".to_owned())
 }

@@ -52,9 +52,11 @@ pub(super) fn read(machine: &Machine, node: &Node, depth: Depth<'_>) -> Found {
         info: MediaDeviceInfo::new(MediaDeviceKind::VideoInput, ""),
     };
     found.info.label = label(sysfs_name.as_deref().unwrap_or(&path));
-    found.info.driver = sysfs.and_then(|sysfs| driver_of(machine, sysfs)).unwrap_or_default();
-    found.info.facing_mode = sysfs.and_then(|sysfs| identity::facing_mode(machine.world.as_ref(), sysfs));
     found.info.path = path;
+    if let Some(sysfs) = sysfs.filter(|_| depth != Depth::Place) {
+        found.info.driver = identity::driver(machine.world.as_ref(), sysfs).unwrap_or_default();
+        found.info.facing_mode = identity::facing_mode(machine.world.as_ref(), sysfs);
+    }
 
     if let Some(reason) = by_name(&found.info.path) {
         found.info.unusable = Some(not_a_camera(reason, CapabilityFlags::empty()));
@@ -241,10 +243,4 @@ fn label(card: &str) -> String {
         }
         _ => card.to_owned(),
     }
-}
-
-/// The driver of a node that was not opened.
-fn driver_of(machine: &Machine, sysfs: &Path) -> Option<String> {
-    let driver = machine.world.canonicalize(&sysfs.join("device/driver"))?;
-    Some(driver.file_name()?.to_string_lossy().into_owned())
 }

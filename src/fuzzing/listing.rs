@@ -75,7 +75,7 @@ impl World for AnyWorld {
         })
     }
 
-    fn canonicalize(&self, path: &Path) -> Option<PathBuf> {
+    fn link(&self, path: &Path) -> Option<PathBuf> {
         let mut choices = self.0.lock();
         match choices.below(6) {
             0 => None,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::{self, AccessFlags, Gid, Group, Uid, User};
 
@@ -53,8 +53,9 @@ pub(crate) trait World: Send + Sync + fmt::Debug {
     fn v4l_nodes(&self) -> Vec<Node>;
     /// A small file as text without trailing white space, made valid UTF-8.
     fn read(&self, path: &Path) -> Option<String>;
-    /// The path without symbolic links.
-    fn canonicalize(&self, path: &Path) -> Option<PathBuf>;
+    /// Where a symbolic link of sysfs leads. sysfs has links from one directory to another and none on the way to them, so
+    /// that reading this one is enough.
+    fn link(&self, path: &Path) -> Option<PathBuf>;
     /// The names in a directory, in byte order.
     fn list(&self, directory: &Path) -> Vec<String>;
     /// Who may open a node.
@@ -93,9 +94,9 @@ impl LinuxWorld {
         let metadata = fs::metadata(self.at(path)).ok()?;
         if metadata.file_type().is_char_device() {
             let (major, minor) = (nix::sys::stat::major(metadata.rdev()), nix::sys::stat::minor(metadata.rdev()));
-            return self.canonicalize(Path::new(&format!("/sys/dev/char/{major}:{minor}")));
+            return self.link(Path::new(&format!("/sys/dev/char/{major}:{minor}")));
         }
-        self.canonicalize(&Path::new("/sys/class/video4linux").join(name))
+        self.link(&Path::new("/sys/class/video4linux").join(name))
     }
 }
 
@@ -108,6 +109,19 @@ fn node_rank(name: &str) -> Option<(usize, u32)> {
         }
         Some((kind, number.parse().ok()?))
     })
+}
+
+/// An absolute path without `.` and `..`, by text alone.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::from("/");
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            Component::Normal(name) => plain.push(name),
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    plain
 }
 
 /// Whether it is the name of a node that [`World::v4l_nodes`] lists.
@@ -127,10 +141,12 @@ impl World for LinuxWorld {
         }
         for name in self.list(Path::new("/sys/class/video4linux")) {
             let Some(rank) = node_rank(&name) else { continue };
-            let Some(sysfs) = self.canonicalize(&Path::new("/sys/class/video4linux").join(&name)) else { continue };
-            let known = |node: &Node| node.sysfs.as_ref() == Some(&sysfs);
             let path = Path::new("/dev").join(&name);
-            if !nodes.iter().any(|(_, node)| known(node) || node.path == path) {
+            if nodes.iter().any(|(_, node)| node.path == path) {
+                continue;
+            }
+            let Some(sysfs) = self.link(&Path::new("/sys/class/video4linux").join(&name)) else { continue };
+            if !nodes.iter().any(|(_, node)| node.sysfs.as_ref() == Some(&sysfs)) {
                 nodes.push((rank, Node { path, present: false, sysfs: Some(sysfs) }));
             }
         }
@@ -144,10 +160,11 @@ impl World for LinuxWorld {
         Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
     }
 
-    fn canonicalize(&self, path: &Path) -> Option<PathBuf> {
-        let real = fs::canonicalize(self.at(path)).ok()?;
-        let root = fs::canonicalize(&self.root).ok()?;
-        Some(Path::new("/").join(real.strip_prefix(root).ok()?))
+    fn link(&self, path: &Path) -> Option<PathBuf> {
+        let target = fs::read_link(self.at(path)).ok()?;
+        // The kernel's own are relative. An absolute one is a tree's, and leads inside of it.
+        let target = target.strip_prefix(&self.root).map_or(target.clone(), |inside| Path::new("/").join(inside));
+        Some(without_dots(&path.parent()?.join(target)))
     }
 
     fn list(&self, directory: &Path) -> Vec<String> {
@@ -211,6 +228,19 @@ mod tests {
         assert_eq!(nodes.len(), 1);
         assert!(!nodes[0].present);
         assert_eq!(nodes[0].sysfs.as_deref(), Some(Path::new("/sys/devices/platform/cam.0/video4linux/video0")));
+    }
+
+    #[test]
+    fn a_link_leads_where_the_kernel_says_from_where_it_stands() {
+        let tree = Tree::new();
+        tree.link("sys/dev/char/81:0", "../../devices/platform/cam.0/video4linux/video0");
+        let world = tree.world();
+        let node = Path::new("/sys/devices/platform/cam.0/video4linux/video0");
+        assert_eq!(world.link(Path::new("/sys/dev/char/81:0")).as_deref(), Some(node));
+        tree.link("sys/devices/up", "../../../../..");
+        assert_eq!(world.link(Path::new("/sys/devices/up")).as_deref(), Some(Path::new("/")));
+        tree.file("sys/devices/file", "");
+        assert_eq!(world.link(Path::new("/sys/devices/file")), None);
     }
 
     #[test]

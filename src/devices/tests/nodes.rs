@@ -216,8 +216,8 @@ impl World for Guarded {
     fn read(&self, path: &Path) -> Option<String> {
         self.0.read(path)
     }
-    fn canonicalize(&self, path: &Path) -> Option<PathBuf> {
-        self.0.canonicalize(path)
+    fn link(&self, path: &Path) -> Option<PathBuf> {
+        self.0.link(path)
     }
     fn list(&self, directory: &Path) -> Vec<String> {
         self.0.list(directory)

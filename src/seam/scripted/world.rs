@@ -142,8 +142,8 @@ impl World for ScriptedWorld {
         self.tree.read(path)
     }
 
-    fn canonicalize(&self, path: &Path) -> Option<PathBuf> {
-        self.tree.canonicalize(path)
+    fn link(&self, path: &Path) -> Option<PathBuf> {
+        self.tree.link(path)
     }
 
     fn list(&self, directory: &Path) -> Vec<String> {
