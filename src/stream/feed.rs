@@ -105,6 +105,9 @@ impl<M: Medium> Outlet<M::Captured> for Feed<M> {
 
     fn event(&self, event: &RecoveryEvent) {
         self.past().note(event);
+        if matches!(event.step, RecoveryStep::Muted(_)) {
+            self.tracks.get().iter().for_each(|track| track.fall_silent());
+        }
         let listening: Vec<_> = self.tracks.get().iter().filter(|track| track.is_listened_to()).cloned().collect();
         let heard = trace::TOLD || !listening.is_empty();
         if let (true, Some(dispatcher)) = (heard, self.dispatcher.upgrade()) {

@@ -17,6 +17,7 @@ mod device_watch;
 mod dma_buf;
 #[cfg(feature = "json")]
 mod document;
+mod early;
 mod feed;
 mod fitting;
 mod frame;

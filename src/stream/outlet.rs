@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::consumer::Consumer;
+use super::early::Early;
 use super::gate::Gate;
 use super::medium::{Format, Medium};
 use crate::capture::{Demand, RecoveryEvent};
@@ -65,6 +66,7 @@ pub(super) struct TrackOutlet<M: Medium> {
     given: Mutex<Given<M>>,
     enabled: AtomicBool,
     consumers: Shared<Arc<dyn Consumer<M>>>,
+    early: Early<M::Passed>,
     gate: M::Gate,
     end: Mutex<End>,
     on_event: Mutex<Vec<OnEvent>>,
@@ -79,6 +81,7 @@ impl<M: Medium> TrackOutlet<M> {
             given: Mutex::new(Given { wanted, constraints, settings, format }),
             enabled: AtomicBool::new(true),
             consumers: Shared::new(),
+            early: Early::new(),
             gate,
             end: Mutex::new(End { ended: false, error: None, on_end: Vec::new() }),
             on_event: Mutex::new(Vec::new()),
@@ -146,6 +149,7 @@ impl<M: Medium> TrackOutlet<M> {
         drop(given);
         if changed {
             self.gate.adapt(&settings);
+            self.early.forget();
             if !self.is_enabled() {
                 self.gate.cover(format);
             }
@@ -195,6 +199,7 @@ impl<M: Medium> TrackOutlet<M> {
             self.gate.cover(&self.device_format());
         }
         self.enabled.store(enabled, Ordering::Relaxed);
+        self.early.forget();
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -205,8 +210,23 @@ impl<M: Medium> TrackOutlet<M> {
         self.end_state().error.clone()
     }
 
-    /// Attaches a consumer; one that comes after the end is told of it.
-    pub(super) fn attach(&self, consumer: Arc<dyn Consumer<M>>) {
+    /// The device gives nothing for now.
+    pub(super) fn fall_silent(&self) {
+        self.early.forget();
+    }
+
+    /// Attaches a consumer; one that comes after the end is told of it. The first one gets what came in the last moment
+    /// `now`, on this thread.
+    pub(super) fn attach(&self, consumer: Arc<dyn Consumer<M>>, now: u64) {
+        self.attach_with(consumer, now, |consumer, early| consumer.offer(&early, now));
+    }
+
+    /// The same of one that is to be called on the capture thread only: it begins with what comes next.
+    pub(super) fn attach_live(&self, consumer: Arc<dyn Consumer<M>>) {
+        self.attach_with(consumer, 0, |_, early| drop(early));
+    }
+
+    fn attach_with(&self, consumer: Arc<dyn Consumer<M>>, now: u64, offer: impl FnOnce(&dyn Consumer<M>, M::Passed)) {
         // Under the lock, so that an end that comes meanwhile finds the consumer in the list.
         let end = self.end_state();
         if end.ended {
@@ -214,7 +234,12 @@ impl<M: Medium> TrackOutlet<M> {
             drop(end);
             consumer.end(error.as_ref());
         } else {
-            self.consumers.push(consumer);
+            self.early.hand_over(now, |early| {
+                if let Some(early) = early {
+                    offer(consumer.as_ref(), early);
+                }
+                self.consumers.push(consumer);
+            });
         }
     }
 
@@ -233,7 +258,13 @@ impl<M: Medium> TrackOutlet<M> {
 
     pub(super) fn give(&self, captured: &M::Captured, now: u64) {
         self.gate.pass(captured, self.is_enabled(), |passed| {
-            for consumer in self.consumers.get().iter() {
+            let consumers = self.consumers.get();
+            if consumers.is_empty() && self.early.keep(passed.clone(), now).is_ok() {
+                return;
+            }
+            // Looked at again where the first one has come meanwhile.
+            let consumers = if consumers.is_empty() { self.consumers.get() } else { consumers };
+            for consumer in consumers.iter() {
                 consumer.offer(passed, now);
             }
         });
@@ -253,6 +284,7 @@ impl<M: Medium> TrackOutlet<M> {
             consumer.end(error.as_ref());
         }
         self.gate.close();
+        self.early.close();
         for on_end in on_end {
             on_end(error.clone());
         }

@@ -230,7 +230,8 @@ impl<M: Medium> MediaStreamTrack<M> {
         self.outlet.consumers().iter().map(|consumer| consumer.statistics()).collect()
     }
 
-    /// Frames or blocks for a thread of the caller's own, of which the newest `max_buffer_size` wait (at least 1).
+    /// Frames or blocks for a thread of the caller's own, of which the newest `max_buffer_size` wait (at least 1). The first
+    /// consumer of a track begins with the newest frame or block of the last second, if there is one, others with the next.
     pub fn processor(&self, max_buffer_size: usize) -> MediaStreamTrackProcessor<M> {
         self.processor_with(max_buffer_size, DropPolicy::Newest)
     }
@@ -246,8 +247,10 @@ impl<M: Medium> MediaStreamTrack<M> {
         bound: Bound,
         bell: Option<Arc<Bell>>,
     ) -> MediaStreamTrackProcessor<M> {
-        let queue = Arc::new(Queue::new(name, bound, self.clock(), bell));
-        self.outlet.attach(queue.clone());
+        let clock = self.clock();
+        let now = clock();
+        let queue = Arc::new(Queue::new(name, bound, clock, bell));
+        self.outlet.attach(queue.clone(), now);
         MediaStreamTrackProcessor::new(queue, &self.outlet)
     }
 
@@ -255,7 +258,7 @@ impl<M: Medium> MediaStreamTrack<M> {
         let interval = M::interval(&self.settings(), &self.format());
         let consumer: Arc<dyn Consumer<M>> =
             Arc::new(InlineConsumer::new(name, Box::new(callback), interval, self.clock()));
-        self.outlet.attach(consumer.clone());
+        self.outlet.attach_live(consumer.clone());
         FrameCallback::new(consumer, &self.outlet)
     }
 

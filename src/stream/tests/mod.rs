@@ -6,6 +6,7 @@ mod callbacks;
 mod consumers;
 mod devices;
 mod dma_buf;
+mod early;
 mod ends;
 mod fan_out;
 mod fitting;

@@ -1,0 +1,93 @@
+//! What came between `getUserMedia()` and the first consumer.
+
+use std::time::Duration;
+
+use super::bench::{Bench, assert_sum, drain, sequences};
+use crate::constraints::{ConstrainDomString, ConstrainULong, MediaTrackConstraints};
+use crate::format::Fourcc;
+use crate::seam::scripted::ScriptedCamera;
+use crate::{MediaStreamConstraints, RecoveryPolicy};
+
+#[test]
+fn the_first_consumer_need_not_wait_for_what_came_already_and_others_begin_with_what_comes() {
+    let bench = Bench::yuyv();
+    let stream = bench.stream();
+    let track = stream.video_tracks().remove(0);
+    let all = bench.camera.queued();
+    bench.camera.run(3);
+    assert_eq!(bench.camera.queued(), all - 1, "of those that nobody took the newest");
+    let (first, second) = (track.processor(4), track.processor(4));
+    bench.camera.run(1);
+    assert_eq!(sequences(&drain(&first)), [2, 3]);
+    assert_eq!(sequences(&drain(&second)), [3]);
+    assert_eq!(first.statistics().accepted, 2);
+    assert_sum(&first.statistics());
+    drop((first, second));
+    bench.camera.run(2);
+    assert_eq!(bench.camera.queued(), all, "nothing is kept once there was one");
+    assert!(drain(&track.processor(4)).is_empty());
+}
+
+#[test]
+fn a_callback_is_called_with_what_comes() {
+    let bench = Bench::yuyv();
+    let stream = bench.stream();
+    let all = bench.camera.queued();
+    bench.camera.run(2);
+    let callback = stream.video_tracks()[0].on_frame(|_| {});
+    assert_eq!((callback.statistics().accepted, bench.camera.queued()), (0, all));
+    bench.camera.run(1);
+    assert_eq!(callback.statistics().delivered, 1);
+}
+
+#[test]
+fn a_frame_of_long_ago_is_no_beginning() {
+    let bench = Bench::yuyv();
+    let stream = bench.stream();
+    bench.camera.run(1);
+    bench.kernel.pass_time(Duration::from_millis(1001));
+    let processor = stream.video_tracks()[0].processor(4);
+    assert!(drain(&processor).is_empty());
+    bench.camera.run(1);
+    assert_eq!(drain(&processor).len(), 1);
+}
+
+#[test]
+fn what_was_seen_before_a_track_was_disabled_is_not_shown() {
+    let bench = Bench::yuyv();
+    let stream = bench.stream();
+    let track = &stream.video_tracks()[0];
+    bench.camera.run(1);
+    track.set_enabled(false);
+    assert!(drain(&track.processor(4)).is_empty());
+}
+
+#[test]
+fn a_picture_of_a_mode_that_is_no_more_is_not_shown() {
+    let mut camera = ScriptedCamera::new(b"YUYV", 64, 48);
+    camera.modes.push((Fourcc::YUYV, 32, 24));
+    let mut bench = Bench::new(camera);
+    bench.devices = bench.devices.with_recovery(RecoveryPolicy::new());
+    let wide = |width| {
+        let none = ConstrainDomString::new().exact("none");
+        MediaTrackConstraints::new().width(ConstrainULong::new().exact(width)).resize_mode(none)
+    };
+    let stream = bench.request(&MediaStreamConstraints::new().video(wide(64))).unwrap();
+    let track = &stream.video_tracks()[0];
+    bench.camera.run(1);
+    track.apply_constraints(wide(32)).unwrap();
+    let processor = track.processor(4);
+    assert!(drain(&processor).is_empty());
+    bench.camera.run(1);
+    assert_eq!(drain(&processor)[0].width(), 32);
+}
+
+#[test]
+fn a_stream_that_nobody_takes_from_keeps_no_buffer_when_it_ends() {
+    let bench = Bench::yuyv();
+    let stream = bench.stream();
+    bench.camera.run(2);
+    stream.stop();
+    bench.assert_closed();
+    assert_eq!(bench.camera.mappings(), 0);
+}
