@@ -9,7 +9,7 @@ use crate::format::FrameRate;
 
 /// What a source counted since it started.
 ///
-/// The sums hold at every moment when no frame is in transit: `expected = captured + lost_in_driver` and
+/// The sums hold at every moment: `expected = captured + lost_in_driver` and
 /// `captured = accepted + error + short + bad_jpeg + duplicate + starved`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
@@ -83,11 +83,8 @@ pub enum Incident {
     Recovery,
 }
 
-/// How often counters are read again that were read while a frame was being counted.
-pub(in crate::capture) const PATIENCE: u32 = 100;
-
-/// The counters behind a struct of statistics: the members named, as atomics. `expected` is the sum of what was captured and
-/// what the driver lost.
+/// The counters behind a struct of statistics: the members named, as atomics. `captured` is the sum of what became of frames,
+/// so that one that is on its way is in none of the sums; `expected` is that and what the driver lost.
 macro_rules! counters {
     ($counters:ident of $statistics:ident { $($name:ident),* $(,)? }) => {
         /// The counters themselves: one writer, so that plain loads and stores do.
@@ -99,22 +96,11 @@ macro_rules! counters {
         }
 
         impl $counters {
-            /// What they say now: between two frames, unless this is asked in the middle of one's delivery, on its thread.
+            /// What they say now.
             pub(crate) fn snapshot(&self) -> $statistics {
-                let mut statistics = self.read();
-                for _ in 0..$crate::capture::statistics::PATIENCE {
-                    if statistics.adds_up() {
-                        break;
-                    }
-                    std::thread::yield_now();
-                    statistics = self.read();
-                }
-                statistics
-            }
-
-            fn read(&self) -> $statistics {
                 let mut statistics = $statistics::default();
                 $(statistics.$name = self.$name.load(Ordering::Relaxed);)*
+                statistics.captured = statistics.told();
                 statistics.expected = statistics.captured + statistics.lost_in_driver;
                 let clock = locked(&self.clock);
                 (statistics.timestamp_source, statistics.clock_drift) = (clock.source(), clock.told());
@@ -146,7 +132,6 @@ pub(super) fn locked(clock: &Mutex<Drift>) -> MutexGuard<'_, Drift> {
 }
 
 counters!(SourceCounters of SourceStatistics {
-    captured,
     lost_in_driver,
     accepted,
     error,
@@ -168,9 +153,9 @@ counters!(SourceCounters of SourceStatistics {
 });
 
 impl SourceStatistics {
-    /// Whether every frame that was captured is told by what became of it.
-    fn adds_up(&self) -> bool {
-        self.captured == self.accepted + self.error + self.short + self.bad_jpeg + self.duplicate + self.starved
+    /// Of how many frames it is told what became of them.
+    fn told(&self) -> u64 {
+        self.accepted + self.error + self.short + self.bad_jpeg + self.duplicate + self.starved
     }
 }
 

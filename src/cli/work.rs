@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -12,7 +11,7 @@ use nix::errno::Errno;
 use super::event::{Announced, Event};
 use super::report::{AudioReport, Recording, Report, State, VideoReport, Written};
 use super::text;
-use crate::capture::{RecoveryEvent, SourceStatistics};
+use crate::capture::RecoveryEvent;
 use crate::error::{Error, Result};
 use crate::sink::{Recorder, RecordingProgress, Snapshot};
 use crate::stream::{
@@ -275,7 +274,7 @@ pub(super) fn reports(
     let video = tracks.video.as_ref().map(|track| VideoReport {
         settings: (*track.settings()).clone(),
         delivered_rate,
-        source: settled(track),
+        source: track.statistics(),
         unreadable: track.unreadable(),
         state: State::of(track),
         consumers: pictures,
@@ -293,21 +292,6 @@ pub(super) fn reports(
 fn end_picture(mut snapshot: Attachment, hurried: bool) -> Outcome {
     let patience = if hurried { Duration::ZERO } else { PICTURE };
     snapshot.wait_timeout(patience).unwrap_or_else(|| snapshot.finish())
-}
-
-/// The source's counters with no frame in transit between two of them, so that their sums hold.
-fn settled(track: &VideoTrack) -> SourceStatistics {
-    let mut source = track.statistics();
-    for _ in 0..100 {
-        let told = source.accepted + source.error + source.short + source.bad_jpeg + source.duplicate + source.starved;
-        if told == source.captured {
-            break;
-        }
-        // A frame is on its way through the capture thread: a matter of microseconds.
-        thread::sleep(Duration::from_micros(200));
-        source = track.statistics();
-    }
-    source
 }
 
 /// Counts frames on the capture thread, up to a limit.

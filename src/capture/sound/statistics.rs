@@ -9,7 +9,7 @@ use crate::capture::timeline::TimestampSource;
 
 /// What a microphone counted since it started. A *frame* is one sample of each channel.
 ///
-/// The sums hold at every moment when no block is in transit: `expected = captured + lost_in_driver` and
+/// The sums hold at every moment: `expected = captured + lost_in_driver` and
 /// `captured = accepted + starved`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
@@ -56,9 +56,9 @@ pub struct AudioStatistics {
 }
 
 impl AudioStatistics {
-    /// Whether every frame that was captured is told by what became of it.
-    fn adds_up(&self) -> bool {
-        self.captured == self.accepted + self.starved
+    /// Of how many frames it is told what became of them.
+    fn told(&self) -> u64 {
+        self.accepted + self.starved
     }
 
     /// Frames per second by the computer's clock; `None` before the second block. What it differs from the nominal rate is
@@ -70,7 +70,6 @@ impl AudioStatistics {
 }
 
 counters!(AudioCounters of AudioStatistics {
-    captured,
     lost_in_driver,
     accepted,
     starved,
@@ -101,7 +100,6 @@ impl AudioCounters {
 
     /// A block was captured with its place in time, whatever becomes of it.
     pub(in crate::capture) fn place(&self, info: &super::AudioInfo) {
-        add(&self.captured, u64::from(info.frames));
         if self.first_timestamp.load(Ordering::Relaxed) == 0 {
             self.first_timestamp.store(info.timestamp, Ordering::Relaxed);
         }

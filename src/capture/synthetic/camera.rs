@@ -130,7 +130,6 @@ impl EventSource for SyntheticCamera {
         let time = self.time_of(self.next);
         let placed = self.timeline.place(number, time, now);
         self.next += 1;
-        add(&self.counters.captured, 1);
         self.counters.place(&placed);
         let Some(lease) = self.draw(Painted { number, flash: is_flash(time) }) else {
             add(&self.counters.starved, 1);

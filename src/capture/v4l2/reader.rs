@@ -120,7 +120,6 @@ impl Reader {
 
     /// Counts a dequeued buffer and hands it on; whether it was a frame, and if not, why not.
     fn take(&mut self, dequeued: &Dequeued, now: u64) -> Result<(), Reject> {
-        add(&self.counters.captured, 1);
         let buffer = usize::try_from(dequeued.index).ok().and_then(|index| self.buffers.get(index));
         // From here on the buffer goes back to the driver whichever way this ends: its lease sees to that. The writer of a
         // loopback comes round to buffers that are leased: what is in them now is a frame all the same.
