@@ -71,7 +71,8 @@ pub(crate) fn origin(text: &str) -> Result<String, String> {
         return Err(expected());
     }
     let Some(port) = port else { return Ok(text) };
-    let port: u16 = port.parse().map_err(|_| format!("a port is a number up to 65535, which that of `{shown}` is not"))?;
+    let port: u16 =
+        port.parse().map_err(|_| format!("a port is a number up to 65535, which that of `{shown}` is not"))?;
     Ok(match (scheme, port) {
         ("http", 80) | ("https", 443) => format!("{scheme}://{host}"),
         _ => format!("{scheme}://{host}:{port}"),
@@ -80,8 +81,6 @@ pub(crate) fn origin(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn an_origin_is_read_as_browsers_write_it() {
         for (written, origin) in [

@@ -165,7 +165,9 @@ impl Rules {
         }
         let verb = expect(Some(first), "allow, deny or default", Verb::from_word)?;
         if rest.first().is_some_and(|word| word.is("origin")) {
-            let Some(word) = rest.get(1) else { return Err("an origin such as https://kiosk.example, or *, is missing".to_owned()) };
+            let Some(word) = rest.get(1) else {
+                return Err("an origin such as https://kiosk.example, or *, is missing".to_owned());
+            };
             if rest.len() > 2 {
                 return Err("one origin to a line".to_owned());
             }

@@ -87,7 +87,8 @@ impl Guard {
     /// Other pages that may connect.
     pub(super) fn with_origins(self, origins: &[String]) -> Self {
         // A file's is nothing but slashes after its scheme.
-        let trimmed = |origin: &str| if origin == "file://" { "file://" } else { origin.trim_end_matches('/') }.to_owned();
+        let trimmed =
+            |origin: &str| if origin == "file://" { "file://" } else { origin.trim_end_matches('/') }.to_owned();
         Self { origins: origins.iter().map(|origin| trimmed(&origin.to_ascii_lowercase())).collect(), ..self }
     }
 
@@ -178,7 +179,8 @@ impl Guard {
             return if self.token.is(token) { Ok(Admission::Link) } else { Err(Refusal) };
         }
         if is_websocket(request) {
-            let mut offered = request.list("sec-websocket-protocol").filter_map(|word| word.strip_prefix(TOKEN_PROTOCOL));
+            let mut offered =
+                request.list("sec-websocket-protocol").filter_map(|word| word.strip_prefix(TOKEN_PROTOCOL));
             if let Some(token) = offered.next() {
                 return if self.token.is(token) { Ok(Admission::Link) } else { Err(Refusal) };
             }

@@ -103,7 +103,10 @@ pub(super) fn run(request: &mut Request, socket: &Socket, stage: &Stage) -> io::
             return Ok(());
         }
         if let Some(ping) = client.ping.take() {
-            say(socket, &json!({ "type": "clock", "ping": ping, "milliseconds": monotonic_milliseconds() }).to_string())?;
+            say(
+                socket,
+                &json!({ "type": "clock", "ping": ping, "milliseconds": monotonic_milliseconds() }).to_string(),
+            )?;
         }
         let inbox = seat.take(client.credit != Some(0));
         if client.wants.state && (inbox.changed || Instant::now() >= next_tick) {

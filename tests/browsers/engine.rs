@@ -79,7 +79,8 @@ impl Engine {
             eprintln!("SKIPPED: {} is not there and cannot be installed (tests/lab/packages browsers)", self.driver());
             return None;
         }
-        let driver = program(self.driver()).unwrap_or_else(|| panic!("the packages are there, {} is not", self.driver()));
+        let driver =
+            program(self.driver()).unwrap_or_else(|| panic!("the packages are there, {} is not", self.driver()));
         let screen = (self == Self::WebKit).then(Screen::start);
         let port = free_port();
         let mut command = Command::new(driver);
@@ -169,8 +170,10 @@ fn program(name: &str) -> Option<PathBuf> {
 
 /// Where Debian keeps it: in the folder of a library.
 fn mini_browser() -> Option<PathBuf> {
-    let folders = fs::read_dir("/usr/lib").ok()?.flatten().flat_map(|triplet| fs::read_dir(triplet.path()).into_iter().flatten());
-    let mut found: Vec<_> = folders.flatten().map(|folder| folder.path().join("MiniBrowser")).filter(|file| file.is_file()).collect();
+    let folders =
+        fs::read_dir("/usr/lib").ok()?.flatten().flat_map(|triplet| fs::read_dir(triplet.path()).into_iter().flatten());
+    let mut found: Vec<_> =
+        folders.flatten().map(|folder| folder.path().join("MiniBrowser")).filter(|file| file.is_file()).collect();
     // 4.0, 4.1 or 6.0: the newest that is there.
     found.sort();
     found.pop()

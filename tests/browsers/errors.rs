@@ -23,12 +23,14 @@ pub fn the_services_errors_reach_the_page_by_name_constraint_and_remedy(engine: 
     assert_eq!(neither["modern"]["message"], "neither video nor audio is requested");
     assert_eq!(neither["infinite"]["isTypeError"], true);
 
-    let modern = browser.run("return failure(navigator.mediaDevices.getUserMedia({ video: { width: { exact: 99999 } } }));");
+    let modern =
+        browser.run("return failure(navigator.mediaDevices.getUserMedia({ video: { width: { exact: 99999 } } }));");
     assert_eq!((&modern["name"], &modern["constraint"]), (&json!("OverconstrainedError"), &json!("width")));
     assert!(!modern["message"].as_str().unwrap().is_empty() && modern["remedy"].is_string(), "{modern}");
     let malformed = browser.run("return failure(navigator.mediaDevices.getUserMedia({ video: { width: 'wide' } }));");
     assert_eq!(malformed["isTypeError"], true, "{malformed}");
-    let absent = browser.run("return failure(navigator.mediaDevices.getUserMedia({ audio: { deviceId: { exact: 'no' } } }));");
+    let absent =
+        browser.run("return failure(navigator.mediaDevices.getUserMedia({ audio: { deviceId: { exact: 'no' } } }));");
     assert_eq!((&absent["name"], &absent["constraint"]), (&json!("OverconstrainedError"), &json!("deviceId")));
 
     let legacy = browser.run(
@@ -36,9 +38,12 @@ pub fn the_services_errors_reach_the_page_by_name_constraint_and_remedy(engine: 
          const unknown = await failure2012({ video: { mandatory: { madeUp: 1 } } });
          return { error, unknown };",
     );
-    assert_eq!(legacy["error"], json!({
-        "name": "MANDATORY_UNSATISFIED_ERROR", "code": 3, "own": 3, "constraint": "minWidth", "cause": "OverconstrainedError",
-    }));
+    assert_eq!(
+        legacy["error"],
+        json!({
+            "name": "MANDATORY_UNSATISFIED_ERROR", "code": 3, "own": 3, "constraint": "minWidth", "cause": "OverconstrainedError",
+        })
+    );
     assert_eq!(
         (&legacy["unknown"]["name"], &legacy["unknown"]["code"]),
         (&json!("NOT_SUPPORTED_ERROR"), &json!(2)),
@@ -54,7 +59,10 @@ pub fn the_services_errors_reach_the_page_by_name_constraint_and_remedy(engine: 
          await nextNumber(await nextNumber(-1));
          return { error, width: track.getSettings().width, constraints: track.getConstraints() };",
     );
-    assert_eq!((&kept["error"]["name"], &kept["error"]["constraint"]), (&json!("OverconstrainedError"), &json!("width")));
+    assert_eq!(
+        (&kept["error"]["name"], &kept["error"]["constraint"]),
+        (&json!("OverconstrainedError"), &json!("width"))
+    );
     assert_eq!((&kept["width"], &kept["constraints"]), (&json!(640), &json!({})));
 }
 

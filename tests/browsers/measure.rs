@@ -9,7 +9,7 @@ use crate::service::Service;
 use crate::site::{HELPERS, Site};
 
 pub fn measure(engine: Engine) {
-    let seconds = env::var("USERMEDIA_MEASURE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let seconds: u64 = env::var("USERMEDIA_MEASURE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let mut service = Service::start(&["--width", "1280", "--height", "720"]);
     let site = Site::http("127.0.0.1", &service);
     service.list(&site.origin);
@@ -25,7 +25,9 @@ pub fn measure(engine: Engine) {
     );
     // The first seconds are those of a start.
     thread::sleep(Duration::from_secs(10));
-    browser.run("usermedia.reset(); found.ages.length = 0; found.numbers = 0; ticks.length = 0; found.flashes.length = 0;");
+    browser.run(
+        "usermedia.reset(); found.ages.length = 0; found.numbers = 0; ticks.length = 0; found.flashes.length = 0;",
+    );
     let before = memory(&browser);
     let mut last = String::new();
     for minute in 0..seconds.div_ceil(60) {
@@ -89,7 +91,8 @@ fn memory(browser: &Browser) -> u64 {
     let mut tree = vec![browser.driver()];
     let mut at = 0;
     while at < tree.len() {
-        tree.extend(processes.iter().filter(|(_, parent)| *parent == tree[at]).map(|(process, _)| *process));
+        let parent = tree[at];
+        tree.extend(processes.iter().filter(|(_, of)| *of == parent).map(|(process, _)| *process));
         at += 1;
     }
     let share = |process: &u32| {

@@ -39,27 +39,38 @@ pub fn pictures_and_sound_are_those_of_the_service(engine: Engine) {
     // Grey, yellow, cyan: the colours are those of the camera.
     for (colour, lit) in seen["colours"].as_array().unwrap().iter().zip([[1, 1, 1], [1, 1, 0], [0, 1, 1]]) {
         for (value, lit) in colour.as_array().unwrap().iter().zip(lit) {
-            assert!(if lit == 1 { value.as_u64() > Some(150) } else { value.as_u64() < Some(40) }, "{}", seen["colours"]);
+            assert!(
+                if lit == 1 { value.as_u64() > Some(150) } else { value.as_u64() < Some(40) },
+                "{}",
+                seen["colours"]
+            );
         }
     }
     assert_eq!(seen["size"], json!([640, 480]));
     assert_eq!((&seen["isStream"], &seen["kinds"]), (&json!(true), &json!(["audio", "video"])));
-    assert_eq!((&seen["readyState"], &seen["muted"], &seen["label"]), (&json!("live"), &json!(false), &json!("Synthetic camera")));
+    assert_eq!(
+        (&seen["readyState"], &seen["muted"], &seen["label"]),
+        (&json!("live"), &json!(false), &json!("Synthetic camera"))
+    );
     let settings = &seen["settings"];
-    assert_eq!((&settings["width"], &settings["height"], &settings["frameRate"]), (&json!(640), &json!(480), &json!(30)));
+    assert_eq!(
+        (&settings["width"], &settings["height"], &settings["frameRate"]),
+        (&json!(640), &json!(480), &json!(30))
+    );
     assert_eq!(settings["deviceId"], "synthetic-camera");
     assert_eq!(seen["constraints"], json!({ "width": { "exact": 640 } }));
     assert!(seen["capabilities"]["width"]["max"].as_u64() >= Some(1280), "{}", seen["capabilities"]);
-    assert_eq!(
-        (&seen["microphone"]["sampleRate"], &seen["heard"]),
-        (&json!(48_000), &json!("Synthetic microphone"))
-    );
-    let devices: Vec<_> = seen["devices"].as_array().unwrap().iter().map(|it| (&it["kind"], &it["deviceId"], &it["label"])).collect();
+    assert_eq!((&seen["microphone"]["sampleRate"], &seen["heard"]), (&json!(48_000), &json!("Synthetic microphone")));
+    let devices: Vec<_> =
+        seen["devices"].as_array().unwrap().iter().map(|it| (&it["kind"], &it["deviceId"], &it["label"])).collect();
     let (camera, microphone) = (json!("videoinput"), json!("audioinput"));
-    assert_eq!(devices, [
-        (&camera, &json!("synthetic-camera"), &json!("Synthetic camera")),
-        (&microphone, &json!("synthetic-microphone"), &json!("Synthetic microphone")),
-    ]);
+    assert_eq!(
+        devices,
+        [
+            (&camera, &json!("synthetic-camera"), &json!("Synthetic camera")),
+            (&microphone, &json!("synthetic-microphone"), &json!("Synthetic microphone")),
+        ]
+    );
     assert_eq!((&seen["supported"]["width"], &seen["supported"]["madeUp"]), (&json!(true), &Value::Null));
     eprintln!("{engine:?}: {}", seen["statistics"]);
 

@@ -16,7 +16,8 @@ pub fn two_pages_share_one_capture_and_none_takes_it_from_the_other(engine: Engi
     browser.run("window.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { exact: 320 } } });");
     browser.new_window();
     browser.go_to(&site.origin);
-    let refused = browser.run("return failure(navigator.mediaDevices.getUserMedia({ video: { width: { exact: 640 } } }));");
+    let refused =
+        browser.run("return failure(navigator.mediaDevices.getUserMedia({ video: { width: { exact: 640 } } }));");
     assert_eq!((&refused["name"], &refused["constraint"]), (&json!("OverconstrainedError"), &json!("width")));
     assert!(refused["message"].as_str().unwrap().contains("another page has the camera"), "{refused}");
     // A wish disturbs nobody, and what runs may do.
@@ -71,7 +72,10 @@ pub fn only_listed_origins_get_in_and_a_policy_lists_them_at_once(engine: Engine
     assert_eq!(wrong, json!({ "status": 403, "text": "Not allowed. Open the link that `usermedia serve` printed.\n" }));
     service.write("policy", &format!("allow any *\ndeny origin {}\n", site.origin));
     browser.go_to(&site.origin);
-    assert_eq!(browser.run("return failure(navigator.mediaDevices.getUserMedia({ video: true }));")["name"], "NotReadableError");
+    assert_eq!(
+        browser.run("return failure(navigator.mediaDevices.getUserMedia({ video: true }));")["name"],
+        "NotReadableError"
+    );
 }
 
 pub fn a_page_over_https_has_the_camera_too(engine: Engine) {

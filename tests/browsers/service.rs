@@ -53,7 +53,8 @@ impl Service {
         command.env_remove("USERMEDIA_SYNTHETIC").env_remove("USERMEDIA_PERMISSION");
         command.args(["serve", "--json", "--synthetic", "--port", &self.port.to_string(), "--token-file"]);
         command.arg(self.folder.join("token")).args(&self.arguments);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         self.process = Some(Process(child));

@@ -93,7 +93,8 @@ fn request(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<
             && answer.len() >= start + length
         {
             let text = &answer[start..start + length];
-            let mut document: Value = serde_json::from_slice(text).map_err(|error| format!("{method} {path}: {error}"))?;
+            let mut document: Value =
+                serde_json::from_slice(text).map_err(|error| format!("{method} {path}: {error}"))?;
             let value = document["value"].take();
             return match value.get("error").and_then(Value::as_str) {
                 Some(error) => Err(format!("{error}: {}", value["message"].as_str().unwrap_or_default())),

@@ -110,12 +110,7 @@ fn what_changes_something_comes_from_our_own_origin() {
         ask(&guard, "POST /constraints", &headers.into_iter().flatten().collect::<Vec<_>>())
     };
     assert_eq!(post(Some("http://localhost:8080")), Ok(Admission::Known));
-    for origin in [
-        None,
-        Some("null"),
-        Some("http://localhost:3000"),
-        Some("http://127.0.0.1:8080"),
-    ] {
+    for origin in [None, Some("null"), Some("http://localhost:3000"), Some("http://127.0.0.1:8080")] {
         assert!(post(origin).is_err(), "{origin:?}");
     }
     // A listed page may ask for other constraints, with the token in its hands; a cookie is nothing it has.
@@ -158,7 +153,10 @@ fn a_websocket_may_carry_the_token_among_its_protocols() {
     let guard = guard();
     let ask = |origin: &str, protocols: &str| {
         let headers = [("Host", "localhost:8080"), ("Origin", origin), ("Sec-WebSocket-Protocol", protocols)];
-        (ask(&guard, "GET /ws", &[&headers[..], &[("Upgrade", "websocket")]].concat()), ask(&guard, "GET /ws", &headers))
+        (
+            ask(&guard, "GET /ws", &[&headers[..], &[("Upgrade", "websocket")]].concat()),
+            ask(&guard, "GET /ws", &headers),
+        )
     };
     let right = format!("usermedia, token.{}", guard.token().as_str());
     // Of a WebSocket alone.
@@ -197,7 +195,10 @@ fn policies_allow_pages_and_outweigh_what_is_listed() {
     let guard_of = |text: &str| {
         folder.file("policy", text);
         let policy = PolicyFile::new(folder.directory(".").join("policy"));
-        Guard::new(None, Some(8080), 1000).unwrap().with_origins(&["http://a.example".into()]).with_policies(vec![policy])
+        Guard::new(None, Some(8080), 1000)
+            .unwrap()
+            .with_origins(&["http://a.example".into()])
+            .with_policies(vec![policy])
     };
     for (policy, listed, other) in [
         ("", true, false),

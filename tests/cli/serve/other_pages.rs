@@ -44,7 +44,8 @@ struct Page {
 
 impl Page {
     fn open(server: &Server) -> Self {
-        let mut request = format!("ws://{}/ws?page=1&pictures=0&levels=0", server.host()).into_client_request().unwrap();
+        let mut request =
+            format!("ws://{}/ws?page=1&pictures=0&levels=0", server.host()).into_client_request().unwrap();
         let protocols = format!("usermedia, token.{}", server.token());
         for (name, value) in [("Origin", KIOSK), ("Sec-WebSocket-Protocol", &protocols)] {
             request.headers_mut().insert(name, value.parse().unwrap());
@@ -85,7 +86,12 @@ impl Page {
 }
 
 fn looking(server: &Server) -> usize {
-    server.state()["stream"]["clients_stat"].as_object().expect("clients").values().filter(|it| it["kind"] == "page").count()
+    server.state()["stream"]["clients_stat"]
+        .as_object()
+        .expect("clients")
+        .values()
+        .filter(|it| it["kind"] == "page")
+        .count()
 }
 
 #[test]
@@ -191,13 +197,19 @@ fn the_only_page_gets_what_it_asks_for_and_no_other_takes_it_away() {
     first.look(&server);
     let refused = second.ask(&server, &json!({ "video": { "width": { "max": 640 } } }));
     let error = refused.json()["error"].clone();
-    assert_eq!((refused.status, &error["name"], &error["constraint"]), (422, &json!("OverconstrainedError"), &json!("width")));
+    assert_eq!(
+        (refused.status, &error["name"], &error["constraint"]),
+        (422, &json!("OverconstrainedError"), &json!("width"))
+    );
     assert_eq!(error["message"], "another page has the camera Synthetic camera already, with another width");
     // What runs will do, whatever else is wished for.
     let shared = second.ask(&server, &json!({ "video": { "width": { "min": 640, "ideal": 640 } } }));
     assert_eq!((shared.status, &shared.json()["result"]["video"]["settings"]["width"]), (200, &json!(1280)));
     // Its own page may change it, and whoever runs the service.
-    assert_eq!(first.ask(&server, &json!({ "video": { "width": 320 } })).json()["result"]["video"]["settings"]["width"], 320);
+    assert_eq!(
+        first.ask(&server, &json!({ "video": { "width": 320 } })).json()["result"]["video"]["settings"]["width"],
+        320
+    );
     let own = server.post("/constraints", r#"{"video": {"width": {"exact": 640}}}"#);
     assert_eq!(own.json()["result"]["video"]["settings"]["width"], 640);
     // Who has let go of it is no hindrance.
