@@ -148,7 +148,9 @@ pub fn a_restart_of_the_service_mutes_the_tracks_and_they_go_on(engine: Engine) 
            track.onended = () => events.push(`${track.kind} ended`);
          }
          await show(stream);
-         await nextNumber(-1);",
+         await nextNumber(-1);
+         await eventually('both are heard of', () => stream.getTracks().every(({ muted }) => !muted));
+         events.length = 0;",
     );
     service.kill();
     let muted = browser.run(

@@ -30,7 +30,8 @@ wire.onstate = (state) => {
   const age = pictures.age.quantile(0.5);
   if (video.base && audio.base && age !== null) sound.follow(age);
 };
-pictures.onshown = () => {};
+/** A picture that was taken after the track was muted says sooner than the state that it is not any more. */
+pictures.onshown = ({ stamp }) => { if (video.reason !== null && stamp > video.mutedAt) video.mute(null); };
 sound.onheard = () => { if (audio.base && wire.state) hear(wire.state.audio); };
 
 /** What the service says of the microphone; and a page that the browser keeps silent hears nothing. */

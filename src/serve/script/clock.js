@@ -26,9 +26,14 @@ class Clock {
     this.answers = [];
   }
 
+  /** Its milliseconds now; none while it is not known. */
+  now() {
+    return this.offset === null ? 0 : performance.now() + this.offset;
+  }
+
   /** Milliseconds since a stamp of so many; null while the clock is not known. */
   since(stamp) {
-    return this.offset === null ? null : performance.now() + this.offset - stamp;
+    return this.offset === null ? null : this.now() - stamp;
   }
 }
 

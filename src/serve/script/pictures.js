@@ -135,7 +135,7 @@ class Pictures {
     if (age !== null) this.age.add(age);
     this.stamps.set(message.number, message.stamp);
     if (this.stamps.size > 120) this.stamps.delete(this.stamps.keys().next().value);
-    this.onshown();
+    this.onshown(message);
   }
 
   /** Set by who is told. */

@@ -26,7 +26,9 @@ class Source {
     this.settings = {};
     this.label = '';
     this.opened = 0;
+    /** Why they are muted, and since when by the service's clock. */
     this.reason = null;
+    this.mutedAt = 0;
   }
 
   /** A track that shows it, with these constraints. */
@@ -125,6 +127,7 @@ class Source {
   mute(reason) {
     const before = this.reason;
     this.reason = reason || null;
+    if (before !== this.reason) this.mutedAt = wire.clock.now();
     if ((before === null) === (this.reason === null)) return;
     for (const track of [...this.tracks]) track.dispatchEvent(new Event(this.reason === null ? 'unmute' : 'mute'));
   }
