@@ -123,7 +123,7 @@ impl Engine {
                     "binary": mini_browser(),
                     "args": [
                         "--automation", "--enable-media-stream=true", "--enable-mediasource=true",
-                        "--media-playback-requires-user-gesture=false",
+                        "--autoplay-policy=allow",
                     ],
                 },
             }),

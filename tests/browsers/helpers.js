@@ -63,19 +63,18 @@ async function show(stream) {
   await video.play();
 }
 
-/** Where the loudest tone of a stream lies, in hertz, once there is one. */
-async function tone(stream) {
+/** Waits until the loudest tone of a stream is this one, in hertz. */
+async function hear(stream, wanted) {
   const context = new AudioContext();
   await context.resume();
   const analyser = context.createAnalyser();
   analyser.fftSize = 8192;
   context.createMediaStreamSource(stream).connect(analyser);
   const levels = new Float32Array(analyser.frequencyBinCount);
-  const found = await eventually('a tone', () => {
+  await eventually(`a tone of ${wanted} Hz`, () => {
     analyser.getFloatFrequencyData(levels);
     const loudest = levels.indexOf(Math.max(...levels));
-    return levels[loudest] > -50 ? (loudest * context.sampleRate) / analyser.fftSize : null;
+    return levels[loudest] > -50 && Math.abs((loudest * context.sampleRate) / analyser.fftSize - wanted) < 10;
   });
   await context.close();
-  return found;
 }

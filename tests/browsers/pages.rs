@@ -79,17 +79,18 @@ pub fn only_listed_origins_get_in_and_a_policy_lists_them_at_once(engine: Engine
 }
 
 pub fn a_page_over_https_has_the_camera_too(engine: Engine) {
-    let mut service = Service::start(&[]);
-    let site = Site::https(&service);
+    let mut service = Service::start(&["--host", "localhost"]);
+    // WebKitGTK lets no page over HTTPS reach what is not encrypted, this machine's own addresses included.
+    let site = Site::https(&service, engine == Engine::WebKit);
     service.list(&site.origin);
     let Some(browser) = engine.start() else { return };
     browser.go_to(&site.origin);
     let seen = browser.run(
         "const stream = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
          await show(stream);
-         return { number: await nextNumber(await nextNumber(-1)), tone: await tone(stream), secure: isSecureContext,
-           protocol: location.protocol };",
+         await hear(stream, 440);
+         return { number: await nextNumber(await nextNumber(-1)), secure: isSecureContext, protocol: location.protocol };",
     );
     assert_eq!((&seen["secure"], &seen["protocol"]), (&json!(true), &json!("https:")));
-    assert!((430.0..450.0).contains(&seen["tone"].as_f64().unwrap()), "{seen}");
+    assert!(seen["number"].is_u64(), "{seen}");
 }

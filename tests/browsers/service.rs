@@ -71,9 +71,9 @@ impl Service {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The address of the script, with the token.
-    pub fn script(&self) -> String {
-        format!("{}/usermedia.js?token={}", self.url(), self.token)
+    /// The address of the script with the token, where the service is reached at `url`.
+    pub fn script(&self, url: &str) -> String {
+        format!("{url}/usermedia.js?token={}", self.token)
     }
 
     /// `result` of /state.

@@ -19,17 +19,16 @@ pub struct Site {
 }
 
 /// A page with `usermedia.js`, and what its policy (CSP) allows: what the documentation says it must, and not more.
-fn page(service: &Service) -> (String, String) {
-    let url = service.url();
+fn page(service: &Service, url: &str) -> (String, String) {
     let html = format!(
         "<!doctype html><html><head><meta charset=\"utf-8\"><title>kiosk</title></head><body>\
          <video id=\"video\" autoplay playsinline muted></video>\
          <script src=\"{}\"></script><script src=\"helpers.js\"></script></body></html>",
-        service.script()
+        service.script(url)
     );
     let policy = format!(
         "default-src 'none'; script-src 'self' {url}; connect-src {url} {}; media-src blob: mediastream:; img-src blob:",
-        url.replace("http:", "ws:")
+        url.replacen("http", "ws", 1)
     );
     (html, policy)
 }
@@ -39,7 +38,7 @@ impl Site {
     pub fn http(host: &str, service: &Service) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let origin = format!("http://{host}:{}", listener.local_addr().expect("an address").port());
-        let (html, policy) = page(service);
+        let (html, policy) = page(service, &service.url());
         // It ends with the test's process.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -50,11 +49,13 @@ impl Site {
         Self { origin, _tls: None }
     }
 
-    /// The same at `https://localhost`, by Python's TLS.
-    pub fn https(service: &Service) -> Self {
+    /// The same at `https://localhost`, by Python's TLS; the service reached as it is, or through a proxy with TLS.
+    pub fn https(service: &Service, by_proxy: bool) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("site-{}", service.port));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let (html, policy) = page(service);
+        let (port, proxy) = (free_port(), free_port());
+        let url = if by_proxy { format!("https://localhost:{proxy}") } else { service.url() };
+        let (html, policy) = page(service, &url);
         std::fs::write(folder.join("index.html"), html).expect("a page");
         std::fs::write(folder.join("helpers.js"), HELPERS).expect("a script");
         let made = Command::new("openssl")
@@ -64,15 +65,16 @@ impl Site {
             .stderr(Stdio::null())
             .status();
         assert!(made.is_ok_and(|status| status.success()), "openssl makes a certificate");
-        let port = free_port();
-        let script = include_str!("https.py");
         let mut server = Command::new("python3");
-        server.args(["-c", script, &port.to_string(), &policy]).current_dir(&folder).stderr(Stdio::null());
+        server.args(["-c", include_str!("https.py"), &port.to_string(), &policy, &proxy.to_string()]);
+        server.arg(service.port.to_string()).current_dir(&folder).stderr(Stdio::null());
         let tls = Process(server.spawn().expect("python3 starts"));
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "the site is never there");
-            thread::sleep(Duration::from_millis(20));
+        for port in [port, proxy] {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while TcpStream::connect(("127.0.0.1", port)).is_err() {
+                assert!(Instant::now() < deadline, "the site is never there");
+                thread::sleep(Duration::from_millis(20));
+            }
         }
         Self { origin: format!("https://localhost:{port}"), _tls: Some(tls) }
     }

@@ -28,6 +28,13 @@ class Playout {
     this.speed = 1;
     this.delay = null;
     this.starved = false;
+    this.calm();
+  }
+
+  /** Begins to watch anew how much is left when more comes. */
+  calm() {
+    this.spare = Infinity;
+    this.watched = 0;
   }
 
   target() {
@@ -39,6 +46,7 @@ class Playout {
     if (rate !== this.rate || samples.length !== this.ring.length) this.forget(rate, samples.length);
     const size = this.ring[0].length;
     const isFirst = this.write === 0;
+    this.spare = Math.min(this.spare, ((this.write - this.read) / rate) * 1000);
     for (let missing = Math.min(gap, size); missing > 0 && !isFirst; missing -= 1, this.write += 1) {
       for (const ring of this.ring) ring[this.write % size] = 0;
     }
@@ -59,6 +67,7 @@ class Playout {
     if (hungry && !isFirst && delay > this.target() - 200) {
       this.underruns += 1;
       this.least = Math.min(this.least + 5, 250);
+      this.calm();
     }
     if (hungry) this.starved = false;
     if (isFirst || Math.abs(delay - this.target()) > 80) {
@@ -66,13 +75,18 @@ class Playout {
       this.delay = this.target();
       this.speed = 1;
       this.starved = false;
+      this.calm();
       if (!isFirst) this.jumps += 1;
       return;
     }
     this.delay = this.delay === null ? delay : this.delay + (delay - this.delay) / 16;
     this.speed = 1 + Math.max(-0.005, Math.min(0.005, (this.delay - this.target()) / 4000));
-    // Twenty milliseconds of patience a minute are given back.
-    this.least = Math.max(45, this.least - 20 / (60 * 50));
+    // What was to spare for a hundred blocks is given back, but for ten milliseconds.
+    this.watched += 1;
+    if (this.watched >= 100) {
+      this.least = Math.max(45, this.least - Math.max(0, this.spare - 10) / 2);
+      this.calm();
+    }
   }
 
   /** Fills the channels of an output. */
