@@ -39,19 +39,22 @@ function observe(picture, ageOf) {
   return found;
 }
 
-/** The moments of a stream's ticks, by performance.now(): where they lie within the block that has them. */
+/** The moments of a stream's ticks, by performance.now(): where they lie in what the audio thread renders. */
 async function listen(stream) {
   const context = new AudioContext({ sampleRate: 48000 });
   await context.resume();
-  const ear = context.createScriptProcessor(256, 1, 1);
+  await context.audioWorklet.addModule('ear.js');
+  const ear = new AudioWorkletNode(context, 'ear');
   const ticks = [];
-  ear.onaudioprocess = ({ inputBuffer, playbackTime }) => {
-    const samples = inputBuffer.getChannelData(0);
-    const at = samples.findIndex((sample) => Math.abs(sample) > 0.3);
-    if (at < 0) return;
-    // When the block was rendered: its callback comes a little later, by as much as the context has gone on since.
-    const heard = performance.now() - (context.currentTime - playbackTime) * 1000 + (at / 48000) * 1000 - (256 / 48000) * 1000;
-    if (ticks.length === 0 || heard - ticks.at(-1) > 500) ticks.push(heard);
+  const leads = [];
+  // Rendering goes by pieces: what lies between its clock and the page's is the middle of many readings.
+  setInterval(() => {
+    leads.push(performance.now() - context.currentTime * 1000);
+    if (leads.length > 200) leads.shift();
+  }, 37);
+  ear.port.onmessage = ({ data }) => {
+    const middle = [...leads].sort((a, b) => a - b)[Math.floor(leads.length / 2)];
+    if (middle !== undefined) ticks.push(data * 1000 + middle);
   };
   context.createMediaStreamSource(stream).connect(ear).connect(context.destination);
   return ticks;

@@ -72,7 +72,7 @@ fn live_page(browser: &Browser, service: &Service, engine: Engine) {
          const found = observe(document.getElementById('view'), (number) =>
            (stamps.has(number) && offset !== null ? performance.now() + offset - stamps.get(number) : null));
          await pause(15000);
-         return summary(found.ages.slice(60));"
+         return summary(found.ages.slice(found.ages.length / 10));"
     ));
     println!("{engine:?} live page: {seen}");
 }

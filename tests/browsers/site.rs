@@ -92,6 +92,7 @@ fn answer(mut stream: TcpStream, html: &str, policy: &str) -> std::io::Result<()
     let path = String::from_utf8_lossy(&head);
     let (status, kind, body) = match path.split(' ').nth(1) {
         Some("/") => ("200 OK", "text/html", html),
+        Some("/ear.js") => ("200 OK", "text/javascript", include_str!("ear.js")),
         Some("/helpers.js") => ("200 OK", "text/javascript", HELPERS),
         _ => ("404 Not Found", "text/plain", ""),
     };

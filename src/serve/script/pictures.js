@@ -41,7 +41,8 @@ function generatedTrack() {
 /** A track of what is drawn on a canvas. */
 function drawnTrack() {
   const canvas = document.createElement('canvas');
-  const paint = canvas.getContext('2d', { alpha: false });
+  // What is drawn is read back for the track: better where no graphics card has to give it back first.
+  const paint = canvas.getContext('2d', { alpha: false, willReadFrequently: true });
   // Nothing was drawn yet, and some engines capture only what has been.
   paint.fillRect(0, 0, 1, 1);
   const [track] = canvas.captureStream(0).getVideoTracks();

@@ -1,6 +1,9 @@
 // ---------------------------------------------------------------- sound on the audio thread
 // The only part that runs there: in an AudioWorklet, or where there is none in a ScriptProcessorNode.
 
+/** Milliseconds: a block of 20, the way, and the next few that the device asks for. */
+const LEAST = 32;
+
 /**
  * Plays blocks of samples so that each is heard the same time after it was captured.
  *
@@ -13,7 +16,7 @@ class Playout {
     this.contextRate = contextRate;
     /** How far behind its capture sound is to be, in milliseconds: what pictures need, and at least what sound needs. */
     this.wanted = 0;
-    this.least = 45;
+    this.least = LEAST;
     this.underruns = 0;
     this.jumps = 0;
     this.forget(0, 0);
@@ -84,7 +87,7 @@ class Playout {
     // What was to spare for a hundred blocks is given back, but for ten milliseconds.
     this.watched += 1;
     if (this.watched >= 100) {
-      this.least = Math.max(45, this.least - Math.max(0, this.spare - 10) / 2);
+      this.least = Math.max(LEAST, this.least - Math.max(0, this.spare - 10) / 2);
       this.calm();
     }
   }

@@ -114,7 +114,7 @@ function planar({ format, data }, channels) {
 
 /** Loads the processor: this very file, or a text of it, whichever the page's policy (CSP) lets in. */
 async function addPlayout(worklet) {
-  const text = `${Playout}\n(${registerPlayout})(Playout);`;
+  const text = `const LEAST = ${LEAST};\n${Playout}\n(${registerPlayout})(Playout);`;
   const blob = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
   const isOwn = address.script && new URL(address.script).origin === location.origin;
   const sources = isOwn ? [address.script, blob] : [blob, address.script].filter(Boolean);
