@@ -21,6 +21,9 @@ pub enum Engine {
     WebKit,
 }
 
+/// A name that leads to this machine in Chromium, and that nobody takes for it: its pages are no secure contexts.
+pub const INSECURE_NAME: &str = "kiosk.test";
+
 /// A browser that is driven. Ended with its test.
 pub struct Browser {
     /// Before the driver: it is told to close what it opened.
@@ -114,6 +117,7 @@ impl Engine {
                         // A tab that another one lies over goes on as on a screen of its own.
                         "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
                         "--disable-background-timer-throttling",
+                        format!("--host-resolver-rules=MAP {INSECURE_NAME} 127.0.0.1"),
                     ],
                 },
             }),

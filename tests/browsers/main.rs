@@ -19,6 +19,11 @@ use engine::Engine;
 macro_rules! scenarios {
     ($($module:ident::$name:ident),+ $(,)?) => {
         mod chromium {
+            /// Of WebKitGTK there is none to be had: its page would need a name that leads here.
+            #[test]
+            fn a_page_without_a_secure_context_has_pictures_and_sound() {
+                super::pages::a_page_without_a_secure_context_has_pictures_and_sound(super::Engine::Chromium);
+            }
             $(#[test] fn $name() { super::$module::$name(super::Engine::Chromium); })+
         }
         mod webkit {

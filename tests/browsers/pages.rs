@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, INSECURE_NAME};
 use crate::service::Service;
 use crate::site::Site;
 
@@ -93,4 +93,22 @@ pub fn a_page_over_https_has_the_camera_too(engine: Engine) {
     );
     assert_eq!((&seen["secure"], &seen["protocol"]), (&json!(true), &json!("https:")));
     assert!(seen["number"].is_u64(), "{seen}");
+}
+
+pub fn a_page_without_a_secure_context_has_pictures_and_sound(engine: Engine) {
+    let mut service = Service::start(&[]);
+    let site = Site::http(INSECURE_NAME, &service);
+    service.list(&site.origin);
+    let Some(browser) = engine.start() else { return };
+    browser.go_to(&site.origin);
+    let seen = browser.run(
+        "const stream = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
+         await show(stream);
+         await hear(stream, 440);
+         const { video: { way }, audio } = usermedia.statistics();
+         return { number: await nextNumber(await nextNumber(-1)), secure: isSecureContext, ways: [way, audio.way] };",
+    );
+    assert_eq!(seen["secure"], false);
+    assert!(seen["number"].is_u64(), "{seen}");
+    assert_eq!(seen["ways"], json!(["canvas.captureStream", "ScriptProcessorNode"]));
 }
