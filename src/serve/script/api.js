@@ -32,6 +32,7 @@ wire.onstate = (state) => {
 };
 /** A picture that was taken after the track was muted says sooner than the state that it is not any more. */
 pictures.onshown = ({ stamp }) => { if (video.reason !== null && stamp > video.mutedAt) video.mute(null); };
+pictures.lag = () => (sound.report && sound.report.delay !== null && !sound.silenced ? sound.report.delay - 15 : 0);
 sound.onheard = () => { if (audio.base && wire.state) hear(wire.state.audio); };
 
 /** What the service says of the microphone; and a page that the browser keeps silent hears nothing. */

@@ -68,6 +68,9 @@ class Pictures {
     this.out = null;
     this.waiting = null;
     this.busy = false;
+    /** Pictures that wait for their sound, which may take longer: the oldest first. */
+    this.held = [];
+    this.timer = null;
     this.reset();
   }
 
@@ -98,6 +101,8 @@ class Pictures {
     if (this.out) this.out.end();
     this.out = null;
     this.waiting = null;
+    clearTimeout(this.timer);
+    this.held.splice(0).forEach(({ picture }) => picture.close());
   }
 
   take(message) {
@@ -118,7 +123,7 @@ class Pictures {
       this.waiting = null;
       try {
         const picture = await decode(message);
-        if (this.out) this.show(picture, message);
+        if (this.out) this.hold(picture, message);
         else picture.close();
       } catch {
         // A damaged one: the next comes.
@@ -127,6 +132,30 @@ class Pictures {
       wire.say({ credit: 1 });
     }
     this.busy = false;
+  }
+
+  /** Shows it when it is as old as its sound will be, and a little before: four wait at most, and a tenth of a second. */
+  hold(picture, message) {
+    const age = wire.clock.since(message.stamp);
+    const wait = age === null ? 0 : Math.min(this.lag() - age, 100);
+    if (wait < 4 && this.held.length === 0) {
+      this.show(picture, message);
+      return;
+    }
+    this.held.push({ picture, message, due: performance.now() + wait });
+    if (this.held.length > 4) this.release();
+    this.wake();
+  }
+
+  release() {
+    const { picture, message } = this.held.shift();
+    this.show(picture, message);
+  }
+
+  wake() {
+    clearTimeout(this.timer);
+    while (this.held.length > 0 && this.held[0].due - performance.now() < 2) this.release();
+    if (this.held.length > 0) this.timer = setTimeout(() => this.wake(), this.held[0].due - performance.now());
   }
 
   show(picture, message) {
@@ -139,6 +168,10 @@ class Pictures {
     this.onshown(message);
   }
 
-  /** Set by who is told. */
+  /** Set by who is told; and by who knows how old sound is when it is heard, less what nobody notices. */
   onshown() {}
+
+  lag() {
+    return 0;
+  }
 }

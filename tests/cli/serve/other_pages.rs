@@ -227,5 +227,8 @@ fn a_microphone_that_will_do_goes_on_for_the_next_page() {
     let same = page.ask(&server, &json!({ "audio": { "sampleRate": { "exact": 48000 } } }));
     assert_eq!((same.status, &same.json()["result"]["audio"]["opened"]), (200, &json!(1)));
     let other = page.ask(&server, &json!({ "audio": { "sampleRate": { "exact": 44100 } } }));
-    assert_eq!((other.status, &other.json()["result"]["audio"]["settings"]["sampleRate"]), (200, &json!(44_100)));
+    // Its parameters are those of its opening.
+    assert_eq!((other.status, &other.json()["error"]["constraint"]), (422, &json!("sampleRate")), "{}", other.text());
+    let state = server.state();
+    assert_eq!((&state["audio"]["state"], &state["audio"]["opened"]), (&json!("live"), &json!(1)));
 }
