@@ -3,7 +3,7 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross capi deb deb-check fmt loom fuzz lab lab-shell soak soak-minutes hwtest help
+.PHONY: run test check deny cross capi deb deb-check fmt loom fuzz browsers lab lab-shell soak soak-minutes hwtest help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = json record convert picture serve tracing scripted capi json,record,picture cli
@@ -20,7 +20,7 @@ run: ## capture 5 s from the first camera and microphone into capture.mkv, with 
 	case $$devices in *Microphones*) set -- "$$@" --audio;; esac; \
 	set -x; target/release/usermedia capture --synthetic=auto "$$@" --duration 5s -o capture.mkv
 
-test: lab check deny loom ## every check and test: formatting, lints, docs, features, licences, tests, the device lab
+test: lab browsers check deny loom ## every check and test: formatting, lints, docs, features, licences, tests, the device lab
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo nextest run --all-features -E 'not binary(lab)' --no-tests=pass && cargo test --doc --all-features; \
 	else \
@@ -85,6 +85,11 @@ fuzz: ## fuzz every parser and the queue, SECONDS each (tests/fuzz/README.md)
 			-max_total_time=$(SECONDS) -timeout=25 -max_len=4096 -len_control=0 -detect_leaks=0 -print_final_stats=1 || exit; \
 		{ set +x; } 2>/dev/null; \
 	done
+
+browsers: ## install the browsers that usermedia.js is tested in; without them, and with USERMEDIA_BROWSERS=off, it is not
+	@if [ "$$USERMEDIA_BROWSERS" != off ] && ! tests/lab/packages browsers; then \
+		echo 'Not tested: usermedia.js in Chromium and WebKitGTK, which cannot be installed here.' >&2; \
+	fi
 
 lab: ## install and prepare what the device lab needs (tests/lab/README.md)
 	@tests/lab/packages lab

@@ -1,8 +1,9 @@
-//! Man pages and shell completions of the command, made from the command itself.
+//! Man pages and shell completions of the command, made from the command itself, and the script that it serves.
 //!
 //!     cargo run --example manuals -- FOLDER
 //!
-//! writes `man1/usermedia.1`, a page for each subcommand, and `completions/` for bash, fish and zsh. Packages use it.
+//! writes `man1/usermedia.1`, a page for each subcommand, `completions/` for bash, fish and zsh, and `usermedia.js`.
+//! Packages use it.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -21,8 +22,12 @@ fn main() -> io::Result<()> {
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         clap_complete::generate_to(shell, &mut command.clone(), "usermedia", &completions)?;
     }
+    let script = folder.join("usermedia.js");
+    fs::write(&script, usermedia::serve::USERMEDIA_JS)?;
     report(&pages)?;
-    report(&completions)
+    report(&completions)?;
+    println!("{}", script.display());
+    Ok(())
 }
 
 fn report(folder: &Path) -> io::Result<()> {

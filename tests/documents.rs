@@ -207,7 +207,10 @@ fn plain(source: &str) -> String {
 /// The sources without their tests: a message that only a test has is printed by nobody.
 fn sources() -> String {
     let mut all = String::new();
-    for path in files(&root().join("src"), "rs") {
+    let mut sources = files(&root().join("src"), "rs");
+    // Of the scripts that browsers run.
+    sources.extend(files(&root().join("src"), "js"));
+    for path in sources {
         let is_test = path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
         let scripted = path.components().any(|part| matches!(part.as_os_str().to_str(), Some("scripted" | "fuzzing")));
         if is_test || scripted {

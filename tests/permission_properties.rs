@@ -12,6 +12,8 @@ const WORDS: &[&str] = &[
     "camera ",
     "microphone ",
     "any ",
+    "origin ",
+    "https://a.example",
     "*",
     "\n",
     "\"",
@@ -43,7 +45,9 @@ fn line() -> impl Strategy<Value = String> {
     ];
     let verb = prop::sample::select(vec!["allow", "deny"]);
     let kind = prop::sample::select(vec!["camera", "microphone", "any"]);
-    (verb, kind, device).prop_map(|(verb, kind, device)| format!("{verb} {kind} {device}"))
+    let page = "origin (https?://[a-z]{1,6}(:[1-9][0-9]{0,3})?|\\*|null)";
+    let what = prop_oneof![4 => (kind, device).prop_map(|(kind, device)| format!("{kind} {device}")), 1 => page];
+    (verb, what).prop_map(|(verb, what)| format!("{verb} {what}"))
 }
 
 fn device() -> impl Strategy<Value = MediaDeviceInfo> {

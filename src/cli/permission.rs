@@ -30,6 +30,15 @@ fn policy(flag: Option<&Permission>, system: Option<PolicyFile>) -> Option<Arc<d
     }
 }
 
+/// The policy files that apply: what they say of web pages the live page heeds.
+pub(super) fn files(arguments: &PermissionArguments) -> Vec<PolicyFile> {
+    let own = match &arguments.permission {
+        Some(Permission::File(path)) => Some(PolicyFile::new(path)),
+        _ => None,
+    };
+    PolicyFile::system().into_iter().chain(own).collect()
+}
+
 fn said_deny() -> Denial {
     Denial::new("--permission or USERMEDIA_PERMISSION says deny").with_remedy("say allow, or prompt to be asked")
 }

@@ -87,6 +87,9 @@ fn options(arguments: &ServeArguments) -> Result<ServeOptions> {
     if let Some(file) = &arguments.token_file {
         options = options.token(kept_token(file)?);
     }
+    for policy in permission::files(&arguments.permission) {
+        options = options.origin_policy(policy);
+    }
     let options = arguments.host.iter().fold(options, |options, host| options.host(host));
     Ok(arguments.origin.iter().fold(options, |options, origin| options.origin(origin)))
 }

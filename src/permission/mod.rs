@@ -35,6 +35,7 @@
 
 mod file;
 mod gate;
+mod origin;
 mod pattern;
 mod policies;
 mod prompt;
@@ -43,6 +44,8 @@ mod rules;
 mod tests;
 
 pub(crate) use gate::{Permit, ask};
+#[cfg(feature = "cli")]
+pub(crate) use origin::origin;
 
 pub use file::{PolicyFile, SYSTEM_POLICY};
 pub use policies::{AllowAll, Both, DenyAll};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::{CharIndices, FromStr};
 
+use super::origin::OriginPattern;
 use super::pattern::{Pattern, PatternReader};
 use super::{Decision, Denial, PermissionPolicy, PermissionRequest, RequestedDevice};
 use crate::devices::MediaDeviceKind;
@@ -17,6 +18,7 @@ use crate::error::{Error, ErrorName, Result, excerpt};
 /// deny  any    usb-0bda_5689@*
 /// deny  microphone *
 /// default deny
+/// allow origin https://kiosk.example
 /// ```
 ///
 /// Each line is a rule: `allow` or `deny`; `camera`, `microphone` or `any` (both); and the device, one of
@@ -31,10 +33,15 @@ use crate::error::{Error, ErrorName, Result, excerpt};
 /// What no rule fits is denied, unless the line `default allow` says otherwise. It may stand anywhere, once. `#` begins
 /// a comment. Anything else is an error, and rules with an error in them allow nothing.
 ///
+/// With `origin` in the place of the kind a line is about web pages that ask `usermedia serve`, by the origin their browser
+/// tells: [`Rules::allows_origin`].
+///
 /// They are parsed with [`FromStr`] and written back, without comments, by [`fmt::Display`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
+    /// About pages, in their order.
+    origins: Vec<(Verb, OriginPattern)>,
     /// `None` where the text does not say.
     default: Option<Verb>,
 }
@@ -72,6 +79,13 @@ enum Device {
 }
 
 impl Rules {
+    /// Whether a web page of this origin (`https://kiosk.example`) may connect to a live page, with its token: what the first
+    /// line that fits says. `None` where no line speaks of it; what is said of devices, and `default`, does not.
+    pub fn allows_origin(&self, origin: &str) -> Option<bool> {
+        let origin = origin.to_ascii_lowercase();
+        self.origins.iter().find(|(_, pattern)| pattern.matches(&origin)).map(|(verb, _)| *verb == Verb::Allow)
+    }
+
     /// Why a device may not be used; `None` where it may. `source` is what the rules are called: their file.
     pub(super) fn denial(&self, device: &RequestedDevice<'_>, source: &str) -> Option<Denial> {
         let rule = self.rules.iter().find(|rule| rule.fits(device));
@@ -127,7 +141,7 @@ impl FromStr for Rules {
             let number = number + 1;
             let wrong = |message: String| {
                 Error::new(ErrorName::TypeError, format!("line {number}: {message}")).with_remedy(
-                    "a line is such as `allow camera usb-046d_082d_*`, `deny any \"Name of it\"` or `default deny`",
+                    "a line is such as `allow camera usb-046d_082d_*`, `deny any \"Name of it\"`, `allow origin https://kiosk.example` or `default deny`",
                 )
             };
             rules.add(number, &words(line).map_err(wrong)?).map_err(wrong)?;
@@ -150,7 +164,17 @@ impl Rules {
             return Ok(());
         }
         let verb = expect(Some(first), "allow, deny or default", Verb::from_word)?;
-        let kind = expect(rest.first(), "camera, microphone or any", |word| match word {
+        if rest.first().is_some_and(|word| word.is("origin")) {
+            let Some(word) = rest.get(1) else {
+                return Err("an origin such as https://kiosk.example, or *, is missing".to_owned());
+            };
+            if rest.len() > 2 {
+                return Err("one origin to a line".to_owned());
+            }
+            self.origins.push((verb, OriginPattern::parse(&word.to_string())?));
+            return Ok(());
+        }
+        let kind = expect(rest.first(), "camera, microphone, any or origin", |word| match word {
             word if word.is("camera") => Some(Some(MediaDeviceKind::VideoInput)),
             word if word.is("microphone") => Some(Some(MediaDeviceKind::AudioInput)),
             word if word.is("any") => Some(None),
@@ -288,6 +312,7 @@ impl fmt::Display for Rule {
 impl fmt::Display for Rules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rules.iter().try_for_each(|rule| writeln!(f, "{rule}"))?;
+        self.origins.iter().try_for_each(|(verb, origin)| writeln!(f, "{} origin {origin}", verb.as_str()))?;
         self.default.map_or(Ok(()), |default| writeln!(f, "default {}", default.as_str()))
     }
 }

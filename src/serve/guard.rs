@@ -4,9 +4,12 @@
 //!
 //! 1. *Host*: is it us that the client means? A site whose name was made to lead to 127.0.0.1 (DNS rebinding) sends its own.
 //! 2. *Origin*: is it our own page that asks? Browsers say so whenever it matters: on every POST, on every WebSocket, on
-//!    every request across origins. POST and WebSocket must say it.
-//! 3. *Credentials*: the token, as `Authorization: Bearer` or in a link; the page's cookie; or, on a Unix socket, the user
-//!    that the kernel says it is.
+//!    every request across origins. POST and WebSocket must say it. Another page that is listed, by `--origin` or in a
+//!    policy, may have what `usermedia.js` needs and nothing else: the script, the WebSocket, `/constraints`.
+//! 3. *Credentials*: the token, as `Authorization: Bearer`, in a link, or among a WebSocket's protocols; the page's cookie;
+//!    or, on a Unix socket, the user that the kernel says it is.
+//!
+//! What a browser asks before a page's request, without its credentials (CORS-preflight), is answered for listed pages.
 //!
 //! Cookies know no ports: a browser sends those of `localhost:8080` to whatever listens on `localhost:3000`, another user's
 //! program perhaps. So the page lies under a path of its own that nobody else knows, the cookie is sent there only, and it
@@ -18,6 +21,10 @@ use super::request::{Method, Request};
 use super::socket::Peer;
 use super::token::Token;
 use crate::error::Result;
+use crate::permission::PolicyFile;
+
+/// What comes before the token among a WebSocket's protocols: its address, which may be logged, is kept free of it.
+const TOKEN_PROTOCOL: &str = "token.";
 
 /// The cookie's name.
 const COOKIE: &str = "usermedia";
@@ -34,8 +41,10 @@ pub(super) struct Guard {
     port: Option<u16>,
     /// Names besides `localhost` under which it is reached, in small letters: through a proxy too, so with any port.
     hosts: Vec<String>,
-    /// Origins of other pages that may connect to `/ws`, such as `https://kiosk.example`.
+    /// Origins of other pages that may connect, such as `https://kiosk.example`.
     origins: Vec<String>,
+    /// Policies with lines about origins, read for each request of another page.
+    policies: Vec<PolicyFile>,
     /// Of whoever may use the Unix socket, root besides.
     uid: u32,
 }
@@ -57,22 +66,35 @@ pub(super) struct Refusal;
 
 impl Guard {
     /// Rules with secrets of their own; `token` in place of a new one.
-    pub(super) fn new(
-        token: Option<Token>,
-        port: Option<u16>,
-        hosts: &[String],
-        origins: &[String],
-        uid: u32,
-    ) -> Result<Self> {
+    pub(super) fn new(token: Option<Token>, port: Option<u16>, uid: u32) -> Result<Self> {
         Ok(Self {
             token: token.map_or_else(Token::random, Ok)?,
             session: Token::random()?,
             page: format!("/page-{}/", Token::random()?.as_str()),
             port,
-            hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
-            origins: origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect(),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            policies: Vec::new(),
             uid,
         })
+    }
+
+    /// Names under which it is reached.
+    pub(super) fn with_hosts(self, hosts: &[String]) -> Self {
+        Self { hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(), ..self }
+    }
+
+    /// Other pages that may connect.
+    pub(super) fn with_origins(self, origins: &[String]) -> Self {
+        // A file's is nothing but slashes after its scheme.
+        let trimmed =
+            |origin: &str| if origin == "file://" { "file://" } else { origin.trim_end_matches('/') }.to_owned();
+        Self { origins: origins.iter().map(|origin| trimmed(&origin.to_ascii_lowercase())).collect(), ..self }
+    }
+
+    /// Files that say which other pages may connect.
+    pub(super) fn with_policies(self, policies: Vec<PolicyFile>) -> Self {
+        Self { policies, ..self }
     }
 
     pub(super) fn token(&self) -> &Token {
@@ -107,7 +129,7 @@ impl Guard {
             Some(origin) => {
                 let origin = origin.to_ascii_lowercase();
                 let foreign = !self.is_own_origin(&origin, &host);
-                if foreign && !(is_websocket(request) && self.origins.contains(&origin)) {
+                if foreign && !(is_for_other_pages(request) && self.lists(&origin)) {
                     return Err(Refusal);
                 }
                 foreign
@@ -122,6 +144,31 @@ impl Guard {
         }
     }
 
+    /// The origin of another page that is listed, and asks for what such pages may have: what it gets, a refusal too, it may
+    /// read. A browser's question before a page's request is answered for these.
+    pub(super) fn other_page(&self, request: &Request, peer: Peer) -> Option<String> {
+        let host = request.single("host").ok().flatten()?.to_ascii_lowercase();
+        let origin = request.single("origin").ok().flatten()?;
+        let lower = origin.to_ascii_lowercase();
+        let is_ours = self.may_connect(peer) && self.is_ours(&host, peer);
+        (is_ours && is_for_other_pages(request) && !self.is_own_origin(&lower, &host) && self.lists(&lower))
+            .then(|| origin.to_owned())
+    }
+
+    /// Whether another page is allowed: by the flag or a policy, and denied by no policy.
+    fn lists(&self, origin: &str) -> bool {
+        let mut allowed = self.origins.iter().any(|own| own == origin);
+        for policy in &self.policies {
+            match policy.rules().map(|rules| rules.allows_origin(origin)) {
+                Ok(None) => {}
+                Ok(Some(true)) => allowed = true,
+                // A slip in a policy opens nothing.
+                Ok(Some(false)) | Err(_) => return false,
+            }
+        }
+        allowed
+    }
+
     fn credentials(&self, request: &Request, foreign: bool) -> std::result::Result<Admission, Refusal> {
         let bearer = request.header("authorization").and_then(|value| value.split_once(' '));
         if let Some((scheme, token)) = bearer {
@@ -130,6 +177,13 @@ impl Guard {
         }
         if let Some(token) = request.parameter("token") {
             return if self.token.is(token) { Ok(Admission::Link) } else { Err(Refusal) };
+        }
+        if is_websocket(request) {
+            let mut offered =
+                request.list("sec-websocket-protocol").filter_map(|word| word.strip_prefix(TOKEN_PROTOCOL));
+            if let Some(token) = offered.next() {
+                return if self.token.is(token) { Ok(Admission::Link) } else { Err(Refusal) };
+            }
         }
         // The browser adds a cookie whoever asks: another port of this host is the same site to it.
         let asked_by_us = matches!(request.header("sec-fetch-site"), None | Some("same-origin" | "none"));
@@ -171,6 +225,11 @@ impl Guard {
 /// Whether it asks for a WebSocket.
 pub(super) fn is_websocket(request: &Request) -> bool {
     request.lists("upgrade", "websocket")
+}
+
+/// Whether it is what `usermedia.js` needs of a service that its page is not of.
+fn is_for_other_pages(request: &Request) -> bool {
+    is_websocket(request) || matches!(request.path.as_str(), "/constraints" | "/usermedia.js")
 }
 
 fn is_local(name: &str) -> bool {

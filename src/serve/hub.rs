@@ -20,6 +20,9 @@ const MOST_SOUND: usize = 32;
 /// How many pictures later one must be let go of, if it is a driver's buffer that somebody is still sending.
 const PATIENCE: u64 = 2;
 
+/// The kind of a viewer that is a page with `usermedia.js`.
+pub(super) const PAGE: &str = "page";
+
 /// What a viewer wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Wants {
@@ -47,7 +50,7 @@ pub(super) struct Inbox {
 #[derive(Debug)]
 pub(super) struct Viewer {
     pub(super) id: u64,
-    /// `stream`, `websocket` or `snapshot`.
+    /// `stream`, `websocket`, `page` or `snapshot`.
     pub(super) kind: &'static str,
     wants: Mutex<Wants>,
     inbox: Mutex<Inbox>,
@@ -255,6 +258,11 @@ impl Hub {
     /// Whether a picture would be looked at.
     pub(super) fn is_watched(&self) -> bool {
         self.viewers().iter().any(|viewer| viewer.wants().pictures)
+    }
+
+    /// Whether a page with `usermedia.js` other than the viewer `own` has tracks of a kind, which `wants` tells.
+    pub(super) fn is_held_by_another(&self, own: u64, wants: impl Fn(&Wants) -> bool) -> bool {
+        self.viewers().iter().any(|viewer| viewer.kind == PAGE && viewer.id != own && wants(&viewer.wants()))
     }
 
     /// Whether samples would be heard.

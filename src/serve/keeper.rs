@@ -24,8 +24,8 @@ const TRY_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_
 
 /// What the keeper is told.
 pub(super) enum Command {
-    /// Something else is asked of one kind or of both.
-    Apply(Change, SyncSender<Result<()>>),
+    /// Something else is asked of one kind or of both, by the page that is this viewer or by whoever runs the service.
+    Apply(Change, Option<u64>, SyncSender<Result<()>>),
     /// Devices may have come or gone.
     Look,
     /// A track has ended by itself.
@@ -75,8 +75,8 @@ impl Keeper {
                 Some(left) => told.recv_timeout(left),
             };
             match command {
-                Ok(Command::Apply(change, done)) => {
-                    let outcome = self.apply(change);
+                Ok(Command::Apply(change, viewer, done)) => {
+                    let outcome = self.judge(change, viewer).and_then(|change| self.apply(change));
                     self.schedule();
                     self.stage.hub.tell();
                     let _ = done.send(outcome);
@@ -189,6 +189,40 @@ impl Keeper {
         let gone = (ended(&mut parts.video), ended(&mut parts.audio));
         drop(parts);
         drop(gone);
+    }
+
+    /// Leaves of what a page asks that which must be done for it.
+    ///
+    /// There is one capture for all. Whoever is the only page that has the camera gets what it asks for; where another has it
+    /// already, what runs must do, and does where it is what the page requires: wishes disturb nobody. A microphone, which
+    /// cannot be changed without a gap, goes on wherever it will do.
+    fn judge(&self, change: Change, viewer: Option<u64>) -> Result<Change> {
+        let Some(own) = viewer else { return Ok(change) };
+        let (hub, parts) = (&self.stage.hub, self.stage.parts());
+        let (video, audio) = (parts.video.track.clone(), parts.audio.track.clone());
+        drop(parts);
+        let video = match (change.video, video) {
+            (Some(request), Some(track)) if hub.is_held_by_another(own, |wants| wants.pictures) => {
+                let asked = MediaStreamConstraints::new().video(request);
+                match asked.video_violation(&track.settings()) {
+                    Some(constraint) => return Err(held("camera", &constraint, track.label())),
+                    None => None,
+                }
+            }
+            (request, _) => request,
+        };
+        let audio = match (change.audio, audio) {
+            (Some(request), Some(track)) if request.is_requested() => {
+                let is_held = hub.is_held_by_another(own, |wants| wants.sound);
+                match MediaStreamConstraints::new().audio(request.clone()).audio_violation(&track.settings()) {
+                    Some(constraint) if is_held => return Err(held("microphone", &constraint, track.label())),
+                    Some(_) => Some(request),
+                    None => None,
+                }
+            }
+            (request, _) => request,
+        };
+        Ok(Change { video, audio })
     }
 
     /// Does what is asked, the camera first. What fails leaves its own kind as it was.
@@ -309,6 +343,14 @@ fn note_failure<M: Medium>(part: &mut Part<M>, request: MediaTrackRequest, outco
         part.error = Some(error.clone());
     }
     outcome
+}
+
+/// What runs is not what a page requires, and another page has it.
+fn held(what: &str, constraint: &str, label: &str) -> Error {
+    let message = format!("another page has the {what} {label} already, with another {constraint}");
+    Error::new(ErrorName::OverconstrainedError, message)
+        .with_constraint(constraint)
+        .with_remedy("make the constraint an ideal one, or stop the other page's track first")
 }
 
 /// By a policy, and not by the permissions of a node, which may change.

@@ -46,6 +46,24 @@ pub use options::ServeOptions;
 pub use service::Service;
 pub use token::Token;
 
+/// `usermedia.js`, which a service serves at `/usermedia.js`: with it a page has `navigator.mediaDevices.getUserMedia` and
+/// `navigator.getUserMedia` of this engine's camera and microphone. One script without dependencies, to be served from anywhere
+/// (docs/usermedia-js.md).
+pub const USERMEDIA_JS: &str = concat!(
+    include_str!("script/head.js"),
+    "(() => {\n'use strict';\n",
+    include_str!("script/playout.js"),
+    include_str!("script/errors.js"),
+    include_str!("script/clock.js"),
+    include_str!("script/wire.js"),
+    include_str!("script/pictures.js"),
+    include_str!("script/sound.js"),
+    include_str!("script/tracks.js"),
+    include_str!("script/devices.js"),
+    include_str!("script/api.js"),
+    "})();\n",
+);
+
 /// What happens to the devices of a service.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -56,4 +74,29 @@ pub enum Notice<'a> {
     Missing(&'static str, Error),
     /// Something happened to the device with this name, which may yet be had back.
     Recovery(&'a str, &'a RecoveryEvent),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::USERMEDIA_JS;
+    use crate::constraints::ConstraintName;
+
+    #[test]
+    fn the_script_knows_the_constraints_that_the_engine_knows() {
+        let (_, list) = USERMEDIA_JS.split_once("const SUPPORTED = [").unwrap();
+        let (list, _) = list.split_once(']').unwrap();
+        let mut known: Vec<_> = list.split('\'').skip(1).step_by(2).collect();
+        let mut names = ConstraintName::ALL.map(ConstraintName::as_str);
+        known.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(known, names);
+    }
+
+    #[test]
+    fn the_script_loads_nothing_from_elsewhere() {
+        let elsewhere = USERMEDIA_JS.replace("http://127.0.0.1:8080/", "");
+        assert!(!elsewhere.contains("http://") && !elsewhere.contains("https://") && !elsewhere.contains("import"));
+        // Whatever loads it twice in one page has it once: nothing of it is global but what it defines.
+        assert!(USERMEDIA_JS.contains("\n(() => {\n'use strict';\n") && USERMEDIA_JS.ends_with("})();\n"));
+    }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Notice, Token};
+use crate::permission::PolicyFile;
 
 /// Who is told what happens to the devices.
 pub(super) type OnNotice = Arc<dyn Fn(&Notice<'_>) + Send + Sync>;
@@ -21,6 +22,7 @@ pub struct ServeOptions {
     pub(super) socket: Option<PathBuf>,
     pub(super) hosts: Vec<String>,
     pub(super) origins: Vec<String>,
+    pub(super) policies: Vec<PolicyFile>,
     pub(super) token: Option<Token>,
     pub(super) quality: u8,
     pub(super) on_notice: OnNotice,
@@ -35,6 +37,7 @@ impl ServeOptions {
             socket: None,
             hosts: Vec::new(),
             origins: Vec::new(),
+            policies: Vec::new(),
             token: None,
             quality: 80,
             on_notice: Arc::new(|_| {}),
@@ -67,9 +70,17 @@ impl ServeOptions {
         self
     }
 
-    /// The origin of another page that may connect to the WebSocket, with the token: `https://kiosk.example`.
+    /// The origin of another page that may connect to the WebSocket and ask for constraints, with the token:
+    /// `https://kiosk.example`.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
+        self
+    }
+
+    /// A policy whose lines about origins hold as well: what it allows may connect besides those of [`ServeOptions::origin`],
+    /// what it denies may not, and with an error in it no other page may. Of several, each can deny.
+    pub fn origin_policy(mut self, policy: PolicyFile) -> Self {
+        self.policies.push(policy);
         self
     }
 

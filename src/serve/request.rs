@@ -19,6 +19,8 @@ pub(super) enum Method {
     /// As GET, without the body of the answer.
     Head,
     Post,
+    /// A browser's question before a page's request (CORS-preflight).
+    Options,
     /// Nothing here takes it.
     Other,
 }
@@ -93,6 +95,7 @@ impl Request {
             Some("GET") => Method::Get,
             Some("HEAD") => Method::Head,
             Some("POST") => Method::Post,
+            Some("OPTIONS") => Method::Options,
             _ => Method::Other,
         };
         let target = request.path.unwrap_or_default();
@@ -130,8 +133,13 @@ impl Request {
 
     /// Whether a header's list has this word, in any case.
     pub(super) fn lists(&self, name: &str, word: &str) -> bool {
-        let mut values = self.headers.iter().filter(|(own, _)| own == name);
-        values.any(|(_, value)| value.split(',').any(|item| item.trim().eq_ignore_ascii_case(word)))
+        self.list(name).any(|item| item.eq_ignore_ascii_case(word))
+    }
+
+    /// The words of a header's list.
+    pub(super) fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let values = self.headers.iter().filter(move |(own, _)| own == name);
+        values.flat_map(|(_, value)| value.split(',')).map(str::trim)
     }
 
     /// A parameter of the query, as it stands there: nothing that is asked for here needs an escape.

@@ -14,6 +14,8 @@ pub(super) struct Response {
     kind: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
+    /// Whether other sites' pages may load it.
+    is_for_all: bool,
 }
 
 /// What a page from here may do: show our pictures, talk to us, and nothing else. `'self'` is no WebSocket in older
@@ -27,7 +29,7 @@ fn content_security_policy(host: &str) -> String {
 
 impl Response {
     pub(super) fn new(status: u16, kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, kind, headers: Vec::new(), body: body.into() }
+        Self { status, kind, headers: Vec::new(), body: body.into(), is_for_all: false }
     }
 
     /// A sentence.
@@ -51,6 +53,30 @@ impl Response {
     /// The same for whoever may not: nothing is told but how one may.
     pub(super) fn forbidden() -> Self {
         Self::text(403, "Not allowed. Open the link that `usermedia serve` printed.")
+    }
+
+    /// To a browser that asks on behalf of a listed page, without credentials yet, whether the page may ask (CORS; the last
+    /// header is for browsers that keep what is public from what is local).
+    pub(super) fn preflight() -> Self {
+        Self::new(200, "text/plain; charset=utf-8", "")
+            .with("Access-Control-Allow-Methods", "GET, POST")
+            .with("Access-Control-Allow-Headers", "authorization, content-type")
+            .with("Access-Control-Max-Age", "600")
+            .with("Access-Control-Allow-Private-Network", "true")
+    }
+
+    /// Lets this other page read it, where there is one.
+    pub(super) fn read_by(self, page: Option<&str>) -> Self {
+        match page {
+            Some(origin) => self.with("Access-Control-Allow-Origin", origin).with("Vary", "Origin"),
+            None => self,
+        }
+    }
+
+    /// Lets any page load it as a script: whoever has its address, with the token, could as well load it by itself.
+    pub(super) fn for_all(mut self) -> Self {
+        self.is_for_all = true;
+        self
     }
 
     /// For a method that a path does not take.
@@ -78,7 +104,7 @@ impl Response {
 
     /// Writes it as the answer to `method`, the last of its connection.
     pub(super) fn write(&self, method: Method, socket: &Socket, deadline: Instant) -> io::Result<()> {
-        let mut head = head(self.status, self.kind, &self.headers);
+        let mut head = head_for(self.status, self.kind, &self.headers, self.is_for_all);
         let _ = write!(head, "Content-Length: {}\r\n\r\n", self.body.len());
         let mut bytes = head.into_bytes();
         if method != Method::Head {
@@ -90,10 +116,15 @@ impl Response {
 
 /// The status line and the headers of an answer, but for the empty line after them.
 pub(super) fn head(status: u16, kind: &str, headers: &[(&str, String)]) -> String {
+    head_for(status, kind, headers, false)
+}
+
+fn head_for(status: u16, kind: &str, headers: &[(&str, String)], is_for_all: bool) -> String {
+    let policy = if is_for_all { "cross-origin" } else { "same-origin" };
     let mut head = format!(
         "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nConnection: close\r\nCache-Control: no-store\r\n\
          X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
-         Cross-Origin-Resource-Policy: same-origin\r\n",
+         Cross-Origin-Resource-Policy: {policy}\r\n",
         reason(status)
     );
     for (name, value) in headers {

@@ -13,7 +13,7 @@ use super::response::Response;
 use super::sending::STALL;
 use super::socket::Socket;
 use super::stage::Stage;
-use super::{mjpeg, state, websocket};
+use super::{USERMEDIA_JS, mjpeg, state, websocket};
 use crate::constraints::MediaStreamConstraints;
 use crate::error::{Error, Result};
 use crate::json::{Path, document};
@@ -29,6 +29,7 @@ const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/app.js");
 const FORMS: &str = include_str!("page/forms.js");
 const ICON: &str = include_str!("page/icon.svg");
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// What every connection shares.
 #[derive(Debug)]
@@ -60,22 +61,33 @@ impl Router {
                 return response.map_or(Ok(()), |response| response.write(Method::Get, socket, Instant::now() + STALL));
             }
         };
+        let page = self.guard.other_page(&request, peer);
+        if request.method == Method::Options && page.is_some() {
+            return Response::preflight().read_by(page.as_deref()).write(request.method, socket, deadline);
+        }
         let Ok(admission) = self.guard.admit(&request, peer) else {
-            return Response::forbidden().write(request.method, socket, deadline);
+            return Response::forbidden().read_by(page.as_deref()).write(request.method, socket, deadline);
         };
         if !place.admit() {
             let full = Response::text(503, "Too many are connected already.").with("Retry-After", "5");
-            return full.write(request.method, socket, deadline);
+            return full.read_by(page.as_deref()).write(request.method, socket, deadline);
         }
-        self.route(&mut request, socket, admission, deadline)
+        self.route(&mut request, socket, (admission, page.as_deref()), deadline)
     }
 
-    fn route(&self, request: &mut Request, socket: &Socket, admission: Admission, deadline: Instant) -> io::Result<()> {
+    /// `page` is the other page that asks, and may read the answer, where it is one.
+    fn route(
+        &self,
+        request: &mut Request,
+        socket: &Socket,
+        (admission, page): (Admission, Option<&str>),
+        deadline: Instant,
+    ) -> io::Result<()> {
         let method = request.method;
         let below = request.path.strip_prefix(self.guard.page());
         let path = below.map_or_else(|| request.path.clone(), |path| format!("/{path}"));
         let is_get = matches!(method, Method::Get | Method::Head);
-        let respond = |response: Response| response.write(method, socket, Instant::now() + STALL);
+        let respond = |response: Response| response.read_by(page).write(method, socket, Instant::now() + STALL);
         match (path.as_str(), method) {
             ("/stream", Method::Get) => mjpeg::stream(socket, &self.stage),
             ("/snapshot", Method::Get | Method::Head) => mjpeg::snapshot(socket, &self.stage, method),
@@ -92,7 +104,9 @@ impl Router {
                     Err(refused) => return Response::refused(refused).map_or(Ok(()), respond),
                 };
                 let change = if path == "/retry" { Ok(self.missing()) } else { change(&body) };
-                respond(self.changed(change))
+                // A page says who it is, by what the WebSocket told it.
+                let viewer = request.parameter("viewer").and_then(|viewer| viewer.parse().ok());
+                respond(self.changed(change, viewer))
             }
             ("/constraints" | "/retry", _) => respond(Response::wrong_method("POST")),
             // The token is gone from the address and from the history before the page is there.
@@ -112,6 +126,7 @@ impl Router {
             path,
             "/" | "/app.js"
                 | "/forms.js"
+                | "/usermedia.js"
                 | "/style.css"
                 | "/icon.svg"
                 | "/stream"
@@ -126,8 +141,9 @@ impl Router {
     fn file(&self, path: &str, request: &Request) -> Response {
         match path {
             "/" => Response::html(HTML, request.header("host").unwrap_or_default()),
-            "/app.js" => Response::new(200, "text/javascript; charset=utf-8", SCRIPT),
-            "/forms.js" => Response::new(200, "text/javascript; charset=utf-8", FORMS),
+            "/app.js" => Response::new(200, JAVASCRIPT, SCRIPT),
+            "/forms.js" => Response::new(200, JAVASCRIPT, FORMS),
+            "/usermedia.js" => Response::new(200, JAVASCRIPT, USERMEDIA_JS).for_all(),
             "/style.css" => Response::new(200, "text/css; charset=utf-8", STYLE),
             "/icon.svg" => Response::new(200, "image/svg+xml", ICON),
             "/state" => Response::json(200, state::document(&self.stage).to_string()),
@@ -151,13 +167,14 @@ impl Router {
         }
     }
 
-    fn changed(&self, change: Result<Change>) -> Response {
+    fn changed(&self, change: Result<Change>, viewer: Option<u64>) -> Response {
         let change = match change {
             Ok(change) => change,
             Err(error) => return failed(400, &error),
         };
         let (done, outcome) = sync_channel(1);
-        let told = self.commands.lock().unwrap_or_else(PoisonError::into_inner).send(Command::Apply(change, done));
+        let command = Command::Apply(change, viewer, done);
+        let told = self.commands.lock().unwrap_or_else(PoisonError::into_inner).send(command);
         if told.is_err() {
             return Response::text(503, "The service is ending.");
         }

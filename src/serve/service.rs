@@ -65,7 +65,10 @@ impl Service {
                 .with_remedy("give an address or a socket"));
         }
         let port = address.map(|address| address.port());
-        let guard = Guard::new(options.token, port, &options.hosts, &options.origins, geteuid().as_raw())?;
+        let guard = Guard::new(options.token, port, geteuid().as_raw())?
+            .with_hosts(&options.hosts)
+            .with_origins(&options.origins)
+            .with_policies(options.policies);
         let (commands, told) = channel();
         let (ended, kept) = channel();
         let stage = Arc::new(Stage::new(options.quality));

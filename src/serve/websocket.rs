@@ -8,13 +8,15 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
+use nix::time::{ClockId, clock_gettime};
+use serde_json::json;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error as Broken, Message};
 
-use super::hub::{Inbox, Seat, Wants};
+use super::hub::{Inbox, PAGE, Seat, Wants};
 use super::message::{HEADER, Header, Kind};
 use super::picture::Picture;
 use super::request::Request;
@@ -32,11 +34,16 @@ const LONGEST: usize = 16 << 10;
 /// How many messages are read before it is time to send again.
 const MOST_AT_ONCE: usize = 64;
 
+/// The protocol that is spoken, for clients that name any: those that carry the token among them must.
+const PROTOCOL: &str = "usermedia";
+
 /// What a client asked for as it stands now.
 struct Client {
     wants: Wants,
     /// How many pictures may still be sent; `None` for any number.
     credit: Option<u32>,
+    /// What it asks the time with, until it is told.
+    ping: Option<f64>,
 }
 
 /// Answers the handshake; `None` where it was refused.
@@ -52,8 +59,11 @@ pub(super) fn accept(request: &Request, socket: &Socket) -> io::Result<Option<()
     let Some(key) = key.filter(|_| request.lists("connection", "upgrade")) else {
         return refused(Response::text(400, "This is no WebSocket handshake."));
     };
+    let named = request.list("sec-websocket-protocol").any(|protocol| protocol == PROTOCOL);
+    let protocol = if named { format!("Sec-WebSocket-Protocol: {PROTOCOL}\r\n") } else { String::new() };
     let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{protocol}\
+         Sec-WebSocket-Accept: {}\r\n\r\n",
         derive_accept_key(key.as_bytes())
     );
     socket.write_by(answer.as_bytes(), deadline)?;
@@ -80,12 +90,23 @@ pub(super) fn run(request: &mut Request, socket: &Socket, stage: &Stage) -> io::
             state: asked("state", true),
         },
         credit: request.parameter("credit").and_then(|credit| credit.parse().ok()),
+        ping: None,
     };
-    let seat = stage.hub.join("websocket", client.wants)?;
+    let is_page = request.parameter("page") == Some("1");
+    let seat = stage.hub.join(if is_page { PAGE } else { "websocket" }, client.wants)?;
+    if is_page {
+        say(socket, &json!({ "type": "hello", "viewer": seat.id }).to_string())?;
+    }
     let (mut next_tick, mut listing) = (Instant::now(), None);
     loop {
         if !hear(&mut protocol, socket, &mut client, &seat)? {
             return Ok(());
+        }
+        if let Some(ping) = client.ping.take() {
+            say(
+                socket,
+                &json!({ "type": "clock", "ping": ping, "milliseconds": monotonic_milliseconds() }).to_string(),
+            )?;
         }
         let inbox = seat.take(client.credit != Some(0));
         if client.wants.state && (inbox.changed || Instant::now() >= next_tick) {
@@ -136,7 +157,8 @@ fn hear(protocol: &mut WebSocketContext, mut socket: &Socket, client: &mut Clien
 }
 
 impl Client {
-    /// `{"pictures": true, "levels": true, "sound": false, "state": true, "credit": 1}`, of which each may be left out.
+    /// `{"pictures": true, "levels": true, "sound": false, "state": true, "credit": 1, "ping": 0.5}`, of which each may be left
+    /// out.
     /// Whether it was understood.
     fn heed(&mut self, text: &str) -> bool {
         let root = Path::root("the message");
@@ -147,6 +169,7 @@ impl Client {
                     ("levels", JsonKind::Boolean(wanted)) => self.wants.levels = wanted,
                     ("sound", JsonKind::Boolean(wanted)) => self.wants.sound = wanted,
                     ("state", JsonKind::Boolean(wanted)) => self.wants.state = wanted,
+                    ("ping", JsonKind::Number(ping)) => self.ping = Some(ping),
                     // Between 0 and a thousand nothing is lost by the cast.
                     ("credit", JsonKind::Number(more)) if (0.0..=1000.0).contains(&more) => {
                         self.credit = Some(self.credit.unwrap_or(0).saturating_add(more as u32));
@@ -195,6 +218,12 @@ fn header(picture: &Picture) -> Header {
     }
 }
 
+/// CLOCK_MONOTONIC, on which pictures and sound are stamped, in milliseconds: of a machine that runs for years a 64-bit float
+/// still has the microsecond.
+fn monotonic_milliseconds() -> f64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0.0, |now| Duration::from(now).as_secs_f64() * 1000.0)
+}
+
 /// A document as a text message.
 fn say(socket: &Socket, text: &str) -> io::Result<()> {
     send(socket, &frame(Data::Text, text.len()), text.as_bytes())
@@ -221,7 +250,7 @@ mod tests {
     use super::*;
 
     fn client() -> Client {
-        Client { wants: Wants::default(), credit: None }
+        Client { wants: Wants::default(), credit: None, ping: None }
     }
 
     #[test]
@@ -233,6 +262,7 @@ mod tests {
         assert_eq!((client.wants.sound, client.credit), (false, Some(3)));
         assert!(client.heed(r#"{"credit": -1}"#) && client.heed(r#"{"credit": 1e300}"#));
         assert_eq!(client.credit, Some(3));
+        assert!(client.heed(r#"{"ping": 12.5}"#) && client.ping == Some(12.5));
         assert!(!client.heed("what?") && !client.heed("[]"));
     }
 

@@ -64,7 +64,10 @@ fn a_policy_file_decides_and_its_line_is_named() {
 fn a_policy_file_that_is_wrong_or_missing_denies_and_says_where() {
     let folder = Folder::new();
     for (text, said) in [
-        ("allow camera *\nallow everything", "line 2: camera, microphone or any is expected where `everything` stands"),
+        (
+            "allow camera *\nallow everything",
+            "line 2: camera, microphone, any or origin is expected where `everything` stands",
+        ),
         ("alow camera *", "line 1: allow, deny or default is expected where `alow` stands"),
         ("allow camera", "line 1: an id, a name in double quotes, or * is missing"),
         ("allow camera \"C920", "line 1: the closing quote is missing"),

@@ -19,7 +19,8 @@ Examples:
   mpv --http-header-fields=\"Authorization: Bearer $TOKEN\" http://127.0.0.1:8080/stream
 
 Paths: / is the page, /stream MJPEG, /snapshot a JPEG, /state and /devices JSON, /metrics for Prometheus, /ws a WebSocket with
-pictures, sound and statistics, /constraints takes a POST. docs/serve.md has all of it.
+pictures, sound and statistics, /constraints takes a POST, /usermedia.js gives other pages getUserMedia. docs/serve.md has
+all of it.
 
 With --json there are two lines, {\"event\": \"listening\", \"link\": ..., \"token\": ...} at once and {\"event\": \"ended\",
 \"endedBy\": ...} at the end.
@@ -41,8 +42,9 @@ pub(in crate::cli) struct ServeArguments {
     /// A name under which browsers reach the page besides localhost and the address, through a proxy say; again for more.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) host: Vec<String>,
-    /// The origin of another page (`https://kiosk.example`) that may connect to the WebSocket with the token; again for more.
-    #[arg(long, value_name = "ORIGIN")]
+    /// The origin of another page (`https://kiosk.example`) that may use the camera with the token, by usermedia.js or the
+    /// WebSocket; again for more. Lines `allow origin` of a policy say the same.
+    #[arg(long, value_name = "ORIGIN", value_parser = crate::permission::origin)]
     pub(in crate::cli) origin: Vec<String>,
     /// Keep the token in this file, so that links outlive the service: it is made with mode 600 where there is none.
     #[arg(long, value_name = "FILE")]

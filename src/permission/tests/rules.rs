@@ -112,9 +112,9 @@ fn a_line_that_is_wrong_is_named_with_what_is_expected_there() {
         ("permit camera *", "line 1: allow, deny or default is expected where `permit` stands"),
         ("ALLOW camera *", "line 1: allow, deny or default is expected where `ALLOW` stands"),
         ("\"allow\" camera *", "line 1: allow, deny or default is expected where `\"allow\"` stands"),
-        ("# well\n\nallow webcam *", "line 3: camera, microphone or any is expected where `webcam` stands"),
-        ("allow *", "line 1: camera, microphone or any is expected where `*` stands"),
-        ("allow", "line 1: camera, microphone or any is missing"),
+        ("# well\n\nallow webcam *", "line 3: camera, microphone, any or origin is expected where `webcam` stands"),
+        ("allow *", "line 1: camera, microphone, any or origin is expected where `*` stands"),
+        ("allow", "line 1: camera, microphone, any or origin is missing"),
         ("allow camera", "line 1: an id, a name in double quotes, or * is missing"),
         (
             "allow camera HD Pro Webcam",
@@ -125,6 +125,12 @@ fn a_line_that_is_wrong_is_named_with_what_is_expected_there() {
         ("allow camera \"\\n\"", "line 1: after a backslash one of \" \\ * is expected"),
         ("allow camera HD\"Pro\"", "line 1: no word has \" in it: a name stands in double quotes, as a whole"),
         ("allow camera \u{1b}[2K", "line 1: no word has the character U+001B in it"),
+        ("allow origin", "line 1: an origin such as https://kiosk.example, or *, is missing"),
+        ("allow origin a://b c://d", "line 1: one origin to a line"),
+        (
+            "allow origin kiosk.example",
+            "line 1: an origin such as https://kiosk.example is expected where `kiosk.example` stands",
+        ),
         ("default", "line 1: allow or deny after `default` is missing"),
         ("default maybe", "line 1: allow or deny after `default` is expected where `maybe` stands"),
         ("default deny camera", "line 1: nothing may follow `default allow` or `default deny`"),
@@ -134,6 +140,24 @@ fn a_line_that_is_wrong_is_named_with_what_is_expected_there() {
         assert_eq!((error.name(), error.message()), (ErrorName::TypeError, said), "{text:?}");
         assert!(error.remedy().is_some());
     }
+}
+
+#[test]
+fn a_page_is_allowed_by_the_first_line_that_names_its_origin() {
+    let text = "deny origin http://a.example\nallow origin HTTPS://Kiosk.example:443\nallow camera *\ndefault deny\n";
+    let rules = rules(text);
+    assert_eq!(rules.allows_origin("https://kiosk.example"), Some(true));
+    assert_eq!(rules.allows_origin("http://a.example"), Some(false));
+    for other in ["http://kiosk.example", "https://kiosk.example:8443", "https://kiosk.example.evil", "null", ""] {
+        assert_eq!(rules.allows_origin(other), None, "{other}");
+    }
+    let closed: Rules = "allow origin http://a.example\ndeny origin *\ndefault allow".parse().unwrap();
+    assert_eq!(closed.allows_origin("http://a.example"), Some(true));
+    assert_eq!(closed.allows_origin("https://b.example"), Some(false));
+    // What is said of devices says nothing of pages, and the other way round.
+    let desk = Desk::new();
+    assert!(!allows("allow origin *", &desk.webcam()) && allows("deny origin *\ndefault allow", &desk.webcam()));
+    assert_eq!(closed.to_string(), "allow origin http://a.example\ndeny origin *\ndefault allow\n");
 }
 
 #[test]

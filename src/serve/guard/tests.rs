@@ -6,7 +6,7 @@ const TCP: Peer = Peer::Tcp { local: IpAddr::V4(Ipv4Addr::LOCALHOST) };
 
 fn guard() -> Guard {
     let (hosts, origins) = (["cam.example".to_owned()], ["https://Kiosk.example/".to_owned()]);
-    Guard::new(None, Some(8080), &hosts, &origins, 1000).unwrap()
+    Guard::new(None, Some(8080), 1000).unwrap().with_hosts(&hosts).with_origins(&origins)
 }
 
 fn ask(guard: &Guard, line: &str, headers: &[(&str, &str)]) -> std::result::Result<Admission, Refusal> {
@@ -110,15 +110,14 @@ fn what_changes_something_comes_from_our_own_origin() {
         ask(&guard, "POST /constraints", &headers.into_iter().flatten().collect::<Vec<_>>())
     };
     assert_eq!(post(Some("http://localhost:8080")), Ok(Admission::Known));
-    for origin in [
-        None,
-        Some("null"),
-        Some("http://localhost:3000"),
-        Some("http://127.0.0.1:8080"),
-        Some("https://kiosk.example"),
-    ] {
+    for origin in [None, Some("null"), Some("http://localhost:3000"), Some("http://127.0.0.1:8080")] {
         assert!(post(origin).is_err(), "{origin:?}");
     }
+    // A listed page may ask for other constraints, with the token in its hands; a cookie is nothing it has.
+    assert_eq!(post(Some("https://kiosk.example")), Ok(Admission::Known));
+    let cookie = guard.cookie();
+    let with_cookie = [host, ("Cookie", cookie.split(';').next().unwrap()), ("Origin", "https://kiosk.example")];
+    assert!(ask(&guard, &format!("POST {}constraints", guard.page()), &with_cookie).is_err());
     // Any other request may leave it out, but not lie.
     let get = |origin| ask(&guard, "GET /state", &[host, ("Authorization", &*token), ("Origin", origin)]);
     assert!(get("http://localhost:8080").is_ok() && get("http://evil.example").is_err());
@@ -147,4 +146,71 @@ fn a_unix_socket_is_for_its_user_and_root() {
     assert_eq!(asked(0, "localhost"), Ok(Admission::Known));
     assert!(asked(65534, "localhost").is_err());
     assert!(asked(1000, "evil.example").is_err());
+}
+
+#[test]
+fn a_websocket_may_carry_the_token_among_its_protocols() {
+    let guard = guard();
+    let ask = |origin: &str, protocols: &str| {
+        let headers = [("Host", "localhost:8080"), ("Origin", origin), ("Sec-WebSocket-Protocol", protocols)];
+        (
+            ask(&guard, "GET /ws", &[&headers[..], &[("Upgrade", "websocket")]].concat()),
+            ask(&guard, "GET /ws", &headers),
+        )
+    };
+    let right = format!("usermedia, token.{}", guard.token().as_str());
+    // Of a WebSocket alone.
+    assert_eq!(ask("https://kiosk.example", &right), (Ok(Admission::Link), Err(Refusal)));
+    assert_eq!(ask("http://localhost:8080", &right).0, Ok(Admission::Link));
+    assert!(ask("https://other.example", &right).0.is_err());
+    for wrong in ["usermedia", "usermedia, token.", "usermedia, token.x", guard.token().as_str()] {
+        assert!(ask("https://kiosk.example", wrong).0.is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn another_page_that_is_listed_is_told_and_no_other() {
+    let guard = guard();
+    let page = |line: &str, origin: &str| {
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost:8080\r\nOrigin: {origin}\r\n\r\n");
+        guard.other_page(&Request::parse(head.as_bytes()).unwrap().unwrap(), TCP)
+    };
+    assert_eq!(page("OPTIONS /constraints", "https://kiosk.example").as_deref(), Some("https://kiosk.example"));
+    assert_eq!(page("GET /usermedia.js", "https://kiosk.example").as_deref(), Some("https://kiosk.example"));
+    for (line, origin) in [
+        ("OPTIONS /constraints", "https://other.example"),
+        ("OPTIONS /constraints", "null"),
+        ("OPTIONS /constraints", "http://localhost:8080"),
+        ("OPTIONS /state", "https://kiosk.example"),
+        ("GET /snapshot", "https://kiosk.example"),
+        ("GET /", "https://kiosk.example"),
+    ] {
+        assert_eq!(page(line, origin), None, "{line} {origin}");
+    }
+}
+
+#[test]
+fn policies_allow_pages_and_outweigh_what_is_listed() {
+    let folder = crate::devices::fixture::Tree::new();
+    let guard_of = |text: &str| {
+        folder.file("policy", text);
+        let policy = PolicyFile::new(folder.directory(".").join("policy"));
+        Guard::new(None, Some(8080), 1000)
+            .unwrap()
+            .with_origins(&["http://a.example".into()])
+            .with_policies(vec![policy])
+    };
+    for (policy, listed, other) in [
+        ("", true, false),
+        ("default deny", true, false),
+        ("allow origin http://b.example", true, true),
+        ("allow origin *", true, true),
+        ("deny origin http://a.example\nallow origin *", false, true),
+        ("allow origin http://b.example\ndeny origin *", false, true),
+        ("allow origin http://b.example/", false, false),
+        ("nonsense", false, false),
+    ] {
+        let guard = guard_of(policy);
+        assert_eq!((guard.lists("http://a.example"), guard.lists("http://b.example")), (listed, other), "{policy:?}");
+    }
 }

@@ -4,5 +4,6 @@ mod access;
 mod client;
 mod devices;
 mod limits;
+mod other_pages;
 mod pictures;
 mod websocket;
