@@ -110,5 +110,5 @@ pub fn a_page_without_a_secure_context_has_pictures_and_sound(engine: Engine) {
     );
     assert_eq!(seen["secure"], false);
     assert!(seen["number"].is_u64(), "{seen}");
-    assert_eq!(seen["ways"], json!(["canvas.captureStream", "ScriptProcessorNode"]));
+    assert_eq!(seen["ways"], json!(["MediaStreamTrackGenerator", "ScriptProcessorNode"]));
 }
