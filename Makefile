@@ -3,7 +3,7 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross capi deb deb-check fmt loom fuzz browsers lab lab-shell soak soak-minutes hwtest help
+.PHONY: run test check deny sizes cross capi deb deb-check fmt loom fuzz browsers lab lab-shell soak soak-minutes hwtest help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = async json record convert picture serve tracing scripted capi json,record,picture cli
@@ -46,6 +46,10 @@ deny: ## licences, sources and known vulnerabilities of the crates usermedia dep
 	else \
 		echo 'Not checked: known vulnerabilities. RustSec'"'"'s list on github.com cannot be reached from here.' >&2; \
 	fi
+
+sizes: ## how large the command and a minimal program are; the latter, built for size, is kept below 1 MiB
+	@tests/lab/packages build
+	tests/sizes/measure
 
 cross: ## build for arm64 and armhf and run the library's tests there, emulated (docs/cross-building.md)
 	docs/packaging/cross-check
