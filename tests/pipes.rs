@@ -4,8 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What each line's file holds: codecs and how many frames, where those are certain.
-const FILES: &[(&str, &[(&str, Option<u64>)])] = &[
+/// A codec, and how many frames of it where that is certain.
+type Stream = (&'static str, Option<u64>);
+
+/// What each line's file holds.
+const FILES: &[(&str, &[Stream])] = &[
     // Sound comes in the encoder's own pieces.
     ("film.mp4", &[("h264", Some(60)), ("aac", None)]),
     ("silent.mp4", &[("h264", Some(60))]),
