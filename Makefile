@@ -3,10 +3,10 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny cross capi deb deb-check fmt loom fuzz browsers lab lab-shell soak soak-minutes hwtest help
+.PHONY: run test check deny msrv sizes cross capi deb deb-check fmt loom fuzz browsers lab lab-shell soak soak-minutes hwtest help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
-FEATURE_SETS = json record convert picture serve tracing scripted capi json,record,picture cli
+FEATURE_SETS = async json record convert picture serve tracing scripted capi json,record,picture cli
 
 help: ## what there is to make
 	@sed -n -E 's/^([a-z-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,20 @@ deny: ## licences, sources and known vulnerabilities of the crates usermedia dep
 	else \
 		echo 'Not checked: known vulnerabilities. RustSec'"'"'s list on github.com cannot be reached from here.' >&2; \
 	fi
+
+# As Cargo.toml has it.
+MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
+msrv: ## compile with the oldest Rust that is promised, which rustup brings
+	@tests/lab/packages build
+	@rustup --version >/dev/null 2>&1 || { echo 'Not tried: rustup, which brings Rust $(MSRV), is not installed.' >&2; exit 1; }
+	rustup toolchain install $(MSRV) --profile minimal --no-self-update
+	CARGO_TARGET_DIR=target/msrv cargo +$(MSRV) check --locked --all-features
+	CARGO_TARGET_DIR=target/msrv cargo +$(MSRV) check --locked --no-default-features
+
+sizes: ## how large the command and a minimal program are; the latter, built for size, is kept below 1 MiB
+	@tests/lab/packages build
+	tests/sizes/measure
 
 cross: ## build for arm64 and armhf and run the library's tests there, emulated (docs/cross-building.md)
 	docs/packaging/cross-check

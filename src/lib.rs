@@ -92,12 +92,13 @@
 //! # Ok::<(), usermedia::Error>(())
 //! ```
 //!
-//! # Four ways to consume
+//! # Five ways to consume
 //!
 //! | | frames come | for |
 //! |---|---|---|
 //! | [`MediaStreamTrack::processor`] | as an iterator, the newest few kept | a thread of the program's own |
 //! | [`MediaStreamTrackProcessor::pollable`] | when a descriptor is readable | a `poll` or `epoll` loop |
+//! | `MediaStreamTrackProcessor::into_stream` | as a `futures::Stream` (feature `async`) | a task of an async runtime |
 //! | [`VideoTrack::on_frame`], [`AudioTrack::on_data`] | as calls on the capture thread | work far shorter than a frame period |
 //! | [`LocalMediaStream::attach`] | as calls on a thread of the [`Sink`]'s | recorders, pictures, viewers |
 //!
@@ -111,6 +112,7 @@
 //! | `convert` | `VideoFrame::convert_to` and the module `convert`: RGB, RGBA, BGRA, I420, NV12, crops, scaling | through `picture` |
 //! | `picture` | `Snapshot`: JPEG and PNG | through `cli` |
 //! | `serve` | the live page: `serve::Service` | through `cli` |
+//! | `async` | `ProcessorStream`: a processor as a `futures::Stream`, under any runtime | no |
 //! | `capi` | the functions of `usermedia.h`, for C (`make capi`) | no |
 //! | `tracing` | what happens to devices and recordings as structured events of the crate `tracing` | through `cli` |
 //!
@@ -179,6 +181,8 @@ pub use sink::Snapshot;
 pub use sink::{LoopbackProgress, LoopbackStatistics, LoopbackWriter, Metrics};
 #[cfg(feature = "record")]
 pub use sink::{RecordedFile, Recorder, RecordingProgress, Segments};
+#[cfg(feature = "async")]
+pub use stream::ProcessorStream;
 pub use stream::{
     Attachment, AudioData, AudioTrack, Backlog, ConsumerStatistics, DeviceWatch, DmaBuf, DmaBufRead, DropPolicy, Flow,
     FrameCallback, LocalMediaStream, MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, MediaStreamTrackState,
@@ -192,7 +196,7 @@ pub use stream::{
 mod readme {}
 
 /// The cook-book's programs must compile, and run.
-#[cfg(all(doctest, feature = "json", feature = "record", feature = "picture"))]
+#[cfg(all(doctest, feature = "async", feature = "json", feature = "record", feature = "picture"))]
 #[doc = include_str!("../docs/cookbook.md")]
 mod cookbook {}
 

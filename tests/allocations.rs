@@ -111,6 +111,56 @@ fn three_hundred_frames_and_their_sound_cost_no_allocation() {
     assert_eq!(ON_THE_CAPTURE_THREAD.load(Ordering::Relaxed), 0, "on the capture thread");
 }
 
+/// A task that waits is woken for each frame, by a thread that is counted too.
+#[test]
+fn frames_for_a_task_cost_no_allocation() {
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::thread::Thread;
+
+    static CAPTURING: AtomicU64 = AtomicU64::new(0);
+    static POLLING: AtomicU64 = AtomicU64::new(0);
+
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let video = MediaTrackConstraints::new().width(320).height(240).frame_rate(60.0);
+    let stream = MediaDevices::synthetic().get_user_media(&MediaStreamConstraints::new().video(video)).unwrap();
+    let track = stream.video_tracks().remove(0);
+    let seen = AtomicU64::new(0);
+    let _inline = track.on_frame(move |_| {
+        if seen.fetch_add(1, Ordering::Relaxed) == WARM_UP {
+            COUNTED.set(Some(&CAPTURING));
+        }
+    });
+    let processor = track.processor(1);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let (mut number, mut waits) = (0, 0);
+    while number < 3 * WARM_UP {
+        if number == WARM_UP {
+            COUNTED.set(Some(&POLLING));
+        }
+        match processor.poll_next(&mut context) {
+            Poll::Ready(frame) => {
+                number += 1;
+                drop(frame.unwrap().unwrap());
+            }
+            Poll::Pending => {
+                waits += 1;
+                std::thread::park();
+            }
+        }
+    }
+    COUNTED.set(None);
+    assert!(waits > WARM_UP, "it has hardly waited: {waits}");
+    assert_eq!(POLLING.load(Ordering::Relaxed), 0, "in the task");
+    assert_eq!(CAPTURING.load(Ordering::Relaxed), 0, "on the capture thread");
+}
+
 /// A picture that is made of a larger one: its place and its memory are used again.
 #[cfg(feature = "convert")]
 #[test]

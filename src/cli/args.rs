@@ -249,6 +249,9 @@ pub(super) struct CaptureArguments {
     /// those to stdout. Without it the frames are counted and discarded.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// What to write, where the name does not say it, such as to stdout: mkv, wav, y4m, mjpg, h264 or raw.
+    #[arg(long, value_name = "FORMAT", requires = "output")]
+    pub(super) format: Option<String>,
     /// Begin a new file after this long (10m) or this much (512MB): film-000001-20261122T101500Z.mkv and so on.
     #[arg(long, value_name = "LENGTH|SIZE", value_parser = parse_segments)]
     pub(super) segment: Option<Segments>,

@@ -96,7 +96,10 @@ fn metrics(statistics: &StreamStatistics, recording: Option<&RecordingProgress>)
 
 /// What records, in one file or in segments.
 fn recorder(arguments: &CaptureArguments, output: &Path) -> error::Result<Recorder> {
-    let recorder = Recorder::create(output)?;
+    let recorder = match &arguments.format {
+        Some(kind) => Recorder::create_as(output, kind)?,
+        None => Recorder::create(output)?,
+    };
     match (arguments.segment, arguments.keep) {
         (Some(segments), Some(bytes)) => recorder.with_segments(segments.keep(bytes)),
         (Some(segments), None) => recorder.with_segments(segments),

@@ -8,7 +8,7 @@ use super::output::{Hooks, Output, WriteError, WriteResult};
 use super::raw::{self, RawFile};
 use super::wav::{self, SoundFile};
 use super::y4m::{self, Y4mFile};
-use crate::error::{Error, ErrorName, Result};
+use crate::error::{Error, ErrorName, Result, excerpt};
 
 /// The kinds of recording files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,20 +37,37 @@ impl FileFormat {
         if path == Path::new("-") {
             return Ok(Self::Raw);
         }
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        match extension.as_str() {
-            "mkv" => Ok(Self::Matroska),
-            "wav" => Ok(Self::Wav),
-            "y4m" => Ok(Self::Y4m),
-            "mjpg" | "mjpeg" => Ok(Self::Mjpeg),
-            "h264" | "264" => Ok(Self::H264),
-            "raw" | "yuv" | "bin" => Ok(Self::Raw),
-            _ => Err(Error::new(ErrorName::TypeError, format!("{} is no name of a recording file", path.display()))
-                .with_remedy(
-                    "let it end in .mkv (Matroska), .wav (sound), .y4m (YUV4MPEG2), .mjpg or .h264 (as the camera gives \
-                     it) or .raw (its bytes); - is raw to standard output",
-                )),
-        }
+        Self::from_extension(&path.extension().unwrap_or_default().to_string_lossy()).ok_or_else(|| {
+            Error::new(ErrorName::TypeError, format!("{} is no name of a recording file", path.display())).with_remedy(
+                "let it end in .mkv (Matroska), .wav (sound), .y4m (YUV4MPEG2), .mjpg or .h264 (as the camera gives \
+                 it) or .raw (its bytes); - is raw to standard output",
+            )
+        })
+    }
+
+    /// By what a file's name would end in.
+    fn from_extension(extension: &str) -> Option<Self> {
+        Some(match extension.to_ascii_lowercase().as_str() {
+            "mkv" => Self::Matroska,
+            "wav" => Self::Wav,
+            "y4m" => Self::Y4m,
+            "mjpg" | "mjpeg" => Self::Mjpeg,
+            "h264" | "264" => Self::H264,
+            "raw" | "yuv" | "bin" => Self::Raw,
+            _ => return None,
+        })
+    }
+
+    /// By its own name, which is what a file's name would end in.
+    ///
+    /// # Errors
+    ///
+    /// `TypeError` for any other.
+    pub fn from_name(name: &str) -> Result<Self> {
+        Self::from_extension(name).ok_or_else(|| {
+            Error::new(ErrorName::TypeError, format!("{} is no kind of recording", excerpt(name)))
+                .with_remedy("there are mkv, wav, y4m, mjpg, h264 and raw")
+        })
     }
 
     /// Whether a file of this kind can hold the tracks. Asked before one is touched.
@@ -101,11 +118,16 @@ impl Container {
     /// # Errors
     ///
     /// `TypeError` for a name that says no kind.
+    #[cfg(test)]
     pub fn create(path: &Path, metadata: Metadata) -> Result<Self> {
-        let format = FileFormat::from_path(path)?;
+        Ok(Self::of_format(path, FileFormat::from_path(path)?, metadata))
+    }
+
+    /// A recording to `path`, of this kind whatever the name says. Touches no file.
+    pub fn of_format(path: &Path, format: FileFormat, metadata: Metadata) -> Self {
         let path = path.to_owned();
         let (hooks, file) = (Hooks::default(), State::New);
-        Ok(Self { path, format, metadata, origin: None, only_new: false, hooks, frames: 0, file })
+        Self { path, format, metadata, origin: None, only_new: false, hooks, frames: 0, file }
     }
 
     /// Makes this the file's time zero, in place of the first frame's.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::container::{AudioFormat, Metadata, SampleData, TrackFormat, VideoFormat};
+use super::file::FileFormat;
 use super::pcm::Pcm;
 use super::progress::RecordingProgress;
 use super::recording::Recording;
@@ -59,9 +60,22 @@ impl Recorder {
     /// [`ErrorName::TypeError`](crate::ErrorName::TypeError) for a name that says no kind of file.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
+        Ok(Self::of_format(path, FileFormat::from_path(path)?))
+    }
+
+    /// As [`Recorder::create`], of the kind that a name ending in `.kind` would be, whatever the path says: `mkv`, `wav`, `y4m`,
+    /// `mjpg`, `h264` or `raw`. For `-`, standard output, and for pipes without such a name.
+    ///
+    /// # Errors
+    /// [`ErrorName::TypeError`](crate::ErrorName::TypeError) for any other kind.
+    pub fn create_as(path: impl AsRef<Path>, kind: &str) -> Result<Self> {
+        Ok(Self::of_format(path.as_ref(), FileFormat::from_name(kind)?))
+    }
+
+    fn of_format(path: &Path, format: FileFormat) -> Self {
         let progress = RecordingProgress::new(path);
-        let recording = Some(Recording::create(path, progress.clone())?);
-        Ok(Self { recording, limit: None, pcm: Pcm::default(), progress })
+        let recording = Some(Recording::create(path, format, progress.clone()));
+        Self { recording, limit: None, pcm: Pcm::default(), progress }
     }
 
     /// Cuts the recording into segments, whose names begin as the file's.

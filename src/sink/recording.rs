@@ -67,13 +67,10 @@ struct Lane {
 
 impl Recording {
     /// A recording to `path`. Touches no file.
-    ///
-    /// # Errors
-    /// `TypeError` for a name that says no kind of file.
-    pub fn create(path: &Path, progress: RecordingProgress) -> Result<Self> {
-        Ok(Self {
+    pub fn create(path: &Path, format: FileFormat, progress: RecordingProgress) -> Self {
+        Self {
             path: path.to_owned(),
-            format: FileFormat::from_path(path)?,
+            format,
             segments: None,
             metadata: Metadata::default(),
             tracks: Vec::new(),
@@ -86,7 +83,7 @@ impl Recording {
             number: 1,
             told: Instant::now(),
             progress,
-        })
+        }
     }
 
     /// In segments.

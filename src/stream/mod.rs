@@ -39,6 +39,8 @@ mod outlet;
 #[cfg(feature = "convert")]
 mod pixels;
 mod processor;
+#[cfg(feature = "async")]
+mod processor_stream;
 mod queue;
 mod raw;
 mod running;
@@ -64,6 +66,8 @@ pub use media_stream::LocalMediaStream;
 pub use medium::Medium;
 pub use navigator::{Navigator, NavigatorUserMediaError, navigator};
 pub use processor::{MediaStreamTrackProcessor, PollableProcessor};
+#[cfg(feature = "async")]
+pub use processor_stream::ProcessorStream;
 pub use queue::DropPolicy;
 pub use raw::{RawFrame, Torn};
 pub(crate) use sink::TrackFormat;

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -43,6 +43,19 @@ impl<M: Medium> MediaStreamTrackProcessor<M> {
     /// The next frame if one is there: `Pending` if not, `Ready(None)` at the end.
     pub fn try_next(&self) -> Poll<Option<Result<M>>> {
         self.queue.poll()
+    }
+
+    /// The next frame if one is there; if not, `Pending`, and the task is woken once when one comes or the track ends. For a
+    /// `poll` function of one's own, with no crate besides the standard library; it is the last task that polled which is
+    /// woken. With the feature `async` there is `into_stream` as well.
+    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Result<M>>> {
+        self.queue.poll_task(context)
+    }
+
+    /// Makes it a `Stream` of the crate `futures`: see [`ProcessorStream`](super::ProcessorStream).
+    #[cfg(feature = "async")]
+    pub fn into_stream(self) -> super::ProcessorStream<M> {
+        super::ProcessorStream::new(self)
     }
 
     /// Makes it something a `poll` or `epoll` loop can wait for: see [`PollableProcessor`].
@@ -86,6 +99,8 @@ impl<M: Medium> Drop for MediaStreamTrackProcessor<M> {
             let consumer: Arc<dyn Consumer<M>> = self.queue.clone();
             outlet.detach(&consumer);
         }
+        // A task that drops what it waited for need not be woken for that.
+        self.queue.forget_task();
         self.queue.end(None);
         // Waiting frames go back to the driver now, even if the reactor holds the queue for a moment longer.
         self.queue.abandon();

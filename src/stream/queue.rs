@@ -1,8 +1,9 @@
 //! What waits between the reactor and a consumer's own thread.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::EventFd;
@@ -88,6 +89,8 @@ struct State<T> {
     error: Option<Error>,
     sleepers: usize,
     event: Option<Arc<EventFd>>,
+    /// The task that found nothing here when it polled last, and has not been woken since.
+    task: Option<Waker>,
 }
 
 impl<T> State<T> {
@@ -114,6 +117,7 @@ impl<M: Medium> Queue<M> {
                 error: None,
                 sleepers: 0,
                 event: None,
+                task: None,
             }),
             filled: Condvar::new(),
             held: Arc::new(AtomicUsize::new(0)),
@@ -128,9 +132,10 @@ impl<M: Medium> Queue<M> {
 
     /// Wakes whoever waits, with no system call where nobody does. After the lock is free again: a woken thread would
     /// only run into it.
-    fn signal(&self, state: MutexGuard<'_, State<M::Passed>>) {
+    fn signal(&self, mut state: MutexGuard<'_, State<M::Passed>>) {
         let sleepers = state.sleepers > 0;
         let event = state.event.clone();
+        let task = state.task.take();
         drop(state);
         if sleepers {
             self.filled.notify_all();
@@ -141,6 +146,10 @@ impl<M: Medium> Queue<M> {
         }
         if let Some(bell) = &self.bell {
             bell.ring();
+        }
+        if let Some(task) = task {
+            // What a runtime does there is its own: a panic of its making is no reason for every device to stop.
+            let _ = catch_unwind(AssertUnwindSafe(|| task.wake()));
         }
     }
 
@@ -166,6 +175,27 @@ impl<M: Medium> Queue<M> {
             let _ = event.write(1);
         }
         Poll::Ready(state.error.take().map(Err))
+    }
+
+    /// As [`Queue::poll`], for a task: one that is told `Pending` is woken once when there is something. Looking and leaving
+    /// its waker are one step under the lock, so that nothing can come in between; the last task that polled is the one woken.
+    pub(super) fn poll_task(&self, context: &mut Context<'_>) -> Poll<Option<Result<M>>> {
+        let mut state = self.state();
+        let polled = self.poll_locked(&mut state);
+        let mut replaced = None;
+        if polled.is_pending() && !state.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+            replaced = state.task.replace(context.waker().clone());
+        }
+        // A waker's drop is the runtime's own code too, and may be a task's end: with the lock free.
+        drop(state);
+        drop(replaced);
+        polled
+    }
+
+    /// Nobody waits any more.
+    pub(super) fn forget_task(&self) {
+        let task = self.state().task.take();
+        drop(task);
     }
 
     /// As [`Queue::poll`], waiting for it, at most as long as `limit`.

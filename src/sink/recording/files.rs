@@ -71,7 +71,7 @@ impl Recording {
             None if self.old.is_some() => Names::of(&self.path)?,
             None => {
                 self.number = 2;
-                let container = Container::create(&self.path, metadata)?.starting_at(start_ns);
+                let container = Container::of_format(&self.path, self.format, metadata).starting_at(start_ns);
                 return self.open(container, &tracks, start_ns);
             }
         };
@@ -79,7 +79,7 @@ impl Recording {
         loop {
             let path = names.name(self.number, now);
             self.number = self.number.saturating_add(1);
-            let container = Container::create(&path, metadata.clone())?.starting_at(start_ns).only_new();
+            let container = Container::of_format(&path, self.format, metadata.clone()).starting_at(start_ns).only_new();
             match self.open(container, &tracks, start_ns) {
                 // Somebody else records under this name.
                 Err(error) if error.errno() == Some(nix::errno::Errno::EEXIST as i32) && self.number < last => {}

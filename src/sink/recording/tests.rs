@@ -59,7 +59,7 @@ fn picture(index: u64) -> [u8; 128] {
 
 pub(super) fn begin(path: &Path, segments: Option<Segments>, tracks: &[TrackFormat]) -> (Recording, RecordingProgress) {
     let progress = RecordingProgress::new(path);
-    let mut recording = Recording::create(path, progress.clone()).unwrap();
+    let mut recording = Recording::create(path, FileFormat::from_path(path).unwrap(), progress.clone());
     segments.map_or(Ok(()), |segments| recording.cut(segments)).unwrap();
     recording.begin(Metadata::default(), tracks.to_vec()).unwrap();
     (recording, progress)
@@ -299,10 +299,11 @@ fn nothing_that_came_makes_no_file() {
 
 #[test]
 fn segments_need_a_name_and_an_end() {
-    let mut recording = Recording::create(Path::new("-"), RecordingProgress::new(Path::new("-"))).unwrap();
+    let mut recording = Recording::create(Path::new("-"), FileFormat::Raw, RecordingProgress::new(Path::new("-")));
     let error = recording.cut(Segments::of_length(Duration::from_secs(1))).unwrap_err();
     assert!(error.remedy().unwrap().contains("-o"), "{error}");
-    let mut recording = Recording::create(Path::new("a.mkv"), RecordingProgress::new(Path::new("a.mkv"))).unwrap();
+    let mut recording =
+        Recording::create(Path::new("a.mkv"), FileFormat::Matroska, RecordingProgress::new(Path::new("a.mkv")));
     for endless in [Segments::default(), Segments::of_length(Duration::ZERO), Segments::of_bytes(0).keep(5)] {
         assert_eq!(recording.cut(endless).unwrap_err().name(), ErrorName::TypeError);
     }

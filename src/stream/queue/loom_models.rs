@@ -2,9 +2,10 @@
 //! leaves. Under loom a wake-up that is lost is a thread that never ends, which loom reports.
 
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use super::{Bound, DropPolicy, Queue};
@@ -163,6 +164,100 @@ fn loom_who_lets_go_of_what_it_held_too_long_is_given_more() {
         let Poll::Ready(Some(Ok(last))) = queue.poll() else { panic!("it holds nothing any more") };
         assert_eq!(last.sequence(), 7);
         drop(last);
+        assert_eq!(frames.alive(), 0);
+        check_sum(&queue);
+    });
+}
+
+/// A task that sleeps until it is woken, as one under any runtime does.
+#[derive(Default)]
+struct Task {
+    woken: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        *self.woken.lock().unwrap() = true;
+        self.wake.notify_one();
+    }
+}
+
+impl Task {
+    fn sleep(&self) {
+        let mut woken = self.woken.lock().unwrap();
+        while !*woken {
+            woken = self.wake.wait(woken).unwrap();
+        }
+        *woken = false;
+    }
+
+    /// What it gets until the end, sleeping whenever there is nothing.
+    fn take_all(self: &Arc<Self>, queue: &Queue<VideoFrame>) -> Vec<u64> {
+        let waker = Waker::from(self.clone());
+        let mut got = Vec::new();
+        loop {
+            match queue.poll_task(&mut Context::from_waker(&waker)) {
+                Poll::Ready(Some(frame)) => got.push(frame.expect("no error").sequence()),
+                Poll::Ready(None) => return got,
+                Poll::Pending => self.sleep(),
+            }
+        }
+    }
+}
+
+#[test]
+fn loom_a_task_that_was_told_pending_is_woken() {
+    loom::model(|| {
+        let (frames, queue) = (Frames::new(), queue(Bound::items(2, DropPolicy::Newest)));
+        let reactor = offering(&queue, vec![frames.frame(0), frames.frame(1)], true);
+        let task = Arc::new(Task::default());
+        let got = task.take_all(&queue);
+        reactor.join().unwrap();
+        assert_eq!(got, [0, 1]);
+        assert_eq!(frames.alive(), 0);
+        assert_eq!(Arc::strong_count(&task), 1, "the queue has kept a waker beyond the end");
+        check_sum(&queue);
+    });
+}
+
+#[test]
+fn loom_the_task_that_polled_last_is_woken() {
+    loom::model(|| {
+        let (frames, queue) = (Frames::new(), queue(Bound::items(2, DropPolicy::Newest)));
+        let reactor = offering(&queue, vec![frames.frame(0)], true);
+        let (first, second) = (Arc::new(Task::default()), Arc::new(Task::default()));
+        let waker = Waker::from(first.clone());
+        // The first leaves its waker, or has the frame already, and is never heard of again.
+        let mut got = match queue.poll_task(&mut Context::from_waker(&waker)) {
+            Poll::Ready(Some(frame)) => vec![frame.expect("no error").sequence()],
+            Poll::Ready(None) => panic!("the frame comes before the end"),
+            Poll::Pending => Vec::new(),
+        };
+        drop(waker);
+        got.extend(second.take_all(&queue));
+        reactor.join().unwrap();
+        assert_eq!(got, [0]);
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 1));
+        check_sum(&queue);
+    });
+}
+
+#[test]
+fn loom_a_task_that_leaves_while_frames_come_is_let_go_of() {
+    loom::model(|| {
+        let (frames, queue) = (Frames::new(), queue(Bound::items(2, DropPolicy::Newest)));
+        let reactor = offering(&queue, vec![frames.frame(0), frames.frame(1)], true);
+        let task = Arc::new(Task::default());
+        let waker = Waker::from(task.clone());
+        drop(queue.poll_task(&mut Context::from_waker(&waker)));
+        drop(waker);
+        // What the drop of a processor does.
+        queue.forget_task();
+        queue.end(None);
+        queue.abandon();
+        reactor.join().unwrap();
+        assert_eq!(Arc::strong_count(&task), 1, "the queue has kept the waker of a task that has gone");
         assert_eq!(frames.alive(), 0);
         check_sum(&queue);
     });

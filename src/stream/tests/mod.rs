@@ -13,6 +13,8 @@ mod fitting;
 #[cfg(feature = "convert")]
 mod making;
 mod permission;
+#[cfg(feature = "async")]
+mod processor_stream;
 mod requests;
 mod sinks;
 mod sound;

@@ -87,7 +87,7 @@ fn nothing_that_is_there_is_overwritten() {
 #[test]
 fn a_directory_that_is_not_there_is_named() {
     let path = Path::new("/nonexistent/a.mkv");
-    let mut recording = Recording::create(path, RecordingProgress::new(path)).unwrap();
+    let mut recording = Recording::create(path, FileFormat::from_path(path).unwrap(), RecordingProgress::new(path));
     recording.cut(seconds()).unwrap();
     let error = recording.begin(Metadata::default(), vec![camera(b"GREY")]).unwrap_err();
     assert!(
