@@ -3,13 +3,13 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny msrv sizes cross capi deb deb-check fmt loom fuzz browsers lab lab-shell soak soak-minutes hwtest help
+.PHONY: run test check deny msrv sizes cross capi deb deb-check fmt loom fuzz browsers lab lab-arm64 lab-shell soak soak-minutes hwtest help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = async json record convert picture serve tracing scripted capi json,record,picture cli
 
 help: ## what there is to make
-	@sed -n -E 's/^([a-z-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n -E 's/^([a-z0-9-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: ## capture 5 s from the first camera and microphone into capture.mkv, with a picture in capture.jpg
 	@tests/lab/packages build
@@ -108,6 +108,11 @@ browsers: ## install the browsers that usermedia.js is tested in; without them, 
 lab: ## install and prepare what the device lab needs (tests/lab/README.md)
 	@tests/lab/packages lab
 	@tests/lab/prepare
+
+lab-arm64: ## the lab's tests on 64-bit ARM: Debian's arm64 kernel, emulated (tests/lab/README.md)
+	@tests/lab/packages lab
+	@tests/lab/packages arm64
+	tests/lab/arm64
 
 lab-shell: lab ## a shell among the lab's devices
 	@tests/lab/guest

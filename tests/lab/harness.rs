@@ -99,7 +99,7 @@ impl LabTest {
     fn patience(&self, leg: Leg) -> Duration {
         match (self.kind, leg) {
             (Kind::Soak { patience, .. }, _) => patience,
-            (_, Leg::Stock) => self.timeout,
+            (_, Leg::Stock | Leg::Arm64) => self.timeout,
             // Computing takes no virtual time, and some of the tests do nothing else.
             (_, Leg::VirtualTime) => self.timeout * 4,
         }
@@ -111,9 +111,12 @@ impl LabTest {
         format!("{file}::{}", self.name)
     }
 
-    /// How a process is told to run it, where the drivers are.
-    fn request(&self, environment: Vec<(std::ffi::OsString, std::ffi::OsString)>) -> Result<Request, String> {
-        let binary = std::env::current_exe().map_err(|error| error.to_string())?;
+    /// How a process is told to run it, where the drivers are: this lab binary, or the same for the guest's processor.
+    fn request(
+        &self,
+        binary: PathBuf,
+        environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+    ) -> Result<Request, String> {
         Ok(Request {
             timeout: self.timeout,
             directory: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
@@ -148,9 +151,12 @@ impl Place {
         match std::env::var("USERMEDIA_LAB").as_deref() {
             Err(_) | Ok("" | "qemu") => Ok(Place::Guest(Leg::Stock)),
             Ok("uml") => Ok(Place::Guest(Leg::VirtualTime)),
+            Ok("arm64") => Ok(Place::Guest(Leg::Arm64)),
             Ok("host") => Ok(Place::Host),
             Ok("off") => Ok(Place::Off),
-            Ok(other) => Err(format!("USERMEDIA_LAB is {other:?}; it may be qemu (the default), uml, host or off")),
+            Ok(other) => {
+                Err(format!("USERMEDIA_LAB is {other:?}; it may be qemu (the default), arm64, uml, host or off"))
+            }
         }
     }
 }
@@ -256,7 +262,7 @@ impl Lab {
                 }
             },
         };
-        let request = test.request(guest::environment(leg))?;
+        let request = test.request(leg.binary()?, guest::environment(leg))?;
         let report = guest.run(&request, test.patience(leg), false).map_err(|error| error.to_string())?;
         let trouble = kernel_trouble(&report.dmesg);
         if report.done.is_ok_and(|done| !done.stuck) && trouble.is_none() {
@@ -280,7 +286,8 @@ fn run_on_host(test: &LabTest) -> Result<(), String> {
         let (out, err) = (folder.join("stdout"), folder.join("stderr"));
         let mut environment: Vec<_> = std::env::vars_os().filter(|(name, _)| name != SHARE_VARIABLE).collect();
         environment.push((SHARE_VARIABLE.into(), folder.join("files").into()));
-        let request = test.request(environment)?;
+        let binary = std::env::current_exe().map_err(text)?;
+        let request = test.request(binary, environment)?;
         let ending = agent::run(&request, File::create(&out).map_err(text)?, File::create(&err).map_err(text)?);
         let read = |path: &Path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         Ok(Report {

@@ -17,34 +17,41 @@ const BOOT: Duration = Duration::from_secs(90);
 /// The same where the processor does the work; longer, and KVM counts as not working here.
 const BOOT_WITH_KVM: Duration = Duration::from_secs(10);
 
+/// Names the lab binary that was built for the guest's processor, where that is not this one's. Its command lies where
+/// cargo puts it, one folder up.
+pub const BINARY_VARIABLE: &str = "USERMEDIA_LAB_BINARY";
+
 /// How long User-Mode Linux may take to its first word.
 const BOOT_USER_MODE: Duration = Duration::from_secs(30);
 
 /// What the lab calls from here and the tests from inside; the guest sees this machine's programs.
 const NEEDED: &[&str] = &["setpriv", "v4l2-ctl", "arecord", "ffprobe"];
 
-/// The two kernels the lab has.
+/// The kernels the lab has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leg {
     /// Debian's own in QEMU, in real time.
     Stock,
+    /// The same for 64-bit ARM, emulated, with programs of its own.
+    Arm64,
     /// User-Mode Linux, in virtual time.
     VirtualTime,
 }
 
 impl Leg {
     /// The recipe of its kernel, and the programs that run it.
-    fn means(self) -> (&'static str, &'static [&'static str]) {
+    fn means(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
-            Leg::Stock => ("tests/lab/prepare", &["qemu-system-x86_64"]),
-            Leg::VirtualTime => ("tests/lab/uml/prepare", &["taskset", "busybox"]),
+            Leg::Stock => (&["tests/lab/prepare"], &["qemu-system-x86_64"]),
+            Leg::Arm64 => (&["tests/lab/prepare", "arm64"], &["qemu-system-aarch64"]),
+            Leg::VirtualTime => (&["tests/lab/uml/prepare"], &["taskset", "busybox"]),
         }
     }
 
     /// What `USERMEDIA_LAB` says to programs in its guest.
     pub fn name(self) -> &'static str {
         match self {
-            Leg::Stock => STOCK_GUEST,
+            Leg::Stock | Leg::Arm64 => STOCK_GUEST,
             Leg::VirtualTime => VIRTUAL_TIME_GUEST,
         }
     }
@@ -53,7 +60,18 @@ impl Leg {
     fn target(self) -> &'static str {
         match self {
             Leg::Stock => "make lab",
+            Leg::Arm64 => "make lab-arm64",
             Leg::VirtualTime => "make soak",
+        }
+    }
+
+    /// The lab binary that runs in its guest: this very one, unless the guest has another processor.
+    pub fn binary(self) -> Result<PathBuf, String> {
+        match self {
+            Leg::Stock | Leg::VirtualTime => std::env::current_exe().map_err(|error| error.to_string()),
+            Leg::Arm64 => std::env::var_os(BINARY_VARIABLE)
+                .map(PathBuf::from)
+                .ok_or_else(|| format!("{BINARY_VARIABLE} names no lab binary for arm64. Please run: make lab-arm64")),
         }
     }
 }
@@ -86,14 +104,15 @@ pub struct Machine {
 impl Machine {
     /// Prepares what is not prepared yet. The error names the command that helps.
     pub fn prepare(leg: Leg) -> Result<Machine, String> {
-        let (script, programs) = leg.means();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+        let (recipe, programs) = leg.means();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(recipe[0]);
         for program in NEEDED.iter().chain(programs) {
             if !is_in_path(program) {
                 return Err(format!("the device lab needs {program}. Please run: {}", leg.target()));
             }
         }
         let mut command = Command::new(&script);
+        command.args(&recipe[1..]);
         if std::env::var_os("USERMEDIA_LAB_DIR").is_none() {
             command.env("USERMEDIA_LAB_DIR", target_folder().join("lab"));
         }
@@ -109,32 +128,45 @@ impl Machine {
         let folder = runs.join(std::process::id().to_string());
         let files = std::env::var_os(SHARE_VARIABLE).map_or_else(|| folder.join(FILES), PathBuf::from);
         let machine = Machine { leg, kernel, folder, files, disk: None };
-        machine.lay_out().map_err(|error| format!("{}: {error}", machine.folder.display()))?;
+        let agent = leg.binary()?;
+        machine.lay_out(&agent).map_err(|error| format!("{}: {error}", machine.folder.display()))?;
         Ok(machine)
     }
 
     /// Creates the share, and on it what the guest's init reads.
-    fn lay_out(&self) -> io::Result<()> {
+    fn lay_out(&self, agent: &Path) -> io::Result<()> {
         let share = self.share();
         // init mounts the tests' files here.
         fs::create_dir_all(share.join(FILES))?;
         fs::create_dir_all(&self.files)?;
-        let agent = std::env::current_exe()?;
-        // The guest lays tmpfs over /tmp and /run: a checkout or a build folder there has to be put back.
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let hidden =
-            [Some(project), agent.parent(), Path::new(env!("CARGO_BIN_EXE_usermedia")).parent(), Some(&self.kernel)];
+        let own_root = self.own_root();
+        let built = match own_root {
+            None => Path::new(env!("CARGO_BIN_EXE_usermedia")).parent(),
+            Some(_) => agent.parent().and_then(Path::parent),
+        };
         let mut keep = String::new();
-        for folder in hidden.into_iter().flatten() {
-            if folder.starts_with("/tmp") || folder.starts_with("/run") {
+        for folder in [Some(project), agent.parent(), built, Some(&self.kernel)].into_iter().flatten() {
+            // The guest lays tmpfs over /tmp and /run: a checkout or a build folder there has to be put back.
+            let laid_over = folder.starts_with("/tmp") || folder.starts_with("/run");
+            if let (Some(root), false) = (&own_root, laid_over) {
+                fs::create_dir_all(root.join(folder.strip_prefix("/").unwrap_or(folder)))?;
+            }
+            if laid_over || own_root.is_some() {
                 keep.push_str(&format!("{}\n", folder.display()));
             }
         }
         fs::write(share.join("keep"), keep)?;
         fs::write(share.join("agent"), format!("{}\n", agent.display()))?;
-        fs::write(share.join("modules"), format!("{}\n", self.kernel.join("modules").display()))?;
+        let modules = if own_root.is_some() { PathBuf::from("/") } else { self.kernel.join("modules") };
+        fs::write(share.join("modules"), format!("{}\n", modules.display()))?;
         fs::write(share.join("leg"), self.leg.name())?;
         fs::write(share.join("mode"), "agent")
+    }
+
+    /// The folder that is the guest's root, where its programs are not this machine's.
+    fn own_root(&self) -> Option<PathBuf> {
+        (self.leg == Leg::Arm64).then(|| self.kernel.join("root"))
     }
 
     /// The host's side of the share.
@@ -157,7 +189,7 @@ impl Machine {
     /// What the guest's kernel printed.
     pub fn console(&self) -> PathBuf {
         match self.leg {
-            Leg::Stock => self.folder.join("console.log"),
+            Leg::Stock | Leg::Arm64 => self.folder.join("console.log"),
             Leg::VirtualTime => self.stderr(),
         }
     }
@@ -170,6 +202,8 @@ impl Machine {
     /// The command that starts the guest, its agent's line on stdin and stdout.
     pub fn command(&self, engine: Engine) -> Command {
         match engine {
+            // Its pointer authentication alone, emulated, would cost `max` a quarter of its speed.
+            Engine::Tcg if self.leg == Leg::Arm64 => self.qemu(["-accel", "tcg,thread=multi", "-cpu", "cortex-a72"]),
             Engine::Kvm => self.qemu(["-accel", "kvm", "-cpu", "host"]),
             Engine::Tcg => self.qemu(["-accel", "tcg,thread=multi", "-cpu", "max"]),
             Engine::UserMode(clock) => {
@@ -186,15 +220,28 @@ impl Machine {
     fn qemu(&self, accelerator: [&str; 4]) -> Command {
         // A guest must not outlive the harness, however that ends.
         let mut qemu = Command::new("setpriv");
-        qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
-        qemu.args(["-M", "q35", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-m", "1024"]);
+        let own_root = self.own_root();
+        let (program, machine) = if own_root.is_some() { ("aarch64", "virt") } else { ("x86_64", "q35") };
+        qemu.args(["--pdeathsig", "KILL"]).arg(format!("qemu-system-{program}"));
+        qemu.args(["-M", machine, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-m", "1024"]);
         qemu.args(accelerator);
         qemu.arg("-smp").arg(std::env::var_os("USERMEDIA_LAB_CPUS").unwrap_or_else(|| "1".into()));
         qemu.arg("-serial").arg(option("file:", &self.console(), ""));
-        qemu.args(["-chardev", "stdio,id=agent,signal=off", "-serial", "chardev:agent"]);
+        qemu.args(["-chardev", "stdio,id=agent,signal=off"]);
+        if own_root.is_some() {
+            // That machine's only serial port is the console's, ttyAMA0. The second of these two is ttyS1.
+            qemu.args(["-chardev", "null,id=none", "-device", "pci-serial-2x,chardev1=none,chardev2=agent"]);
+        } else {
+            qemu.args(["-serial", "chardev:agent"]);
+        }
         qemu.arg("-kernel").arg(self.kernel.join("vmlinux"));
         qemu.arg("-initrd").arg(self.kernel.join("initramfs.cpio"));
-        qemu.args(["-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"]);
+        let here = Path::new("/");
+        let root = ("root", own_root.as_deref().unwrap_or(here));
+        for (tag, path) in std::iter::once(root).chain(own_root.is_some().then_some(("host", here))) {
+            let options = format!(",mount_tag={tag},security_model=none,readonly=on,multidevs=remap");
+            qemu.arg("-virtfs").arg(option("local,path=", path, &options));
+        }
         for (tag, path) in [("share", &self.share()), (FILES, &self.files)] {
             let options = format!(",mount_tag={tag},security_model=none,multidevs=remap");
             qemu.arg("-virtfs").arg(option("local,path=", path, &options));
@@ -203,7 +250,8 @@ impl Machine {
             qemu.arg("-drive").arg(option("file=", disk, ",if=virtio,format=raw,cache=unsafe"));
         }
         qemu.args(["-audiodev", "none,id=silence", "-device", "intel-hda", "-device", "hda-duplex,audiodev=silence"]);
-        qemu.arg("-append").arg(KERNEL_ARGUMENTS.join(" "));
+        let own = if own_root.is_some() { "console=ttyAMA0 keep_from=host" } else { "console=ttyS0" };
+        qemu.arg("-append").arg(format!("{own} {}", KERNEL_ARGUMENTS.join(" ")));
         qemu
     }
 
@@ -211,6 +259,9 @@ impl Machine {
     pub fn boot(self: &Arc<Self>) -> Result<Guest, String> {
         if self.leg == Leg::VirtualTime {
             return Guest::boot(self, Engine::UserMode(Clock::Virtual), BOOT_USER_MODE);
+        }
+        if self.leg == Leg::Arm64 {
+            return Guest::boot(self, Engine::Tcg, BOOT);
         }
         let verdict = self.kernel.with_file_name("kvm");
         let here = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -227,7 +278,7 @@ impl Machine {
 
     /// A guest whose agent line is this terminal, with a shell in it. Nobody types in virtual time.
     pub fn shell(&self) -> Result<ExitStatus, String> {
-        let engine = if self.leg == Leg::Stock { Engine::Tcg } else { Engine::UserMode(Clock::Real) };
+        let engine = if self.leg == Leg::VirtualTime { Engine::UserMode(Clock::Real) } else { Engine::Tcg };
         let mut command = self.command(engine);
         let mut run = || {
             fs::write(self.share().join("mode"), SHELL_MODE)?;
@@ -246,7 +297,6 @@ impl Drop for Machine {
 /// Nothing the lab does not need, and nothing that prints.
 const KERNEL_ARGUMENTS: &[&str] = &[
     "quiet",
-    "console=ttyS0",
     "panic=-1",
     "nokaslr",
     "mitigations=off",
