@@ -34,6 +34,10 @@ pub const LOOPBACK_OPEN: &str = "Open loopback";
 pub const SOUND_LOOPBACK: &str = "Loopback";
 /// The card id of the emulated HDA codec (only in QEMU's guest): captures silence in real time.
 pub const SOUND_HDA: &str = "Intel";
+/// Its id: the place on the PCI bus that QEMU is told, since other devices come before it on some machines.
+pub const SOUND_HDA_ID: &str = "pci-0000:00:10.0";
+/// That place, as QEMU is told.
+pub const SOUND_HDA_PLACE: &str = "intel-hda,addr=0x10";
 
 /// Why a test of it cannot hold in User-Mode Linux.
 pub const NO_HDA: &str = "QEMU's sound card is not there";

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::guest::Guest;
+use crate::layout;
 use crate::protocol::{FILES, SHARE_VARIABLE, SHELL_MODE, STOCK_GUEST, VIRTUAL_TIME_GUEST};
 use crate::uml::{self, Clock, Places};
 
@@ -249,7 +250,8 @@ impl Machine {
         if let Some(disk) = &self.disk {
             qemu.arg("-drive").arg(option("file=", disk, ",if=virtio,format=raw,cache=unsafe"));
         }
-        qemu.args(["-audiodev", "none,id=silence", "-device", "intel-hda", "-device", "hda-duplex,audiodev=silence"]);
+        qemu.args(["-audiodev", "none,id=silence", "-device", layout::SOUND_HDA_PLACE]);
+        qemu.args(["-device", "hda-duplex,audiodev=silence"]);
         let own = if own_root.is_some() { "console=ttyAMA0 keep_from=host" } else { "console=ttyS0" };
         qemu.arg("-append").arg(format!("{own} {}", KERNEL_ARGUMENTS.join(" ")));
         qemu

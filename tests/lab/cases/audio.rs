@@ -280,7 +280,11 @@ fn a_microphone_that_was_let_go_opens_again() {
 
 fn a_period_costs_one_wait_and_now_and_then_one_call() {
     let id = listed(HEARD).device_id;
-    for (latency, most) in [(0.02, 60), (0.125, 15)] {
+    // ALSA maps a card's status on x86, PowerPC and Alpha alone (pcm_status_mmap_allowed in sound/core/pcm_native.c); on
+    // other processors each look at it is a call: three or four beside the wait.
+    let mapped = cfg!(any(target_arch = "x86_64", target_arch = "x86", target_arch = "powerpc64"));
+    for (latency, where_mapped, elsewhere) in [(0.02, 60, 250), (0.125, 15, 40)] {
+        let most = if mapped { where_mapped } else { elsewhere };
         let constraints =
             format!(r#"{{"audio": {{"deviceId": {{"exact": "{id}"}}, "latency": {{"exact": {latency}}}}}}}"#);
         let mut capture = usermedia();
