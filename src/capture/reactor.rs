@@ -207,8 +207,11 @@ impl Turn {
         while !self.shared.stop.load(Ordering::SeqCst) {
             let deadline = self.sources.iter().filter_map(Entry::deadline).min();
             let timeout = deadline.map(|at| at.saturating_sub(self.shared.kernel.now()));
-            // An error is a signal's: the loop looks at everything again anyway.
-            let count = self.shared.kernel.wait(&self.shared.epoll, &mut events, timeout).unwrap_or(0);
+            let count = match self.shared.kernel.wait(&self.shared.epoll, &mut events, timeout) {
+                // A process that was stopped begins here again, later than any deadline: what came meanwhile goes first.
+                Err(Errno::EINTR) => continue,
+                waited => waited.unwrap_or(0),
+            };
             let now = self.shared.kernel.now();
             for event in events.iter().take(count) {
                 match event.data() {

@@ -39,6 +39,22 @@ fn a_stall_is_cured_by_starting_the_stream_anew() {
 }
 
 #[test]
+fn a_process_that_was_stopped_for_long_takes_what_came_meanwhile_and_sees_no_stall() {
+    let bench = Bench::new(yuyv());
+    let source = bench.open();
+    bench.camera.run(10);
+    bench.kernel.stop_process(5 * SECOND);
+    assert!(bench.camera.give(Frame::good()));
+    assert_eq!(bench.camera.run(5), 5);
+    assert_eq!(bench.diary.steps(), Vec::<String>::new());
+    let statistics = source.statistics();
+    assert_sums(&statistics);
+    assert_eq!((statistics.accepted, statistics.stalls), (16, 0));
+    source.stop();
+    bench.assert_closed();
+}
+
+#[test]
 fn a_camera_that_a_restart_does_not_cure_is_opened_anew_and_then_looked_for() {
     let bench = Bench::new(yuyv());
     let source = bench.open();

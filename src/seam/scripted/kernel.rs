@@ -220,7 +220,13 @@ impl Kernel for ScriptedKernel {
             timeout.map(|timeout| state.now.saturating_add(timeout))
         };
         loop {
-            let version = self.state().version;
+            let version = {
+                let mut state = self.state();
+                if std::mem::take(&mut state.interrupted) {
+                    return Err(Errno::EINTR);
+                }
+                state.version
+            };
             let count = epoll.wait(events, EpollTimeout::ZERO)?;
             if count > 0 {
                 return Ok(count);

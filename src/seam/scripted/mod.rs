@@ -75,6 +75,8 @@ struct State {
     scheduled: Vec<String>,
     /// What is said to who wants to change that.
     unschedulable: Option<Errno>,
+    /// Whether a wait is broken off next, as in a process that goes on after it was stopped.
+    interrupted: bool,
 }
 
 /// A reactor with nothing to do.
@@ -111,6 +113,7 @@ impl ScriptedKernel {
             misuse: Vec::new(),
             scheduled: Vec::new(),
             unschedulable: None,
+            interrupted: false,
         };
         let nudge = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), nudge: nudge.expect("an eventfd") })
@@ -195,6 +198,12 @@ impl ScriptedKernel {
     /// Moves the clock and nothing else: what a callback does that takes its time.
     pub(crate) fn pass_time(&self, time: Duration) {
         self.state().now += u64::try_from(time.as_nanos()).expect("a time that passes");
+    }
+
+    /// The process was stopped for so long (SIGSTOP), and begins again when something is there to look at.
+    pub(crate) fn stop_process(&self, time: Duration) {
+        self.pass_time(time);
+        self.state().interrupted = true;
     }
 
     /// Something beside the cameras has changed: a resting reactor looks again.

@@ -85,8 +85,8 @@ fn a_loopback_is_fed_and_its_frames_tell_when_they_were_written() {
     if std::env::var("USERMEDIA_LAB").as_deref() != Ok(VIRTUAL_TIME_GUEST) {
         let (written, age) = (&run["producerAge"]["p50"], &run["age"]["p50"]);
         assert!(written.as_f64().is_some_and(|seconds| seconds > 0.0), "{run}");
-        // The driver stamps after the writer did.
-        assert!(written.as_f64() >= age.as_f64(), "{run}");
+        // The driver stamps after the writer did. Ages since then are counted in classes an eighth wide.
+        assert!(written.as_f64() >= age.as_f64().map(|age| age / 1.125), "{run}");
     }
 }
 
