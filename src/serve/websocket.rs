@@ -8,7 +8,6 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
-use nix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::FrameHeader;
@@ -26,6 +25,7 @@ use super::socket::{Socket, wait_for};
 use super::stage::Stage;
 use super::state;
 use crate::json::{Kind as JsonKind, Path, document};
+use crate::seam::{Kernel, LinuxKernel};
 
 /// How often the statistics are told.
 const TICK: Duration = Duration::from_secs(1);
@@ -221,7 +221,7 @@ fn header(picture: &Picture) -> Header {
 /// CLOCK_MONOTONIC, on which pictures and sound are stamped, in milliseconds: of a machine that runs for years a 64-bit float
 /// still has the microsecond.
 fn monotonic_milliseconds() -> f64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0.0, |now| Duration::from(now).as_secs_f64() * 1000.0)
+    LinuxKernel.now() as f64 / 1e6
 }
 
 /// A document as a text message.

@@ -51,15 +51,14 @@ impl<T> Early<T> {
         drop(std::mem::replace(&mut *self.state(), State::Over));
     }
 
-    /// The first consumer is there: `attach` gets what was kept, if that is fresh, and what comes from then on goes to the
-    /// consumer that it has attached.
-    pub(super) fn hand_over(&self, now: u64, attach: impl FnOnce(Option<T>)) {
+    /// The first consumer is there: `attach` gets what was kept and when it arrived, if that is fresh `now`, and what comes
+    /// from then on goes to the consumer that it has attached.
+    pub(super) fn hand_over(&self, now: Option<u64>, attach: impl FnOnce(Option<(T, u64)>)) {
         let mut state = self.state();
         let kept = match std::mem::replace(&mut *state, State::Over) {
             State::Keeping(kept) => kept,
             State::Over => None,
         };
-        let fresh = |(_, arrived): &(T, u64)| now.saturating_sub(*arrived) <= FRESH;
-        attach(kept.filter(fresh).map(|(item, _)| item));
+        attach(kept.filter(|(_, arrived)| now.is_some_and(|now| now.saturating_sub(*arrived) <= FRESH)));
     }
 }

@@ -216,17 +216,8 @@ impl<M: Medium> TrackOutlet<M> {
     }
 
     /// Attaches a consumer; one that comes after the end is told of it. The first one gets what came in the last moment
-    /// `now`, on this thread.
-    pub(super) fn attach(&self, consumer: Arc<dyn Consumer<M>>, now: u64) {
-        self.attach_with(consumer, now, |consumer, early| consumer.offer(&early, now));
-    }
-
-    /// The same of one that is to be called on the capture thread only: it begins with what comes next.
-    pub(super) fn attach_live(&self, consumer: Arc<dyn Consumer<M>>) {
-        self.attach_with(consumer, 0, |_, early| drop(early));
-    }
-
-    fn attach_with(&self, consumer: Arc<dyn Consumer<M>>, now: u64, offer: impl FnOnce(&dyn Consumer<M>, M::Passed)) {
+    /// before `now`, on this thread; with `None` it begins with what comes, on the capture thread.
+    pub(super) fn attach(&self, consumer: Arc<dyn Consumer<M>>, now: Option<u64>) {
         // Under the lock, so that an end that comes meanwhile finds the consumer in the list.
         let end = self.end_state();
         if end.ended {
@@ -235,8 +226,8 @@ impl<M: Medium> TrackOutlet<M> {
             consumer.end(error.as_ref());
         } else {
             self.early.hand_over(now, |early| {
-                if let Some(early) = early {
-                    offer(consumer.as_ref(), early);
+                if let Some((early, arrived)) = early {
+                    consumer.offer(&early, arrived);
                 }
                 self.consumers.push(consumer);
             });

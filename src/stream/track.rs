@@ -250,7 +250,7 @@ impl<M: Medium> MediaStreamTrack<M> {
         let clock = self.clock();
         let now = clock();
         let queue = Arc::new(Queue::new(name, bound, clock, bell));
-        self.outlet.attach(queue.clone(), now);
+        self.outlet.attach(queue.clone(), Some(now));
         MediaStreamTrackProcessor::new(queue, &self.outlet)
     }
 
@@ -258,7 +258,7 @@ impl<M: Medium> MediaStreamTrack<M> {
         let interval = M::interval(&self.settings(), &self.format());
         let consumer: Arc<dyn Consumer<M>> =
             Arc::new(InlineConsumer::new(name, Box::new(callback), interval, self.clock()));
-        self.outlet.attach_live(consumer.clone());
+        self.outlet.attach(consumer.clone(), None);
         FrameCallback::new(consumer, &self.outlet)
     }
 
