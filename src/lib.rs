@@ -163,6 +163,7 @@ mod seam;
 pub mod serve;
 mod sink;
 mod stream;
+mod thread;
 mod trace;
 
 pub use capture::{

@@ -7,7 +7,7 @@ use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering, fence};
 
-use memmap2::MmapRaw;
+use memmap2::{MmapMut, MmapRaw};
 use nix::errno::Errno;
 
 use super::export::Exports;
@@ -25,8 +25,10 @@ pub(super) trait Reaper: Send + Sync {
 enum Memory {
     /// The driver's, mapped read-only.
     Mapped(MmapRaw),
-    /// Ours: copies, and what the synthetic camera draws.
+    /// Ours: copies that are one of a kind.
     Owned(Box<[UnsafeCell<u8>]>),
+    /// Ours, in a pool: copies, and what the synthetic camera draws.
+    Pages(MmapRaw),
 }
 
 // SAFETY: the bytes are read only by holders of a lease and written only by the holder of the one exclusive lease
@@ -34,8 +36,17 @@ enum Memory {
 unsafe impl Sync for Memory {}
 
 impl Memory {
+    /// Zeroed pages that nobody has touched: a pool that is never used costs address space and no memory. A heap would write
+    /// its own notes before each buffer, and with transparent huge pages the first of them takes 2 MiB.
+    fn pages(length: usize) -> Self {
+        match MmapMut::map_anon(length) {
+            Ok(map) => Self::Pages(MmapRaw::from(map)),
+            // More mappings than a process may have, or none of no length.
+            Err(_) => Self::owned(length),
+        }
+    }
+
     fn owned(length: usize) -> Self {
-        // Zeroed pages come untouched from the system: a pool that is never used costs address space, not memory.
         let zeroes = vec![0u8; length].into_boxed_slice();
         // SAFETY: `UnsafeCell<u8>` has the layout of `u8` (core::cell), so the box keeps its length and its alignment.
         Self::Owned(unsafe { Box::from_raw(Box::into_raw(zeroes) as *mut [UnsafeCell<u8>]) })
@@ -43,14 +54,14 @@ impl Memory {
 
     fn len(&self) -> usize {
         match self {
-            Self::Mapped(map) => map.len(),
+            Self::Mapped(map) | Self::Pages(map) => map.len(),
             Self::Owned(bytes) => bytes.len(),
         }
     }
 
     fn as_ptr(&self) -> *const u8 {
         match self {
-            Self::Mapped(map) => map.as_ptr(),
+            Self::Mapped(map) | Self::Pages(map) => map.as_ptr(),
             Self::Owned(bytes) => bytes.as_ptr().cast(),
         }
     }
@@ -139,10 +150,11 @@ impl Pool {
     }
 
     fn make(count: usize, sizes: &[usize], format: Arc<VideoFormat>, home: Home) -> Vec<Arc<Buffer>> {
+        let memory = if matches!(home, Home::Pool) { Memory::pages } else { Memory::owned };
         let pool = Arc::new(Self { ledger: Ledger::new(count), format, home, reaper: None, orphans: true });
         (0..count)
             .map(|index| {
-                let memories = sizes.iter().map(|&size| Memory::owned(size)).collect();
+                let memories = sizes.iter().map(|&size| memory(size)).collect();
                 Arc::new(Buffer { index, memories, exports: Exports::default(), pool: pool.clone() })
             })
             .collect()
@@ -400,14 +412,15 @@ impl LeaseMut {
 
     /// A memory plane to write to; empty where there is none, or where it is the driver's.
     pub(crate) fn memory_mut(&mut self, memory: usize) -> &mut [u8] {
-        match self.lease.buffer.memories.get(memory) {
-            Some(Memory::Owned(bytes)) => {
-                // SAFETY: this is the only lease on the buffer (`take` began it, and it is not cloned before
-                // `into_lease`), `&mut self` makes this the only borrow of it, and `UnsafeCell` allows the write.
-                unsafe { slice::from_raw_parts_mut(bytes.as_ptr().cast::<u8>().cast_mut(), bytes.len()) }
-            }
-            _ => &mut [],
-        }
+        let (bytes, length) = match self.lease.buffer.memories.get(memory) {
+            Some(Memory::Owned(bytes)) => (bytes.as_ptr().cast::<u8>().cast_mut(), bytes.len()),
+            Some(Memory::Pages(map)) => (map.as_mut_ptr(), map.len()),
+            Some(Memory::Mapped(_)) | None => return &mut [],
+        };
+        // SAFETY: this is the only lease on the buffer (`take` began it, and it is not cloned before `into_lease`), `&mut self`
+        // makes this the only borrow of it; `UnsafeCell` allows the write in the one case, a mapping that `map_anon` made
+        // writable in the other.
+        unsafe { slice::from_raw_parts_mut(bytes, length) }
     }
 
     /// Which buffer of the pool it is.

@@ -11,10 +11,10 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use super::buffer::Reaper;
+use crate::thread::named;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -83,7 +83,7 @@ impl Shared {
     fn start_thread(self: &Arc<Self>) -> io::Result<()> {
         let shared = self.clone();
         self.state().threads += 1;
-        let started = thread::Builder::new().name("usermedia-control".into()).spawn(move || shared.work());
+        let started = named("usermedia-control").spawn(move || shared.work());
         started.map(drop).inspect_err(|_| self.state().threads -= 1)
     }
 
@@ -266,7 +266,7 @@ mod tests {
         let shared = control.shared().clone();
         let threads = |count: usize| {
             while shared.state().threads != count {
-                thread::yield_now();
+                std::thread::yield_now();
             }
         };
         threads(1);

@@ -14,6 +14,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::unistd::gettid;
 
 use crate::seam::Kernel;
+use crate::thread::named;
 
 /// Something the reactor serves: a streaming camera, a microphone.
 pub(super) trait EventSource: Send {
@@ -120,7 +121,7 @@ impl Reactor {
         let (commands, stop, number) = (Mutex::new(Vec::new()), AtomicBool::new(false), OnceLock::new());
         let shared = Arc::new(Shared { kernel, epoll, wake, commands, stop, number });
         let turning = shared.clone();
-        let thread = thread::Builder::new().name("usermedia-reactor".into()).spawn(move || {
+        let thread = named("usermedia-reactor").spawn(move || {
             let _ = turning.number.set(gettid().as_raw());
             Turn { shared: turning, sources: Vec::new(), next: 0 }.run();
         })?;

@@ -1,9 +1,9 @@
 //! A thread that does one job after the other: the *dispatcher*, on which callers' callbacks run.
 
+use crate::thread::named;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Sender};
-use std::thread;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -15,7 +15,7 @@ impl Worker {
     /// Starts the thread.
     pub(crate) fn start(name: &str) -> io::Result<Self> {
         let (jobs, work) = mpsc::channel::<Job>();
-        thread::Builder::new().name(name.into()).spawn(move || {
+        named(name).spawn(move || {
             for job in work {
                 // A panic has been printed by its hook; it ends that job and no other.
                 let _ = panic::catch_unwind(AssertUnwindSafe(job));

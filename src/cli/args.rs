@@ -1,6 +1,7 @@
 //! The command line, as its contract has it.
 
 mod bench;
+mod command;
 mod loopback;
 mod serve;
 mod values;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use self::values::{
     parse_control, parse_duration, parse_length, parse_level, parse_patience, parse_segments, parse_size,
@@ -21,6 +22,7 @@ use crate::format::Fourcc;
 use crate::sink::Segments;
 
 pub(super) use self::bench::BenchArguments;
+pub(super) use self::command::Command;
 pub(super) use self::loopback::LoopbackArguments;
 pub(super) use self::serve::ServeArguments;
 
@@ -49,28 +51,6 @@ Exit status: 0 done, 1 a media error, 2 wrong usage, 128 + N ended by signal N (
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// List cameras and microphones with their modes.
-    Devices(DevicesArguments),
-    /// Say which device and mode a request would get, and why. Opens no device for streaming.
-    Resolve(ResolveArguments),
-    /// Get a stream, record or discard it, and say what became of its frames.
-    Capture(CaptureArguments),
-    /// Take one picture.
-    Snapshot(SnapshotArguments),
-    /// Write a camera's pictures, or synthetic ones, to a v4l2loopback node at an exact pace.
-    Loopback(LoopbackArguments),
-    /// Say what works on this machine, what does not, and what to do about it.
-    Check(CheckArguments),
-    /// Say which cameras and microphones there are, and go on saying which come, go, or may be opened now.
-    Watch(WatchArguments),
-    /// Show the camera on a live page, with its microphone, its controls and statistics, on this machine.
-    Serve(ServeArguments),
-    /// Measure capture: rate, jitter, age, losses, processor time, memory and counts, beside other programs.
-    Bench(BenchArguments),
 }
 
 /// What every subcommand takes.

@@ -31,6 +31,7 @@ use clap::{CommandFactory, Parser};
 use nix::sys::signal::Signal;
 
 use crate::error::{Error, ErrorName};
+use crate::seam::heap;
 use args::{Arguments, Command};
 
 /// How a subcommand failed.
@@ -72,6 +73,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command with this process's arguments.
 pub fn main() -> ExitCode {
+    heap::share_one();
     let (json, outcome) = match Arguments::parse().command {
         Command::Devices(arguments) => (arguments.common.json, devices::run(&arguments)),
         Command::Resolve(arguments) => (arguments.common.json, resolve::run(&arguments)),

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::args::{Common, PermissionArguments, ProfileArgument, Request, Synthetic};
@@ -18,6 +17,7 @@ use crate::devices::{ControlValue, MediaDeviceInfo, MediaDeviceKind, UnusableRea
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::{Profile, ResolveOptions};
 use crate::stream::{DeviceNotices, LocalMediaStream, MediaDevices};
+use crate::thread::named;
 
 /// How long a command waits for what nobody tells it of before it looks again: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
@@ -254,9 +254,10 @@ pub(super) fn stream(
     let mut waiting = wait.map(|_| Waiting::begin(devices, named, events)).transpose()?;
     let mut told = false;
     loop {
-        let attempt = match constraints(request, || named_devices(devices, request)) {
+        let listed = devices.for_one_request();
+        let attempt = match constraints(request, || named_devices(&listed, request)) {
             Ok(constraints) => {
-                ask(devices, constraints, events, ends)?.map_err(|error| explained(devices, request, error))
+                ask(&listed, constraints, events, ends)?.map_err(|error| explained(devices, request, error))
             }
             Err(error) => Err(error),
         };
@@ -343,7 +344,7 @@ fn ask(
     ends: &Receiver<Event>,
 ) -> Result<Result<LocalMediaStream>, Failure> {
     let (devices, end) = (devices.clone(), Announcement(events.clone()));
-    let request = thread::Builder::new().name("usermedia-request".into()).spawn(move || {
+    let request = named("usermedia-request").spawn(move || {
         let _end = end;
         devices.get_user_media(&constraints)
     });

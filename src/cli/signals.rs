@@ -1,8 +1,8 @@
 //! SIGINT, SIGTERM and SIGHUP as events: the first finishes the work, the second kills.
 
 use std::io;
-use std::thread;
 
+use crate::thread::named;
 use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
 
 /// Takes the three signals from here on. Before any other thread is started: they inherit it.
@@ -20,7 +20,7 @@ pub(super) fn watch(first: impl FnOnce(Signal) + Send + 'static) -> io::Result<(
     // SAFETY: ignoring installs no handler, so nothing of ours runs in a signal's context.
     unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }?;
     set.thread_block()?;
-    thread::Builder::new().name("usermedia-signals".into()).spawn(move || {
+    named("usermedia-signals").spawn(move || {
         if let Ok(caught) = set.wait() {
             first(caught);
         }

@@ -20,6 +20,7 @@ mod modes;
 mod occupants;
 mod order;
 mod refusal;
+mod remembered;
 pub(crate) mod synthetic;
 #[cfg(test)]
 mod tests;
@@ -81,6 +82,11 @@ impl Machine {
         }
     }
 
+    /// The same machine, which is asked once only for what it says around its devices: for listings of one moment.
+    pub(crate) fn remembered(&self) -> Self {
+        Self { world: Arc::new(remembered::RememberedWorld::of(self.world.clone())), ..self.clone() }
+    }
+
     /// See [`enumerate_devices`].
     pub(crate) fn enumerate(&self) -> Vec<MediaDeviceInfo> {
         self.enumerate_all().into_iter().filter(MediaDeviceInfo::is_capturable).collect()
@@ -124,18 +130,19 @@ impl Machine {
     }
 
     fn some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool, depth: Depth<'_>) -> Vec<MediaDeviceInfo> {
-        let nodes = self.world.v4l_nodes();
-        let mut cameras: Vec<Found> = nodes.iter().map(|node| video::read(self, node, Depth::Place)).collect();
-        let mut microphones = audio::read_all(self, Depth::Place);
+        let this = &self.remembered();
+        let nodes = this.world.v4l_nodes();
+        let mut cameras: Vec<Found> = nodes.iter().map(|node| video::read(this, node, Depth::Place)).collect();
+        let mut microphones = audio::read_all(this, Depth::Place);
         // Ids depend on the neighbours', so that those take part who are not wanted.
         name(cameras.iter_mut().chain(&mut microphones));
         for (found, node) in cameras.iter_mut().zip(&nodes).filter(|(found, _)| wanted(&found.info)) {
-            *found = video::read(self, node, depth);
+            *found = video::read(this, node, depth);
         }
         // The PCM `default` has no place where it could be seen.
         let any = MediaDeviceInfo::new(MediaDeviceKind::AudioInput, "default");
         if microphones.iter().map(|found| &found.info).chain([&any]).any(&wanted) {
-            microphones = audio::read_all(self, depth);
+            microphones = audio::read_all(this, depth);
         }
         let mut found = cameras;
         found.append(&mut microphones);
@@ -145,8 +152,9 @@ impl Machine {
     }
 
     fn listed(&self, depth: Depth<'_>) -> Vec<MediaDeviceInfo> {
-        let mut found: Vec<Found> = self.world.v4l_nodes().iter().map(|node| video::read(self, node, depth)).collect();
-        found.append(&mut audio::read_all(self, depth));
+        let this = &self.remembered();
+        let mut found: Vec<Found> = this.world.v4l_nodes().iter().map(|node| video::read(this, node, depth)).collect();
+        found.append(&mut audio::read_all(this, depth));
         name(&mut found);
         in_order(found)
     }

@@ -5,6 +5,8 @@
 //! in checked Rust values; the kernel's own structs stay in [`abi`] and [`linux`].
 
 pub(crate) mod abi;
+#[cfg(feature = "cli")]
+pub(crate) mod heap;
 mod holding;
 mod kernel;
 mod linux;
@@ -33,7 +35,7 @@ pub(crate) use pcm::{
     PcmParameters, PcmRanges, PcmSetup, PcmState, PcmSystem,
 };
 pub(crate) use watch::Watch;
-pub(crate) use world::{LinuxWorld, Node, World};
+pub(crate) use world::{Access, LinuxWorld, Node, World};
 #[cfg(any(test, feature = "scripted"))]
 #[cfg_attr(not(test), allow(unused_imports, reason = "as the script's own"))]
-pub(crate) use {kernel::Interval, pcm::SoundCard, watch::uevent_device, world::Access};
+pub(crate) use {kernel::Interval, pcm::SoundCard, watch::uevent_device};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Notice;
@@ -18,6 +17,7 @@ use crate::error::{Error, ErrorName, Result};
 use crate::stream::{
     AudioData, DeviceWatch, MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, Medium, VideoTrack,
 };
+use crate::thread::named;
 
 /// How long to wait before a device is asked for again that nobody tells about: at first, and at most.
 const TRY_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
@@ -364,7 +364,7 @@ fn is_final(error: &Error) -> bool {
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    match thread::Builder::new().name(name.to_owned()).spawn(work) {
+    match named(name).spawn(work) {
         Ok(_) => Ok(()),
         Err(error) => Err(Error::new(ErrorName::AbortError, format!("no thread for it: {error}"))
             .with_remedy("raise the limit of threads (ulimit -u)")),

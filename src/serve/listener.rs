@@ -19,6 +19,7 @@ use nix::sys::stat::{Mode, fchmod};
 
 use super::router::Router;
 use super::socket::{Socket, wait_for};
+use crate::thread::named;
 
 /// Connections that have not shown yet that they may be here. When one more comes the oldest goes: whoever is let in needs
 /// a moment, and whoever is not can hold up nobody.
@@ -143,7 +144,7 @@ impl Hall {
         drop(crowd);
         let mut place = Place { hall: self.clone(), id, is_guest: false };
         let router = router.clone();
-        let served = thread::Builder::new().name("usermedia-viewer".into()).stack_size(STACK);
+        let served = named("usermedia-viewer").stack_size(STACK);
         // Without a thread the place is given up again, and the connection with it.
         let _ = served.spawn(move || router.serve(&socket, &mut place));
     }

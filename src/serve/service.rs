@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -22,6 +21,7 @@ use super::token::Token;
 use crate::constraints::MediaStreamConstraints;
 use crate::error::{Error, ErrorName, Result};
 use crate::stream::{MediaDevices, StreamStatistics};
+use crate::thread::named;
 
 /// How long the devices may take to close at the end.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -161,7 +161,7 @@ impl Drop for Service {
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop).map_err(|error| no_resources(&error))
+    named(name).spawn(work).map(drop).map_err(|error| no_resources(&error))
 }
 
 fn no_resources(error: &dyn std::fmt::Display) -> Error {

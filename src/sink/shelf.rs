@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use super::file::Container;
 use super::progress::RecordingProgress;
 use super::ring::{Ring, Shelved};
 use crate::error::{Error, ErrorName, Result};
+use crate::thread::named;
 
 /// The thread, as a recording sees it. Dropped, it finishes what it was given.
 pub(super) struct Shelf {
@@ -32,8 +33,7 @@ impl Shelf {
         let (orders, incoming) = mpsc::channel();
         let (ring, told) = (Arc::new(ring), Arc::new(AtomicBool::new(false)));
         let keeper = Keeper { ring: ring.clone(), progress, told: told.clone(), outcome: Ok(()) };
-        let thread = thread::Builder::new()
-            .name("usermedia-shelf".into())
+        let thread = named("usermedia-shelf")
             .spawn(move || keeper.run(&incoming))
             .map_err(|error| Error::new(ErrorName::AbortError, format!("no thread to finish segments on: {error}")))?;
         Ok(Self { orders: Some(orders), thread: Some(thread), ring, told })

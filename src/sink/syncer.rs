@@ -12,9 +12,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::thread::named;
 use nix::errno::Errno;
 
 /// From the beginning of one sync to that of the next.
@@ -57,7 +58,7 @@ impl Syncer {
         let mut job = Job { file: file.try_clone().ok()?, directory: directory_of(path), synced, named: false };
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        let thread = thread::Builder::new().name("usermedia-sync".into()).spawn(move || job.run(&theirs)).ok()?;
+        let thread = named("usermedia-sync").spawn(move || job.run(&theirs)).ok()?;
         Some(Self { shared, thread: Some(thread) })
     }
 

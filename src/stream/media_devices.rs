@@ -31,6 +31,8 @@ pub struct MediaDevices {
     options: ResolveOptions,
     recovery: RecoveryPolicy,
     scheduling: CaptureScheduling,
+    /// The machine, where listings of this moment may share what it says.
+    remembered: Option<Machine>,
     /// In place of a listing for each request.
     listing: Option<Vec<MediaDeviceInfo>>,
     /// `None` allows all.
@@ -50,6 +52,7 @@ impl MediaDevices {
             options: ResolveOptions::default(),
             recovery: RecoveryPolicy::new(),
             scheduling: CaptureScheduling::new(),
+            remembered: None,
             listing: None,
             policy: None,
         }
@@ -164,14 +167,25 @@ impl MediaDevices {
         if self.synthetic {
             devices::synthetic_devices().into_iter().filter(wanted).collect()
         } else {
-            self.machine.enumerate_some(wanted)
+            self.listed_machine().enumerate_some(wanted)
         }
     }
 
     /// The same without modes and controls: which devices a name means.
     #[cfg(feature = "cli")]
     pub(crate) fn identify_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
-        if self.synthetic { self.enumerate_some(wanted) } else { self.machine.identify_some(wanted) }
+        if self.synthetic { self.enumerate_some(wanted) } else { self.listed_machine().identify_some(wanted) }
+    }
+
+    /// The same devices for one request: who a name means, and the request with the ids that were found, share a listing.
+    #[cfg(feature = "cli")]
+    pub(crate) fn for_one_request(&self) -> Self {
+        Self { remembered: Some(self.machine.remembered()), ..self.clone() }
+    }
+
+    /// Where the devices of a request are looked for.
+    fn listed_machine(&self) -> &Machine {
+        self.remembered.as_ref().unwrap_or(&self.machine)
     }
 
     /// Has `callback` called when cameras or microphones come, go, or may be opened now that could not be before, or the
@@ -284,7 +298,7 @@ impl MediaDevices {
             };
             let formats = formats_in_question(&constraints.video);
             if !formats.is_empty() && !self.synthetic {
-                let found = attempt(self.machine.enumerate_parts(in_question, &formats));
+                let found = attempt(self.listed_machine().enumerate_parts(in_question, &formats));
                 if let Some(resolved) = found.ok().filter(Resolved::cannot_be_bettered) {
                     return Ok(Resolved { in_part: true, ..resolved });
                 }

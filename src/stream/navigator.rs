@@ -1,12 +1,12 @@
 //! The 2012 form: two callbacks, of which exactly one is called.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
 
 use super::media_devices::MediaDevices;
 use super::media_stream::LocalMediaStream;
 use crate::constraints::MediaStreamConstraints;
 use crate::error::{Error, ErrorName, Result};
+use crate::thread::named;
 
 /// What the 2012 drafts call the error of [`Navigator::get_user_media`]: its `code` is [`Error::code`].
 pub type NavigatorUserMediaError = Error;
@@ -59,7 +59,7 @@ impl Navigator {
                 Err(failure) => error(failure),
             }));
         };
-        thread::Builder::new().name("usermedia-request".into()).spawn(work).map(drop).map_err(|failure| {
+        named("usermedia-request").spawn(work).map(drop).map_err(|failure| {
             Error::new(ErrorName::AbortError, format!("no thread for the request: {failure}"))
                 .with_remedy("raise the limit of threads (ulimit -u)")
         })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::audio_data::AudioData;
@@ -16,6 +16,7 @@ use super::track::{AudioTrack, VideoTrack};
 use crate::capture::{AudioFormat, VideoFormat};
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::{AudioSettings, VideoSettings};
+use crate::thread::named;
 
 /// How much sound waits for a sink that is busy, whatever its pictures do: seconds and bytes.
 const SOUND: (Duration, u64) = (Duration::from_secs(2), 16 << 20);
@@ -200,8 +201,7 @@ impl Attachment {
             queues.push(queue);
         }
         let (done, outcome) = mpsc::sync_channel(1);
-        let thread = thread::Builder::new()
-            .name(format!("usermedia-{}", sink.name()))
+        let thread = named(format!("usermedia-{}", sink.name()))
             .spawn(move || {
                 let _ = done.send(run(sink, &metadata, lanes, &bell));
             })

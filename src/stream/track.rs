@@ -303,7 +303,7 @@ impl<M: Medium> MediaStreamTrack<M> {
 
 impl MediaStreamTrack<VideoFrame> {
     /// Has `callback` called with each frame on the capture thread: no hand-over, nothing waits, but it holds up every
-    /// other device while it runs. It may keep clones; while it has four it is not called
+    /// other device while it runs, on a stack of 1 MiB. It may keep clones; while it has four it is not called
     /// ([`ConsumerStatistics::holding`]). A panic in it ends it and nothing else.
     pub fn on_frame(&self, callback: impl FnMut(&VideoFrame) + Send + 'static) -> FrameCallback {
         self.inline("on_frame", callback)

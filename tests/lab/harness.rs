@@ -99,9 +99,9 @@ impl LabTest {
     fn patience(&self, leg: Leg) -> Duration {
         match (self.kind, leg) {
             (Kind::Soak { patience, .. }, _) => patience,
-            (_, Leg::Stock | Leg::Arm64) => self.timeout,
+            (_, Leg::Stock | Leg::Arm64) => self.timeout * slowness(),
             // Computing takes no virtual time, and some of the tests do nothing else.
-            (_, Leg::VirtualTime) => self.timeout * 4,
+            (_, Leg::VirtualTime) => self.timeout * slowness() * 4,
         }
     }
 
@@ -118,12 +118,17 @@ impl LabTest {
         environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     ) -> Result<Request, String> {
         Ok(Request {
-            timeout: self.timeout,
+            timeout: self.timeout.saturating_mul(slowness()),
             directory: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
             environment,
             command: vec![binary.into(), "--guest-test".into(), self.full_name().into()],
         })
     }
+}
+
+/// How many times as long as usual a test may take, by $USERMEDIA_LAB_SLOWNESS: under a sanitizer, say.
+fn slowness() -> u32 {
+    std::env::var("USERMEDIA_LAB_SLOWNESS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// Runs one test in this very process, as `--guest-test NAME` asks.
