@@ -1,5 +1,11 @@
 // ---------------------------------------------------------------- what a page calls
 
+/**
+ * Milliseconds that sound may come after its picture: a track adds some of its own, and it stays far below what people notice, 125
+ * (ITU-R BT.1359-1).
+ */
+const UNNOTICED = 25;
+
 const pictures = new Pictures();
 const sound = new Sound();
 const video = new Source('video', 'pictures', pictures);
@@ -26,13 +32,14 @@ wire.onsound = (message) => sound.take(message);
 wire.onstate = (state) => {
   if (video.base) video.know(state.video);
   if (audio.base) hear(state.audio);
-  // Sound is heard when its picture is seen.
-  const age = pictures.age.quantile(0.5);
+  // Sound is heard when its picture is seen. Each waits for what the other cannot do without, and not for its waiting: two
+  // that followed each other would drift away together.
+  const age = pictures.ready.quantile(0.5);
   if (video.base && audio.base && age !== null) sound.follow(age);
 };
 /** A picture that was taken after the track was muted says sooner than the state that it is not any more. */
 pictures.onshown = ({ stamp }) => { if (video.reason !== null && stamp > video.mutedAt) video.mute(null); };
-pictures.lag = () => (sound.report && sound.report.delay !== null && !sound.silenced ? sound.report.delay - 15 : 0);
+pictures.lag = () => (sound.report && sound.report.delay !== null && !sound.silenced ? sound.report.least - UNNOTICED : 0);
 sound.onheard = () => { if (audio.base && wire.state) hear(wire.state.audio); };
 
 /** What the service says of the microphone; and a page that the browser keeps silent hears nothing. */
@@ -134,13 +141,13 @@ async function enumerateDevices() {
 
 const getSupportedConstraints = () => Object.fromEntries(SUPPORTED.map((name) => [name, true]));
 
-/** What was measured since the last call of reset(): times in milliseconds. */
+/** What was measured since the last call of reset(), in milliseconds; the service's time is performance.now() + clock.offset. */
 function statistics() {
   const { shown, skipped, damaged, age, arrival, out } = pictures;
   return {
     service: address.url,
     connected: wire.viewer !== null,
-    clock: { roundTrip: wire.clock.roundTrip },
+    clock: { roundTrip: wire.clock.roundTrip, offset: wire.clock.offset },
     video: { way: out && out.way, shown, skipped, damaged, arrival: arrival.summary(), age: age.summary() },
     audio: { way: sound.way, blocks: sound.blocks, lost: sound.lost, context: sound.context && sound.context.state, ...sound.report },
   };

@@ -71,6 +71,8 @@ class Pictures {
     /** Pictures that wait for their sound, which may take longer: the oldest first. */
     this.held = [];
     this.timer = null;
+    /** How long it takes to show one, in milliseconds. */
+    this.drawing = 0;
     this.reset();
   }
 
@@ -80,6 +82,8 @@ class Pictures {
     this.damaged = 0;
     this.age = new Sample();
     this.arrival = new Sample();
+    /** How old they are when they could be shown, before any waiting. */
+    this.ready = new Sample();
     /** The stamps of the newest pictures by their numbers, for those who read the number in the picture. */
     this.stamps = new Map();
   }
@@ -137,7 +141,8 @@ class Pictures {
   /** Shows it when it is as old as its sound will be, and a little before: four wait at most, and a tenth of a second. */
   hold(picture, message) {
     const age = wire.clock.since(message.stamp);
-    const wait = age === null ? 0 : Math.min(this.lag() - age, 100);
+    this.ready.add(age);
+    const wait = age === null ? 0 : Math.min(this.lag() - this.drawing - age, 100);
     if (wait < 4 && this.held.length === 0) {
       this.show(picture, message);
       return;
@@ -159,7 +164,10 @@ class Pictures {
   }
 
   show(picture, message) {
+    const begin = performance.now();
     this.out.show(picture, message);
+    // Where it is drawn here, that takes a part of the waiting.
+    this.drawing += (performance.now() - begin - this.drawing) / 16;
     this.shown += 1;
     const age = wire.clock.since(message.stamp);
     if (age !== null) this.age.add(age);
@@ -168,7 +176,7 @@ class Pictures {
     this.onshown(message);
   }
 
-  /** Set by who is told; and by who knows how old sound is when it is heard, less what nobody notices. */
+  /** Set by who is told; and by who knows how old sound is at best when it is heard, less what nobody notices. */
   onshown() {}
 
   lag() {

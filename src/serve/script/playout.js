@@ -125,7 +125,7 @@ class Playout {
   }
 
   report() {
-    return { delay: this.delay, target: this.target(), underruns: this.underruns, jumps: this.jumps };
+    return { delay: this.delay, target: this.target(), least: this.least, underruns: this.underruns, jumps: this.jumps };
   }
 }
 
