@@ -107,6 +107,7 @@
 //! | feature | gives | default |
 //! |---|---|---|
 //! | `cli` | the command `usermedia`; all of the below | yes |
+//! | `serde` | the public data types as documents of any format of the crate `serde`; `Deserialize` for what is asked for and had | through `json` |
 //! | `json` | constraints, devices and resolutions from and to JSON | through `cli` |
 //! | `record` | `Recorder`: Matroska, WAV, Y4M, MJPEG, H.264 and raw files | through `cli` |
 //! | `convert` | `VideoFrame::convert_to` and the module `convert`: RGB, RGBA, BGRA, I420, NV12, crops, scaling | through `picture` |
@@ -149,6 +150,8 @@ pub mod constraints;
 #[cfg(feature = "convert")]
 pub mod convert;
 pub mod devices;
+#[cfg(feature = "serde")]
+mod document;
 pub mod error;
 pub mod format;
 #[cfg(all(feature = "scripted", feature = "json", feature = "record", feature = "picture", not(loom)))]

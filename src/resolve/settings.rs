@@ -25,6 +25,11 @@ impl ResizeMode {
             Self::CropAndScale => "crop-and-scale",
         }
     }
+
+    /// The mode of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::None, Self::CropAndScale].into_iter().find(|mode| mode.as_str() == name)
+    }
 }
 
 /// A camera and the mode it is to run in.
