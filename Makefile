@@ -6,7 +6,7 @@
 .PHONY: run test check deny msrv sizes cross capi deb deb-check fmt loom fuzz browsers lab lab-arm64 lab-shell soak soak-minutes hwtest help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
-FEATURE_SETS = async serde json record convert picture serve tracing scripted capi json,record,picture cli
+FEATURE_SETS = async serde json record convert picture image serve tracing scripted capi json,record,picture cli
 
 help: ## what there is to make
 	@sed -n -E 's/^([a-z0-9-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
