@@ -9,6 +9,7 @@ const MANUAL: ControlValue = ControlValue::Mode(MeteringMode::Manual);
 
 /// Whether a picture is the camera's own: `VideoResizeModeEnum`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ResizeMode {
     /// Size and rate come from the camera, its driver or the system.
     #[default]
