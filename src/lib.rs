@@ -168,6 +168,7 @@ pub mod serve;
 mod sink;
 mod stream;
 mod thread;
+mod time;
 mod trace;
 
 pub use capture::{
