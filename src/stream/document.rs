@@ -28,11 +28,27 @@ impl Serialize for RecoveryEvent {
     }
 }
 
+/// Writes what is counted at a source: what its kind has, then what every device that is kept alive has.
+macro_rules! source {
+    ($serializer:expr, $source:expr, { $($name:literal: $value:expr,)* }) => {
+        object!($serializer, {
+            $($name: $value,)*
+            "stalls": $source.stalls,
+            "restarts": $source.restarts,
+            "reopenings": $source.reopenings,
+            "recoveries": $source.recoveries,
+            "mutedSeconds": Duration::from_nanos($source.muted).as_secs_f64(),
+            "clockSource": $source.timestamp_source,
+            "clockDrift": $source.clock_drift,
+        })
+    };
+}
+
 /// In frames of sound, a sample of each channel.
 impl Serialize for AudioStatistics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let source = self;
-        object!(serializer, {
+        source!(serializer, source, {
             "expected": source.expected,
             "captured": source.captured,
             "lostInDriver": source.lost_in_driver,
@@ -42,13 +58,6 @@ impl Serialize for AudioStatistics {
             "blocks": source.blocks,
             "hostStamped": source.host_stamped,
             "bytes": source.bytes,
-            "stalls": source.stalls,
-            "restarts": source.restarts,
-            "reopenings": source.reopenings,
-            "recoveries": source.recoveries,
-            "mutedSeconds": Duration::from_nanos(source.muted).as_secs_f64(),
-            "clockSource": source.timestamp_source,
-            "clockDrift": source.clock_drift,
         })
     }
 }
@@ -56,7 +65,7 @@ impl Serialize for AudioStatistics {
 impl Serialize for SourceStatistics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let source = self;
-        object!(serializer, {
+        source!(serializer, source, {
             "expected": source.expected,
             "captured": source.captured,
             "lostInDriver": source.lost_in_driver,
@@ -71,13 +80,6 @@ impl Serialize for SourceStatistics {
             "raw": source.raw,
             "bytes": source.bytes,
             "frameRate": source.measured_frame_rate().map(thousandths),
-            "stalls": source.stalls,
-            "restarts": source.restarts,
-            "reopenings": source.reopenings,
-            "recoveries": source.recoveries,
-            "mutedSeconds": Duration::from_nanos(source.muted).as_secs_f64(),
-            "clockSource": source.timestamp_source,
-            "clockDrift": source.clock_drift,
         })
     }
 }
