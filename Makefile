@@ -3,10 +3,10 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny msrv sizes cross capi deb deb-check fmt loom fuzz browsers lab lab-arm64 lab-shell soak soak-minutes hwtest help
+.PHONY: run test check deny semver msrv sizes cross capi deb deb-check fmt loom fuzz browsers lab lab-arm64 lab-shell soak soak-minutes hwtest help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
-FEATURE_SETS = async json record convert picture serve tracing scripted capi json,record,picture cli
+FEATURE_SETS = async serde json record convert picture image serve tracing scripted capi json,record,picture cli
 
 help: ## what there is to make
 	@sed -n -E 's/^([a-z0-9-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,7 +20,7 @@ run: ## capture 5 s from the first camera and microphone into capture.mkv, with 
 	case $$devices in *Microphones*) set -- "$$@" --audio;; esac; \
 	set -x; target/release/usermedia capture --synthetic=auto "$$@" --duration 5s -o capture.mkv
 
-test: lab browsers check deny loom ## every check and test: formatting, lints, docs, features, licences, tests, the device lab
+test: lab browsers check deny semver loom ## every check and test: formatting, lints, docs, features, licences, interface, tests, the device lab
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo nextest run --all-features -E 'not binary(lab)' --no-tests=pass && cargo test --doc --all-features; \
 	else \
@@ -45,6 +45,21 @@ deny: ## licences, sources and known vulnerabilities of the crates usermedia dep
 		set -x; cargo deny --log-level error check advisories; \
 	else \
 		echo 'Not checked: known vulnerabilities. RustSec'"'"'s list on github.com cannot be reached from here.' >&2; \
+	fi
+
+# What to compare with instead of the last release: make semver BASELINE=HEAD~10
+BASELINE ?=
+
+semver: ## the public interface against the last release's (tag v*), or BASELINE=rev: what it breaks
+	@baseline='$(BASELINE)'; \
+	[ -n "$$baseline" ] || baseline=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null); \
+	if [ -z "$$baseline" ]; then \
+		echo 'Not compared: the public interface, as no release (tag v*) is known here. make semver BASELINE=rev compares.' >&2; \
+	else \
+		tests/lab/packages build && \
+		{ cargo semver-checks --version >/dev/null 2>&1 || \
+			{ set -x; cargo install --locked --debug cargo-semver-checks --version '^0.51'; }; } && \
+		{ set -x; cargo semver-checks --all-features --baseline-rev "$$baseline"; }; \
 	fi
 
 # As Cargo.toml has it.

@@ -88,11 +88,19 @@ impl fmt::Display for ErrorCode {
 
 /// The process that holds a busy device.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Holder {
     /// Its name (`/proc/PID/comm`).
     pub process: String,
     /// Its process id.
     pub pid: u32,
+}
+
+impl Holder {
+    /// A process by its name and id.
+    pub fn new(process: impl Into<String>, pid: u32) -> Self {
+        Self { process: process.into(), pid }
+    }
 }
 
 /// An error of this library: what happened, to which device, and what to do about it.

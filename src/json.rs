@@ -9,76 +9,11 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::{Error, ErrorName, Result, excerpt};
+use crate::document::{DEEPEST, Kind, Path, Value};
+use crate::error::{Error, ErrorName, Result};
 
 /// The longest document, in bytes.
 pub(crate) const LONGEST: usize = 1 << 20;
-
-/// The deepest nesting: a document's outermost object is level 1.
-pub(crate) const DEEPEST: usize = 64;
-
-/// Where a value stands: `video.advanced[2].width`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Path<'a> {
-    parent: Option<&'a Path<'a>>,
-    segment: Segment<'a>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Segment<'a> {
-    Name(&'a str),
-    Index(usize),
-}
-
-impl<'a> Path<'a> {
-    /// The document itself, by the name that errors call it.
-    pub(crate) const fn root(name: &'a str) -> Self {
-        Self { parent: None, segment: Segment::Name(name) }
-    }
-
-    /// A member of this object.
-    pub(crate) const fn name(&'a self, name: &'a str) -> Self {
-        Self { parent: Some(self), segment: Segment::Name(name) }
-    }
-
-    /// An element of this list.
-    pub(crate) const fn index(&'a self, index: usize) -> Self {
-        Self { parent: Some(self), segment: Segment::Index(index) }
-    }
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The root's name is for errors about the root: `width`, not `the constraints.width`.
-        let parent = self.parent.filter(|parent| parent.parent.is_some());
-        if let Some(parent) = parent {
-            parent.fmt(f)?;
-        }
-        match self.segment {
-            Segment::Name(name) => {
-                let dot = if parent.is_some() { "." } else { "" };
-                write!(f, "{dot}{}", excerpt(name))
-            }
-            Segment::Index(index) => write!(f, "[{index}]"),
-        }
-    }
-}
-
-/// A value of a document that is known to be well-formed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Value<'a>(&'a str);
-
-/// What a value is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
-    Null,
-    Boolean(bool),
-    /// As a double; infinite where the text is beyond one.
-    Number(f64),
-    String,
-    List,
-    Object,
-}
 
 /// Checks a whole document: its length, its depth, its grammar. `what` names it in errors.
 pub(crate) fn document<'a>(bytes: &'a [u8], what: &str) -> Result<Value<'a>> {
@@ -99,7 +34,7 @@ pub(crate) fn document<'a>(bytes: &'a [u8], what: &str) -> Result<Value<'a>> {
         Error::new(ErrorName::TypeError, message)
             .with_remedy("write one JSON object, names in double quotes, no comma after the last member")
     })?;
-    Ok(Value(raw.get()))
+    Ok(Value::Text(raw.get()))
 }
 
 /// Where the nesting first exceeds [`DEEPEST`].
@@ -130,97 +65,56 @@ fn too_deep(text: &str) -> Option<usize> {
     None
 }
 
-impl<'a> Value<'a> {
-    /// What it is.
-    pub(crate) fn kind(self) -> Kind {
-        match self.0.as_bytes().first() {
-            Some(b'n') => Kind::Null,
-            Some(b't') => Kind::Boolean(true),
-            Some(b'f') => Kind::Boolean(false),
-            Some(b'"') => Kind::String,
-            Some(b'[') => Kind::List,
-            Some(b'{') => Kind::Object,
-            // JSON's numbers are Rust's; what is too large reads as infinite, as in ECMAScript.
-            _ => Kind::Number(self.0.parse().unwrap_or(f64::NAN)),
-        }
+/// What a well-formed text is.
+pub(crate) fn kind(text: &str) -> Kind {
+    match text.as_bytes().first() {
+        Some(b'n') => Kind::Null,
+        Some(b't') => Kind::Boolean(true),
+        Some(b'f') => Kind::Boolean(false),
+        Some(b'"') => Kind::String,
+        Some(b'[') => Kind::List,
+        Some(b'{') => Kind::Object,
+        // JSON's numbers are Rust's; what is too large reads as infinite, as in ECMAScript.
+        _ => Kind::Number(text.parse().unwrap_or(f64::NAN)),
     }
+}
 
-    /// The text of a string; an error for anything else.
-    pub(crate) fn string(self, path: &Path<'_>, expected: &str) -> Result<Cow<'a, str>> {
-        if self.kind() != Kind::String {
-            return Err(self.unexpected(path, expected));
-        }
-        serde_json::from_str::<Text<'a>>(self.0).map(|text| text.0).map_err(|error| {
-            Error::new(ErrorName::TypeError, format!("{path} is not a well-formed string: {error}"))
-                .with_remedy("write surrogates in pairs, or the character itself")
-        })
-    }
+/// What a text that is a string says.
+pub(crate) fn string<'a>(text: &'a str, path: &Path<'_>) -> Result<Cow<'a, str>> {
+    serde_json::from_str::<Text<'a>>(text).map(|text| text.0).map_err(|error| {
+        Error::new(ErrorName::TypeError, format!("{path} is not a well-formed string: {error}"))
+            .with_remedy("write surrogates in pairs, or the character itself")
+    })
+}
 
-    /// Calls `each` with the members of an object, in order; an error for anything else. A member that is `null` counts
-    /// as absent.
-    pub(crate) fn members(
-        self,
-        path: &Path<'_>,
-        expected: &str,
-        mut each: impl FnMut(Cow<'a, str>, Value<'a>) -> Result<()>,
-    ) -> Result<()> {
-        self.all_members(
-            path,
-            expected,
-            |key, value| {
-                if value.kind() == Kind::Null { Ok(()) } else { each(key, value) }
-            },
-        )
-    }
+/// Calls `each` with the members of a text that is an object, in order.
+pub(crate) fn members<'a>(
+    text: &'a str,
+    path: &Path<'_>,
+    each: impl FnMut(Cow<'a, str>, Value<'a>) -> Result<()>,
+) -> Result<()> {
+    let mut walk = Walk { each, error: None };
+    let end = serde_json::Deserializer::from_str(text).deserialize_map(&mut walk);
+    finish(walk.error, end, path)
+}
 
-    /// As [`Self::members`], with those that are `null`.
-    pub(crate) fn all_members(
-        self,
-        path: &Path<'_>,
-        expected: &str,
-        each: impl FnMut(Cow<'a, str>, Value<'a>) -> Result<()>,
-    ) -> Result<()> {
-        if self.kind() != Kind::Object {
-            return Err(self.unexpected(path, expected));
-        }
-        let mut walk = Walk { each, error: None };
-        let end = serde_json::Deserializer::from_str(self.0).deserialize_map(&mut walk);
-        finish(walk.error, end, path)
-    }
-
-    /// Calls `each` with the elements of a list and their positions; an error for anything else.
-    pub(crate) fn elements(
-        self,
-        path: &Path<'_>,
-        expected: &str,
-        mut each: impl FnMut(usize, Value<'a>) -> Result<()>,
-    ) -> Result<()> {
-        if self.kind() != Kind::List {
-            return Err(self.unexpected(path, expected));
-        }
-        let mut index = 0;
-        let mut walk = Walk {
-            each: |_: Cow<'a, str>, value| {
-                each(index, value)?;
-                index += 1;
-                Ok(())
-            },
-            error: None,
-        };
-        let end = serde_json::Deserializer::from_str(self.0).deserialize_seq(&mut walk);
-        finish(walk.error, end, path)
-    }
-
-    /// The error that this value is not what is expected here.
-    pub(crate) fn unexpected(self, path: &Path<'_>, expected: &str) -> Error {
-        let found = match self.kind() {
-            Kind::List => Cow::Borrowed("a list"),
-            Kind::Object => Cow::Borrowed("an object"),
-            _ => excerpt(self.0),
-        };
-        Error::new(ErrorName::TypeError, format!("{path} is {found} where {expected} is expected"))
-            .with_remedy(format!("write {expected} there, or leave it out"))
-    }
+/// Calls `each` with the elements of a text that is a list, and their positions.
+pub(crate) fn elements<'a>(
+    text: &'a str,
+    path: &Path<'_>,
+    mut each: impl FnMut(usize, Value<'a>) -> Result<()>,
+) -> Result<()> {
+    let mut index = 0;
+    let mut walk = Walk {
+        each: |_: Cow<'a, str>, value| {
+            each(index, value)?;
+            index += 1;
+            Ok(())
+        },
+        error: None,
+    };
+    let end = serde_json::Deserializer::from_str(text).deserialize_seq(&mut walk);
+    finish(walk.error, end, path)
 }
 
 /// The error of a callback, else that of the grammar.
@@ -267,7 +161,7 @@ struct Walk<F> {
 
 impl<'de, F: FnMut(Cow<'de, str>, Value<'de>) -> Result<()>> Walk<F> {
     fn step<E: serde::de::Error>(&mut self, key: Cow<'de, str>, value: &'de RawValue) -> std::result::Result<(), E> {
-        (self.each)(key, Value(value.get())).map_err(|error| {
+        (self.each)(key, Value::Text(value.get())).map_err(|error| {
             self.error = Some(error);
             E::custom("stopped")
         })
@@ -300,44 +194,6 @@ impl<'de, F: FnMut(Cow<'de, str>, Value<'de>) -> Result<()>> Visitor<'de> for &m
 /// A document on one line. Nothing that is written here can fail: names are strings, and nothing is read meanwhile.
 pub(crate) fn to_string(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
-}
-
-/// Writes a map of the members given, in their order.
-macro_rules! object {
-    ($serializer:expr, { $($name:literal: $value:expr),* $(,)? }) => {{
-        let mut map = $serializer.serialize_map(None)?;
-        $(map.serialize_entry($name, &$value)?;)*
-        map.end()
-    }};
-}
-
-pub(crate) use object;
-
-/// A rate as exact as it was measured.
-pub(crate) fn thousandths(rate: f64) -> f64 {
-    (rate * 1000.0).round() / 1000.0
-}
-
-/// A number as ECMAScript writes it: without decimals where it is whole.
-pub(crate) struct Number(pub(crate) f64);
-
-impl serde::Serialize for Number {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        // Whole and far below 2^53: nothing is lost.
-        if self.0.fract() == 0.0 && self.0.abs() < 9e15 {
-            serializer.serialize_i64(self.0 as i64)
-        } else {
-            serializer.serialize_f64(self.0)
-        }
-    }
-}
-
-/// Adds to a list whose length is in a stranger's hand: grows by half, so that the peak while it moves stays low.
-pub(crate) fn push<T>(list: &mut Vec<T>, value: T) {
-    if list.len() == list.capacity() {
-        list.reserve_exact((list.len() / 2).max(1));
-    }
-    list.push(value);
 }
 
 #[cfg(test)]

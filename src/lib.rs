@@ -106,10 +106,12 @@
 //!
 //! | feature | gives | default |
 //! |---|---|---|
-//! | `cli` | the command `usermedia`; all of the below | yes |
+//! | `cli` | the command `usermedia`; all of the below but `async`, `capi` and `image` | yes |
+//! | `serde` | the public data types as documents of any format of the crate `serde`; `Deserialize` for what is asked for and had | through `json` |
 //! | `json` | constraints, devices and resolutions from and to JSON | through `cli` |
 //! | `record` | `Recorder`: Matroska, WAV, Y4M, MJPEG, H.264 and raw files | through `cli` |
 //! | `convert` | `VideoFrame::convert_to` and the module `convert`: RGB, RGBA, BGRA, I420, NV12, crops, scaling | through `picture` |
+//! | `image` | `VideoFrame::to_rgb_image` and its like: frames as pictures of the crate `image` | no |
 //! | `picture` | `Snapshot`: JPEG and PNG | through `cli` |
 //! | `serve` | the live page: `serve::Service` | through `cli` |
 //! | `async` | `ProcessorStream`: a processor as a `futures::Stream`, under any runtime | no |
@@ -149,6 +151,8 @@ pub mod constraints;
 #[cfg(feature = "convert")]
 pub mod convert;
 pub mod devices;
+#[cfg(feature = "serde")]
+mod document;
 pub mod error;
 pub mod format;
 #[cfg(all(feature = "scripted", feature = "json", feature = "record", feature = "picture", not(loom)))]
@@ -164,6 +168,7 @@ pub mod serve;
 mod sink;
 mod stream;
 mod thread;
+mod time;
 mod trace;
 
 pub use capture::{
@@ -197,7 +202,7 @@ pub use stream::{
 mod readme {}
 
 /// The cook-book's programs must compile, and run.
-#[cfg(all(doctest, feature = "async", feature = "json", feature = "record", feature = "picture"))]
+#[cfg(all(doctest, feature = "async", feature = "image", feature = "json", feature = "record", feature = "picture"))]
 #[doc = include_str!("../docs/cookbook.md")]
 mod cookbook {}
 

@@ -117,7 +117,7 @@ fn unusable() -> impl Strategy<Value = Unusable> {
         UnusableReason::Busy,
         UnusableReason::MediaPipeline,
     ];
-    let holder = (any::<String>(), 1u32..).prop_map(|(process, pid)| Holder { process, pid });
+    let holder = (any::<String>(), 1u32..).prop_map(|(process, pid)| Holder::new(process, pid));
     let parts = (
         prop::sample::select(reasons),
         any::<String>(),

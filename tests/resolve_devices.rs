@@ -39,7 +39,7 @@ fn busy(id: &str, holder: bool) -> MediaDeviceInfo {
     let mut device = unusable(microphone(id), UnusableReason::Busy, "another process holds it");
     device.busy = true;
     if holder {
-        device.unusable.as_mut().unwrap().holder = Some(Holder { process: "arecord".to_owned(), pid: 42 });
+        device.unusable.as_mut().unwrap().holder = Some(Holder::new("arecord", 42));
     }
     device
 }

@@ -144,7 +144,7 @@ fn the_error_document_is_the_contracts() {
     let error = Error::new(ErrorName::NotReadableError, "held")
         .with_device("C920", "/dev/video0")
         .with_errno(16)
-        .with_holder(Holder { process: "cheese".to_owned(), pid: 7 });
+        .with_holder(Holder::new("cheese", 7));
     let expected = json!({"ok": false, "error": {
         "name": "NotReadableError", "code": "PERMISSION_DENIED", "message": "held", "device": "C920",
         "path": "/dev/video0", "errno": 16, "holder": {"process": "cheese", "pid": 7}}});

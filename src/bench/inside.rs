@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorName, Result};
 use crate::format::FrameStamp;
 use crate::seam::{Kernel, LinuxKernel};
 use crate::stream::{ConsumerStatistics, LocalMediaStream, VideoFrame};
+use crate::time::nanoseconds;
 
 /// Frames that are not counted: the first ones of a stream meet cold caches.
 const COLD: usize = 30;
@@ -178,10 +179,6 @@ impl Notes {
             bytes_copied: self.bytes_copied,
         }
     }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Inside {

@@ -169,6 +169,11 @@ pub trait Item: Clone + Send + 'static {
     fn is_copied(&self) -> bool;
     /// Bytes of its payload.
     fn byte_count(&self) -> u64;
+    /// Whether its bytes were, or may have been, written over since it came: only those of a raw frame can be. Asks the
+    /// driver.
+    fn is_written_over(&self) -> bool {
+        false
+    }
     /// The same in memory of its own, which neither the driver nor anybody else waits for; `None` where there is none.
     /// That of `spare`, which is no longer needed, is used again where that can be.
     fn detached(&self, spare: Option<Self>) -> Option<Self>;
@@ -200,6 +205,10 @@ impl Item for CapturedFrame {
 
     fn byte_count(&self) -> u64 {
         self.info.payloads.iter().map(|payload| u64::from(payload.length)).sum()
+    }
+
+    fn is_written_over(&self) -> bool {
+        self.info.raw.is_some_and(|mark| !self.lease.still_holds(mark))
     }
 
     fn detached(&self, spare: Option<Self>) -> Option<Self> {

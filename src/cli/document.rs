@@ -5,8 +5,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::report::{AudioReport, Recording, Report, VideoReport, Written};
 use crate::capture::MuteReason;
+use crate::document::{object, thousandths};
 use crate::error::Error;
-use crate::json::{object, thousandths};
 
 /// The failure of a command that a signal ended before there was anything to finish.
 pub(super) fn interrupted(error: &Error, signal: Signal) -> String {

@@ -14,8 +14,8 @@ use super::event::{self, Event};
 use super::manager::Manager;
 use super::{Failure, permission, print, request, signals, text};
 use crate::constraints::MediaStreamConstraints;
+use crate::document::object;
 use crate::error::{Error, ErrorName, Result};
-use crate::json::object;
 use crate::serve::{Notice, ServeOptions, Service, Token};
 use crate::stream::MediaDevices;
 

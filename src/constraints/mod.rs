@@ -9,11 +9,13 @@
 //!
 //! A JSON object with the member `mandatory` or `optional` is the 2012 dialect.
 
-#[cfg(feature = "json")]
-mod json;
 mod legacy;
+#[cfg(feature = "serde")]
+mod read;
 mod value;
 mod w3c;
+#[cfg(feature = "serde")]
+mod write;
 
 pub use legacy::{LegacyConstraint, LegacyTrackConstraints, LegacyValue};
 pub use value::{

@@ -35,6 +35,8 @@
 
 mod converter;
 mod huffman;
+#[cfg(feature = "image")]
+mod images;
 pub(crate) mod jpeg;
 mod kernels;
 mod pixel_format;

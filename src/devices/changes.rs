@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::model::{MediaDeviceInfo, UnusableReason};
+use crate::time::nanoseconds;
 
 /// How long a device may be away before it is said to be gone. A camera's node vanishes and comes back within 0.4 to 2.0
 /// seconds when a program lets go of the USB device, and whoever chose it must not have to choose again.
@@ -202,10 +203,6 @@ fn same_node(known: &Known, device: &MediaDeviceInfo) -> bool {
     known.seen.as_ref().is_some_and(|seen| {
         seen.kind == device.kind && seen.path == device.path && bare(&seen.device_id) == bare(&device.device_id)
     })
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The devices document: what `usermedia devices --json` prints and `usermedia resolve --devices` reads.
+//! The devices document: what `usermedia devices --json` prints and `usermedia resolve --devices` reads. Its parts are what
+//! the crate `serde` writes and reads of devices.
 
 mod controls;
 mod write;
@@ -6,11 +7,30 @@ mod write;
 use super::model::{
     FacingMode, FrameRates, MediaDeviceInfo, MediaDeviceKind, Span, Unusable, UnusableReason, Values, VideoMode,
 };
-use crate::error::{Error, ErrorName, Holder, Result};
-use crate::format::FrameRate;
-use crate::json::{Kind, Path, Value, document, push};
+use crate::document::{Kind, Path, Value, fourcc, frame_rate as rate, missing, push, readable};
+#[cfg(feature = "json")]
+use crate::error::{Error, ErrorName};
+use crate::error::{Holder, Result};
+#[cfg(feature = "json")]
+use crate::json::document;
+
+readable! {
+    MediaDeviceInfo, "the device", |value, path| {
+        device(value, path)?.ok_or_else(|| value.unexpected(path, "a device whose kind is videoinput or audioinput"))
+    };
+    VideoMode, "the mode", mode;
+    FrameRates, "the frame rates", |value, path| match value.kind() {
+        Kind::Null => Ok(Self::Unknown),
+        _ => frame_rates(value, path),
+    };
+    Span, "the pixels", span;
+    Values, "the numbers", values;
+    Unusable, "the reason", unusable;
+    Holder, "the holder", holder;
+}
 
 /// What errors call the document.
+#[cfg(feature = "json")]
 const DOCUMENT: &str = "the devices";
 
 /// Reads a devices document.
@@ -21,6 +41,7 @@ const DOCUMENT: &str = "the devices";
 ///
 /// [`ErrorName::TypeError`], saying where (`devices[3].modes[0].width`) and what is expected: not JSON, more than 1 MiB or 64
 /// levels, a device without `kind` or `deviceId`, or a member that is not what it should be.
+#[cfg(feature = "json")]
 pub fn read_devices(json: impl AsRef<[u8]>) -> Result<Vec<MediaDeviceInfo>> {
     let root = Path::root(DOCUMENT);
     let mut devices = None;
@@ -44,13 +65,9 @@ pub fn read_devices(json: impl AsRef<[u8]>) -> Result<Vec<MediaDeviceInfo>> {
 }
 
 /// Writes a devices document, on one line. [`read_devices`] reads the same devices back.
+#[cfg(feature = "json")]
 pub fn write_devices(devices: &[MediaDeviceInfo]) -> String {
     crate::json::to_string(&write::Document(devices))
-}
-
-fn missing(path: &Path<'_>, member: &str, expected: &str) -> Error {
-    Error::new(ErrorName::TypeError, format!("{path} has no {member}"))
-        .with_remedy(format!("give it a {member}: {expected}"))
 }
 
 fn device(value: Value<'_>, path: &Path<'_>) -> Result<Option<MediaDeviceInfo>> {
@@ -138,15 +155,11 @@ fn positive(value: Value<'_>, path: &Path<'_>) -> Result<u32> {
 }
 
 fn mode(value: Value<'_>, path: &Path<'_>) -> Result<VideoMode> {
-    let (mut fourcc, mut width, mut height, mut rates) = (None, None, None, FrameRates::Unknown);
+    let (mut code, mut width, mut height, mut rates) = (None, None, None, FrameRates::Unknown);
     value.members(path, "an object", |name, value| {
         let path = path.name(&name);
         match &*name {
-            "fourcc" => {
-                let expected = "a fourcc such as YUYV";
-                let text = value.string(&path, expected)?;
-                fourcc = Some(text.parse().map_err(|_| value.unexpected(&path, expected))?);
-            }
+            "fourcc" => code = Some(fourcc(value, &path)?),
             "width" => width = Some(span(value, &path)?),
             "height" => height = Some(span(value, &path)?),
             "frameRates" => rates = frame_rates(value, &path)?,
@@ -155,7 +168,7 @@ fn mode(value: Value<'_>, path: &Path<'_>) -> Result<VideoMode> {
         Ok(())
     })?;
     Ok(VideoMode::new(
-        fourcc.ok_or_else(|| missing(path, "fourcc", "a string such as YUYV"))?,
+        code.ok_or_else(|| missing(path, "fourcc", "a string such as YUYV"))?,
         width.ok_or_else(|| missing(path, "width", "a number or {min, max, step}"))?,
         height.ok_or_else(|| missing(path, "height", "a number or {min, max, step}"))?,
         rates,
@@ -189,15 +202,6 @@ fn span(value: Value<'_>, path: &Path<'_>) -> Result<Span> {
     }
     let (min, max, step) = range(value, path, "a positive whole number or {min, max, step}")?;
     Ok(if min == max { Span::Fixed(min) } else { Span::Range { min, max, step } })
-}
-
-fn rate(value: Value<'_>, path: &Path<'_>) -> Result<FrameRate> {
-    let expected = "a positive frame rate such as \"30/1\" or 29.97";
-    let rate = match value.kind() {
-        Kind::Number(number) => FrameRate::from_f64(number),
-        _ => value.string(path, expected)?.parse().ok(),
-    };
-    rate.ok_or_else(|| value.unexpected(path, expected))
 }
 
 fn frame_rates(value: Value<'_>, path: &Path<'_>) -> Result<FrameRates> {

@@ -9,7 +9,7 @@
 mod audio;
 mod changes;
 pub(crate) mod control;
-#[cfg(feature = "json")]
+#[cfg(feature = "serde")]
 mod document;
 #[cfg(any(test, all(feature = "scripted", not(loom))))]
 #[cfg_attr(not(test), allow(dead_code, reason = "fuzz targets take what they need"))]

@@ -1,6 +1,8 @@
 //! The words that every room shares: fourcc codes, exact frame rates, colour spaces, and where formats keep what.
 
 mod color_space;
+#[cfg(feature = "serde")]
+mod document;
 pub(crate) mod layout;
 pub(crate) mod pixels;
 mod rect;
@@ -121,6 +123,11 @@ impl Delivery {
             Self::Copied => "copied",
             Self::Raw => "raw",
         }
+    }
+
+    /// The delivery of that word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Lent, Self::Copied, Self::Raw].into_iter().find(|delivery| delivery.as_str() == name)
     }
 }
 

@@ -44,6 +44,8 @@ mod rules;
 mod tests;
 
 pub(crate) use gate::{Permit, ask};
+#[cfg(feature = "serve")]
+pub(crate) use origin::host_and_port;
 #[cfg(feature = "cli")]
 pub(crate) use origin::origin;
 

@@ -36,6 +36,15 @@ impl fmt::Display for OriginPattern {
     }
 }
 
+/// What stands before and after the colon of a port, where there is one. An IPv6 address has colons too, in brackets, which it
+/// keeps.
+pub(crate) fn host_and_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rfind(':').filter(|&colon| !authority[colon..].contains(']')) {
+        Some(colon) => (&authority[..colon], Some(&authority[colon + 1..])),
+        None => (authority, None),
+    }
+}
+
 /// An origin as browsers write it in a request (RFC 6454, 6.2): scheme and host in small letters, the port where it is not
 /// the scheme's usual one.
 ///
@@ -58,10 +67,7 @@ pub(crate) fn origin(text: &str) -> Result<String, String> {
     if authority.contains('*') {
         return Err(format!("each origin is written out, `{shown}` is not; * alone means every page"));
     }
-    let (host, port) = match authority.rfind(':').filter(|&colon| !authority[colon..].contains(']')) {
-        Some(colon) => (&authority[..colon], Some(&authority[colon + 1..])),
-        None => (authority, None),
-    };
+    let (host, port) = host_and_port(authority);
     let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let is_host = match name {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),

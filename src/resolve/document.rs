@@ -4,10 +4,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Resolution;
 use super::settings::{AudioSettings, VideoSettings};
-use crate::devices::ControlValue;
+use crate::document::object;
 use crate::error::{Error, Holder};
-use crate::json::Number;
 
+#[cfg(feature = "json")]
 impl Resolution {
     /// The resolution document, on one line.
     pub fn to_json(&self) -> String {
@@ -15,6 +15,7 @@ impl Resolution {
     }
 }
 
+#[cfg(feature = "json")]
 impl Error {
     /// The document of a failure, `{"ok": false, "error": {...}}`, on one line.
     pub fn to_json(&self) -> String {
@@ -23,14 +24,13 @@ impl Error {
 }
 
 /// `{"ok": false, "error": {...}}`.
+#[cfg(feature = "json")]
 struct Failure<'a>(&'a Error);
 
+#[cfg(feature = "json")]
 impl Serialize for Failure<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("ok", &false)?;
-        map.serialize_entry("error", self.0)?;
-        map.end()
+        object!(serializer, { "ok": false, "error": self.0 })
     }
 }
 
@@ -38,7 +38,7 @@ impl Serialize for Resolution {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("ok", &true)?;
-        map.serialize_entry("profile", self.profile.as_str())?;
+        map.serialize_entry("profile", &self.profile)?;
         if let Some(video) = &self.video {
             map.serialize_entry("video", video)?;
         }
@@ -55,31 +55,27 @@ impl Serialize for VideoSettings {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("deviceId", &self.device_id)?;
         map.serialize_entry("label", &self.label)?;
-        map.serialize_entry("fourcc", &self.fourcc.map(|fourcc| fourcc.to_string()))?;
+        map.serialize_entry("fourcc", &self.fourcc)?;
         map.serialize_entry("width", &self.width)?;
         map.serialize_entry("height", &self.height)?;
-        map.serialize_entry("frameRate", &self.frame_rate.map(|rate| rate.to_string()))?;
+        map.serialize_entry("frameRate", &self.frame_rate)?;
         if self.native_fourcc != self.fourcc {
-            map.serialize_entry("nativeFourcc", &self.native_fourcc.map(|fourcc| fourcc.to_string()))?;
+            map.serialize_entry("nativeFourcc", &self.native_fourcc)?;
         }
         if self.is_resized() {
             map.serialize_entry("nativeWidth", &self.native_width)?;
             map.serialize_entry("nativeHeight", &self.native_height)?;
         }
         if self.is_decimated() {
-            map.serialize_entry("nativeFrameRate", &self.native_frame_rate.map(|rate| rate.to_string()))?;
+            map.serialize_entry("nativeFrameRate", &self.native_frame_rate)?;
         }
         map.serialize_entry("aspectRatio", &self.aspect_ratio())?;
-        map.serialize_entry("resizeMode", self.resize_mode.as_str())?;
+        map.serialize_entry("resizeMode", &self.resize_mode)?;
         if let Some(delivery) = self.delivery {
-            map.serialize_entry("delivery", delivery.as_str())?;
+            map.serialize_entry("delivery", &delivery)?;
         }
         for (name, value) in self.controls.iter() {
-            match value {
-                ControlValue::Number(number) => map.serialize_entry(name.as_str(), &Number(number))?,
-                ControlValue::Mode(mode) => map.serialize_entry(name.as_str(), mode.as_str())?,
-                ControlValue::Switch(on) => map.serialize_entry(name.as_str(), &on)?,
-            }
+            map.serialize_entry(&name, &value)?;
         }
         map.serialize_entry("fitness", &self.fitness)?;
         map.end()
@@ -88,24 +84,24 @@ impl Serialize for VideoSettings {
 
 impl Serialize for AudioSettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("deviceId", &self.device_id)?;
-        map.serialize_entry("label", &self.label)?;
-        map.serialize_entry("sampleRate", &self.sample_rate)?;
-        map.serialize_entry("channelCount", &self.channel_count)?;
-        map.serialize_entry("sampleSize", &self.sample_size)?;
-        map.serialize_entry("sampleFormat", &self.sample_format)?;
-        map.serialize_entry("latency", &self.latency)?;
-        map.serialize_entry("fitness", &self.fitness)?;
-        map.end()
+        object!(serializer, {
+            "deviceId": self.device_id,
+            "label": self.label,
+            "sampleRate": self.sample_rate,
+            "channelCount": self.channel_count,
+            "sampleSize": self.sample_size,
+            "sampleFormat": self.sample_format,
+            "latency": self.latency,
+            "fitness": self.fitness,
+        })
     }
 }
 
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("name", self.name().as_str())?;
-        map.serialize_entry("code", self.code().as_str())?;
+        map.serialize_entry("name", &self.name())?;
+        map.serialize_entry("code", &self.code())?;
         if let Some(constraint) = self.constraint() {
             map.serialize_entry("constraint", constraint)?;
         }

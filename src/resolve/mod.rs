@@ -8,13 +8,15 @@ mod audio;
 mod candidates;
 mod controls;
 mod derive;
-#[cfg(feature = "json")]
+#[cfg(feature = "serde")]
 mod document;
 mod fitness;
 mod libjingle;
 mod pixels;
 mod range;
 mod rate;
+#[cfg(feature = "serde")]
+mod read;
 mod select;
 mod settings;
 mod table;

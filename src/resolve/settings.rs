@@ -9,6 +9,7 @@ const MANUAL: ControlValue = ControlValue::Mode(MeteringMode::Manual);
 
 /// Whether a picture is the camera's own: `VideoResizeModeEnum`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ResizeMode {
     /// Size and rate come from the camera, its driver or the system.
     #[default]
@@ -24,6 +25,11 @@ impl ResizeMode {
             Self::None => "none",
             Self::CropAndScale => "crop-and-scale",
         }
+    }
+
+    /// The mode of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::None, Self::CropAndScale].into_iter().find(|mode| mode.as_str() == name)
     }
 }
 

@@ -9,7 +9,7 @@ use v4l::v4l_sys::{
     v4l2_frmsizeenum, v4l2_plane, v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_streamparm,
 };
 
-use super::kernel::{
+use super::values::{
     BufferFlags, BufferMemory, BufferType, Capability, CapabilityFlags, ControlDescription, ControlFlags, ControlType,
     Dequeued, Fraction, FrameInterval, FrameSize, Interval, MAX_PLANES, PixelFormat, PlaneFormat, PlaneUse,
 };

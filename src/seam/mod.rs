@@ -14,18 +14,13 @@ mod output;
 mod pcm;
 #[cfg(any(all(test, not(loom)), feature = "scripted"))]
 pub(crate) mod scripted;
+mod values;
+mod vidioc;
 mod watch;
 mod world;
 
 pub(crate) use holding::{Hold, Holding};
-pub use kernel::RealTimePolicy;
-pub(crate) use kernel::{
-    BufferFlags, BufferType, Capability, CapabilityFlags, ControlFlags, ControlType, Dequeued, Fraction, FrameInterval,
-    FrameSize, InputStatus, Kernel, LOOPBACK_DRIVER, MAX_PLANES, MemoryFlags, PixelFormat, PlaneFormat, PoolFlags,
-    SyncFlags, retry,
-};
-#[cfg(any(test, feature = "scripted"))]
-pub(crate) use kernel::{BufferMemory, ControlDescription, PlaneUse, RequestedBuffers};
+pub(crate) use kernel::{Kernel, retry};
 pub(crate) use linux::LinuxKernel;
 pub(crate) use output::OutputMemory;
 #[cfg(any(test, feature = "scripted"))]
@@ -34,8 +29,15 @@ pub(crate) use pcm::{
     Accepted, CapturePcm, LinuxPcmDirectory, LinuxPcmSystem, ParameterRefused, Pcm, PcmDirectory, PcmParameter,
     PcmParameters, PcmRanges, PcmSetup, PcmState, PcmSystem,
 };
+pub use values::RealTimePolicy;
+pub(crate) use values::{
+    BufferFlags, BufferType, Capability, CapabilityFlags, ControlFlags, ControlType, Dequeued, Fraction, FrameInterval,
+    FrameSize, InputStatus, LOOPBACK_DRIVER, MAX_PLANES, MemoryFlags, PixelFormat, PlaneFormat, PoolFlags, SyncFlags,
+};
+#[cfg(any(test, feature = "scripted"))]
+pub(crate) use values::{BufferMemory, ControlDescription, PlaneUse, RequestedBuffers};
 pub(crate) use watch::Watch;
 pub(crate) use world::{Access, LinuxWorld, Node, World};
 #[cfg(any(test, feature = "scripted"))]
 #[cfg_attr(not(test), allow(unused_imports, reason = "as the script's own"))]
-pub(crate) use {kernel::Interval, pcm::SoundCard, watch::uevent_device};
+pub(crate) use {pcm::SoundCard, values::Interval, watch::uevent_device};

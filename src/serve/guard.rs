@@ -21,7 +21,7 @@ use super::request::{Method, Request};
 use super::socket::Peer;
 use super::token::Token;
 use crate::error::Result;
-use crate::permission::PolicyFile;
+use crate::permission::{PolicyFile, host_and_port};
 
 /// What comes before the token among a WebSocket's protocols: its address, which may be logged, is kept free of it.
 const TOKEN_PROTOCOL: &str = "token.";
@@ -244,9 +244,10 @@ fn address(name: &str) -> Option<IpAddr> {
 
 /// Name and port; `None` for what is no host. An IPv6 address keeps its brackets.
 fn split_host(host: &str) -> Option<(&str, Option<u16>)> {
-    let (name, port) = match host.rfind(':').filter(|&colon| !host[colon..].contains(']')) {
-        Some(colon) => (&host[..colon], Some(host[colon + 1..].parse().ok()?)),
-        None => (host, None),
+    let (name, port) = host_and_port(host);
+    let port = match port {
+        Some(port) => Some(port.parse().ok()?),
+        None => None,
     };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
     let bracketed = name.starts_with('[') && name.ends_with(']');

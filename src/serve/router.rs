@@ -15,8 +15,9 @@ use super::socket::Socket;
 use super::stage::Stage;
 use super::{USERMEDIA_JS, mjpeg, state, websocket};
 use crate::constraints::MediaStreamConstraints;
+use crate::document::Path;
 use crate::error::{Error, Result};
-use crate::json::{Path, document};
+use crate::json::document;
 use crate::sink::Metrics;
 
 /// How long a request may take to come in, from the connection to its last byte.

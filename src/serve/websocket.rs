@@ -24,7 +24,8 @@ use super::sending::{STALL, send, send_picture};
 use super::socket::{Socket, wait_for};
 use super::stage::Stage;
 use super::state;
-use crate::json::{Kind as JsonKind, Path, document};
+use crate::document::{Kind as JsonKind, Path};
+use crate::json::document;
 use crate::seam::{Kernel, LinuxKernel};
 
 /// How often the statistics are told.

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "record")]
 pub(crate) mod container;
+#[cfg(feature = "serde")]
+mod document;
 #[cfg(all(test, feature = "record"))]
 mod ffmpeg;
 #[cfg(feature = "record")]

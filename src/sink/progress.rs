@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::container::Summary;
+use crate::time::nanoseconds;
 use crate::trace;
 
 /// How many files are remembered although they were deleted: a recording goes on for months.
@@ -109,7 +110,7 @@ impl RecordingProgress {
         let state = self.state();
         let there = state.files.iter().filter(|file| !file.deleted);
         there.fold((0, 0, 0), |(frames, ns, bytes), file| {
-            let duration = file.duration.map_or(0, |duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+            let duration = file.duration.map_or(0, nanoseconds);
             (frames + file.frames, ns + duration, bytes + file.bytes)
         })
     }

@@ -9,6 +9,7 @@ use super::session::{Session, SessionPlace};
 use crate::capture::{Engine, Hotplug, Subscription, Worker};
 use crate::devices::{DeviceChange, DeviceTracker, Machine, MediaDeviceInfo};
 use crate::error::{Error, ErrorName, Result};
+use crate::time::nanoseconds;
 
 /// How long after a notice the devices are listed. A camera that is plugged in makes dozens of notices, node by node, and
 /// ids are final only when all of its nodes are there.
@@ -224,7 +225,7 @@ impl Observer {
 }
 
 fn after(now: u64, pause: Duration) -> u64 {
-    now.saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX))
+    now.saturating_add(nanoseconds(pause))
 }
 
 /// Bare notices that a device may have come or changed, for whoever tries again at each of them.

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::consumer::ConsumerStatistics;
-use crate::capture::{AudioStatistics, ClockDrift, RecoveryEvent, RecoveryStep, SourceStatistics, TimestampSource};
-use crate::json::{object, thousandths};
+use super::sink::TrackSettings;
+use super::statistics::{StreamStatistics, TrackStatistics};
+use crate::capture::{AudioStatistics, ClockDrift, RecoveryEvent, RecoveryStep, SourceStatistics};
+use crate::document::{object, thousandths};
 
 /// What happened to a device; times are those of its frames.
 impl Serialize for RecoveryEvent {
@@ -16,7 +18,7 @@ impl Serialize for RecoveryEvent {
         map.serialize_entry("timestamp", &self.at)?;
         match &self.step {
             RecoveryStep::Muted(reason) | RecoveryStep::ReasonChanged(reason) => {
-                map.serialize_entry("reason", reason.as_str())?
+                map.serialize_entry("reason", reason)?
             }
             RecoveryStep::Failed(error) | RecoveryStep::SteppedDown(error) => map.serialize_entry("error", error)?,
             RecoveryStep::Resumed { after } => map.serialize_entry("afterSeconds", &after.as_secs_f64())?,
@@ -26,11 +28,27 @@ impl Serialize for RecoveryEvent {
     }
 }
 
+/// Writes what is counted at a source: what its kind has, then what every device that is kept alive has.
+macro_rules! source {
+    ($serializer:expr, $source:expr, { $($name:literal: $value:expr,)* }) => {
+        object!($serializer, {
+            $($name: $value,)*
+            "stalls": $source.stalls,
+            "restarts": $source.restarts,
+            "reopenings": $source.reopenings,
+            "recoveries": $source.recoveries,
+            "mutedSeconds": Duration::from_nanos($source.muted).as_secs_f64(),
+            "clockSource": $source.timestamp_source,
+            "clockDrift": $source.clock_drift,
+        })
+    };
+}
+
 /// In frames of sound, a sample of each channel.
 impl Serialize for AudioStatistics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let source = self;
-        object!(serializer, {
+        source!(serializer, source, {
             "expected": source.expected,
             "captured": source.captured,
             "lostInDriver": source.lost_in_driver,
@@ -40,13 +58,6 @@ impl Serialize for AudioStatistics {
             "blocks": source.blocks,
             "hostStamped": source.host_stamped,
             "bytes": source.bytes,
-            "stalls": source.stalls,
-            "restarts": source.restarts,
-            "reopenings": source.reopenings,
-            "recoveries": source.recoveries,
-            "mutedSeconds": Duration::from_nanos(source.muted).as_secs_f64(),
-            "clockSource": source.timestamp_source.map(clock_source),
-            "clockDrift": source.clock_drift.as_ref().map(Drift),
         })
     }
 }
@@ -54,7 +65,7 @@ impl Serialize for AudioStatistics {
 impl Serialize for SourceStatistics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let source = self;
-        object!(serializer, {
+        source!(serializer, source, {
             "expected": source.expected,
             "captured": source.captured,
             "lostInDriver": source.lost_in_driver,
@@ -69,36 +80,51 @@ impl Serialize for SourceStatistics {
             "raw": source.raw,
             "bytes": source.bytes,
             "frameRate": source.measured_frame_rate().map(thousandths),
-            "stalls": source.stalls,
-            "restarts": source.restarts,
-            "reopenings": source.reopenings,
-            "recoveries": source.recoveries,
-            "mutedSeconds": Duration::from_nanos(source.muted).as_secs_f64(),
-            "clockSource": source.timestamp_source.map(clock_source),
-            "clockDrift": source.clock_drift.as_ref().map(Drift),
         })
     }
 }
 
-/// Who gives the times.
-fn clock_source(source: TimestampSource) -> &'static str {
-    match source {
-        TimestampSource::Driver => "driver",
-        TimestampSource::Host => "host",
-    }
-}
-
-/// How far a device's clock is off.
-struct Drift<'a>(&'a ClockDrift);
-
-impl Serialize for Drift<'_> {
+impl Serialize for ClockDrift {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let drift = self.0;
         object!(serializer, {
-            "ppm": thousandths(drift.ppm),
-            "recentPpm": thousandths(drift.recent_ppm),
-            "seconds": drift.span.as_secs_f64(),
+            "ppm": thousandths(self.ppm),
+            "recentPpm": thousandths(self.recent_ppm),
+            "seconds": self.span.as_secs_f64(),
         })
+    }
+}
+
+impl Serialize for StreamStatistics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        object!(serializer, {
+            "video": self.video,
+            "audio": self.audio,
+            "microphoneAgainstCameraPpm": self.microphone_against_camera_ppm().map(thousandths),
+        })
+    }
+}
+
+impl<T: Serialize> Serialize for TrackStatistics<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        object!(serializer, {
+            "deviceId": self.device_id,
+            "label": self.label,
+            "live": self.live,
+            "muted": self.muted,
+            "source": self.source,
+            "unreadable": self.unreadable,
+            "consumers": self.consumers,
+        })
+    }
+}
+
+/// As the settings that they are.
+impl Serialize for TrackSettings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Video(settings) => settings.serialize(serializer),
+            Self::Audio(settings) => settings.serialize(serializer),
+        }
     }
 }
 

@@ -219,6 +219,14 @@ impl Item for PassedFrame {
         self.info.payloads.iter().map(|payload| u64::from(payload.length)).sum()
     }
 
+    fn is_written_over(&self) -> bool {
+        match &self.picture {
+            Picture::Lent(lease) => self.info.raw.is_some_and(|mark| !lease.still_holds(mark)),
+            #[cfg(feature = "convert")]
+            Picture::Made(picture) => picture.native().is_some_and(|native| native.is_written_over()),
+        }
+    }
+
     fn detached(&self, spare: Option<Self>) -> Option<Self> {
         let spare = spare.and_then(Self::into_native);
         match &self.picture {

@@ -15,7 +15,7 @@ mod consumer;
 mod decimator;
 mod device_watch;
 mod dma_buf;
-#[cfg(feature = "json")]
+#[cfg(feature = "serde")]
 mod document;
 mod early;
 mod feed;

@@ -7,7 +7,7 @@ use super::consumer::Consumer;
 use super::early::Early;
 use super::gate::Gate;
 use super::medium::{Format, Medium};
-use crate::capture::{Demand, RecoveryEvent};
+use crate::capture::{Demand, Item, RecoveryEvent};
 use crate::constraints::MediaStreamConstraints;
 use crate::error::Error;
 
@@ -226,7 +226,8 @@ impl<M: Medium> TrackOutlet<M> {
             consumer.end(error.as_ref());
         } else {
             self.early.hand_over(now, |early| {
-                if let Some((early, arrived)) = early {
+                // A raw frame's writer did not wait, and may have come round to it: then the first one is yet to come.
+                if let Some((early, arrived)) = early.filter(|(early, _)| !early.is_written_over()) {
                     consumer.offer(&early, arrived);
                 }
                 self.consumers.push(consumer);

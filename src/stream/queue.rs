@@ -14,6 +14,7 @@ use super::medium::Medium;
 use crate::capture::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use crate::capture::{Demand, Item};
 use crate::error::{Error, Result};
+use crate::time::nanoseconds;
 
 /// Tells the time of delivery; the engine's clock, so that tests can move it.
 pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -54,7 +55,7 @@ impl Bound {
 
     /// So much time and memory, of which few buffers are the driver's.
     pub(super) fn backlog(span: Duration, bytes: u64) -> Self {
-        let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let span = nanoseconds(span);
         Self { items: usize::MAX, span, bytes, policy: DropPolicy::Newest, lent: 2 }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::time::nanoseconds;
+
 /// Without a frame for at least so long no camera counts as stalled: some stop for a second to set their exposure.
 const LEAST_STALL: Duration = Duration::from_secs(2);
 /// The first frame may take longer: the sensor has to start.
@@ -103,10 +105,6 @@ impl Default for RecoveryPolicy {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

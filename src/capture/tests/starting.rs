@@ -11,6 +11,7 @@ use crate::Fourcc;
 use crate::capture::{CapturedFrame, Outlet, SourceEnd};
 use crate::error::{Error, ErrorName};
 use crate::format::FrameRate;
+use crate::seam::InputStatus;
 use crate::seam::scripted::{Call, FOREVER, Frame, pixels};
 
 /// Every call on the way.
@@ -43,6 +44,20 @@ fn a_start_that_breaks_anywhere_closes_the_device_and_frees_its_buffers() {
             }
         }
     }
+}
+
+#[test]
+fn a_loopback_without_a_writer_keeps_the_format_that_its_writer_will_choose() {
+    let mut camera = yuyv();
+    camera.driver = "v4l2 loopback".to_owned();
+    camera.input = Some(InputStatus::NO_SIGNAL);
+    let bench = Bench::new(camera);
+    // A format that is set, even to what it is, is held until the node is closed.
+    bench.camera.fail(Call::SetFormat, Errno::ENOMEM, FOREVER);
+    let error = bench.open().unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::EIO as i32), "{error}");
+    assert!(error.message().contains("no program writes to"), "{error}");
+    bench.assert_closed();
 }
 
 #[test]

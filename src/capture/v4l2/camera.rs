@@ -98,6 +98,11 @@ impl V4l2Camera {
                 .with_device(&capability.card, path)
                 .with_remedy("list the devices again: node numbers change when devices come and go"));
         };
+        // Whoever sets the format of a v4l2loopback, even to what it is, holds it to that until it closes, and a writer that
+        // begins meanwhile is refused. It says that there is none, so that it need not be tried.
+        if loopback && has_no_signal(kernel, fd) {
+            return Err(failure(Step::StreamOn, Errno::EIO, path, true));
+        }
         let (fourcc, width, height) = match request.fourcc {
             // Its writer says what there is. A reader that asks for something else takes the writer's format away, and
             // every frame is short from then on (v4l2loopback 0.15).
@@ -203,10 +208,9 @@ impl V4l2Camera {
         Reader::new(self.kernel.clone(), self.fd.clone(), self.kind, buffers, self.low_mark, told, reading)
     }
 
-    /// Whether the driver says that its input has no signal, or no power.
+    /// See [`has_no_signal`].
     pub(in crate::capture) fn has_no_signal(&self) -> bool {
-        let without = InputStatus::NO_POWER | InputStatus::NO_SIGNAL | InputStatus::NO_SYNC;
-        retry(|| self.kernel.input_status(self.fd.as_fd())).is_ok_and(|status| status.intersects(without))
+        has_no_signal(&*self.kernel, self.fd.as_fd())
     }
 
     fn fail(&self, step: Step) -> impl Fn(Errno) -> Error + '_ {
@@ -319,6 +323,13 @@ impl Drop for V4l2Camera {
             Buffer::unmap(buffer);
         }
     }
+}
+
+/// Whether the driver says that its input has no signal, or no power. A v4l2loopback without a writer says so (0.15, where its
+/// control keep_format is clear).
+fn has_no_signal(kernel: &dyn Kernel, fd: BorrowedFd<'_>) -> bool {
+    let without = InputStatus::NO_POWER | InputStatus::NO_SIGNAL | InputStatus::NO_SYNC;
+    retry(|| kernel.input_status(fd)).is_ok_and(|status| status.intersects(without))
 }
 
 /// Asks for a rate and reads back which one there is. Failing is not fatal: cheap cameras refuse any change.

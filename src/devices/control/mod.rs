@@ -134,6 +134,7 @@ impl MeteringMode {
 
 /// What a control is set to.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum ControlValue {
     /// A number, in the unit of its [`ControlName`].
     Number(f64),
@@ -155,6 +156,7 @@ impl std::fmt::Display for ControlValue {
 
 /// What a control can be set to.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum ControlRange {
     /// `min`, `min + step`, ... up to `max`: `MediaSettingsRange`. A step of 0 is any number between the two.
     Numbers {

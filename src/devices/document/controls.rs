@@ -1,10 +1,10 @@
 //! Reading what a camera's controls can be set to.
 
-use super::{boolean, missing};
+use super::boolean;
 use crate::devices::control::{ControlKind, MeteringMode};
 use crate::devices::{CameraControl, ControlName, ControlRange, ControlValue};
+use crate::document::{Kind, Path, Value, missing, push};
 use crate::error::Result;
-use crate::json::{Kind, Path, Value, push};
 
 /// An object of ranges and lists by W3C's names. Controls and modes of a later version are not known here, and ignored.
 pub(super) fn read(value: Value<'_>, path: &Path<'_>) -> Result<Vec<CameraControl>> {

@@ -11,12 +11,13 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 
 use super::{Call, Rest, ScriptedKernel};
 use crate::format::Fourcc;
+use crate::seam::Kernel;
 use crate::seam::abi::CID_MIN_BUFFERS_FOR_CAPTURE;
-use crate::seam::kernel::{
-    BufferMemory, BufferType, Capability, CapabilityFlags, ControlDescription, Dequeued, Fraction, FrameInterval,
-    FrameSize, InputStatus, Interval, Kernel, MemoryFlags, PixelFormat, RealTimePolicy, RequestedBuffers, SyncFlags,
-};
 use crate::seam::output::OutputMemory;
+use crate::seam::values::{
+    BufferMemory, BufferType, Capability, CapabilityFlags, ControlDescription, Dequeued, Fraction, FrameInterval,
+    FrameSize, InputStatus, Interval, MemoryFlags, PixelFormat, RealTimePolicy, RequestedBuffers, SyncFlags,
+};
 
 impl Kernel for ScriptedKernel {
     fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorName, Result};
 use crate::format::{Fourcc, FrameRate, FrameStamp};
 use crate::seam::{Kernel, LinuxKernel, OutputMemory, PixelFormat, retry};
 use crate::stream::{Backlog, Flow, Sink, TrackFormat, TrackMetadata, TrackSettings, VideoFrame};
+use crate::time::nanoseconds;
 
 /// How long after its own moment a frame is written, unless told otherwise: time for the threads between, on a machine that
 /// is busy. At most half a frame.
@@ -157,7 +158,7 @@ impl LoopbackWriter {
         let writing = Writing::new(source, format.width, format.height, if encodes { 0 } else { bytesperline });
         self.stream = Some(Streaming {
             track,
-            delay: u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX),
+            delay: nanoseconds(delay),
             #[cfg(feature = "picture")]
             encoder: encodes.then(|| Encoder {
                 color_space: format.color_space(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::bench::{Bench, assert_sum, drain, sequences};
 use crate::constraints::{ConstrainDomString, ConstrainULong, MediaTrackConstraints};
 use crate::format::Fourcc;
+use crate::seam::Kernel;
 use crate::seam::scripted::ScriptedCamera;
 use crate::{MediaStreamConstraints, RecoveryPolicy};
 
@@ -50,6 +51,29 @@ fn a_frame_of_long_ago_is_no_beginning() {
     assert!(drain(&processor).is_empty());
     bench.camera.run(1);
     assert_eq!(drain(&processor).len(), 1);
+}
+
+#[test]
+fn a_raw_frame_that_its_writer_has_come_round_to_is_no_beginning() {
+    let mut camera = ScriptedCamera::new(b"YUYV", 64, 48);
+    camera.driver = "v4l2 loopback".to_owned();
+    camera.granted = Some(4);
+    let mut bench = Bench::new(camera);
+    bench.devices = bench.devices.with_raw_frames(true);
+    for written_over in [false, true] {
+        let stream = bench.stream();
+        bench.camera.run(1);
+        if written_over {
+            bench.camera.write_over(0, 200, Some((4, bench.kernel.now())));
+        }
+        let first = stream.video_tracks()[0].processor(4);
+        let mut picture = vec![0; 64 * 48 * 2];
+        let frames = drain(&first);
+        assert_eq!(frames.len(), usize::from(!written_over));
+        assert!(frames.iter().all(|frame| frame.raw().is_some_and(|raw| raw.copy_to(&mut picture).is_ok())));
+        assert_eq!(first.statistics().accepted, u64::from(!written_over), "who is not there is not offered it");
+        assert_sum(&first.statistics());
+    }
 }
 
 #[test]

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::devices::{loopback_open, succeed, usermedia, vivid_webcam};
+use crate::devices::{loopback_open, succeed, usermedia, v4l2_ctl, vivid_webcam};
 use crate::harness::{LabTest, lab_test};
 use crate::protocol::VIRTUAL_TIME_GUEST;
 
 pub const TESTS: &[LabTest] = &[
     lab_test!(a_frame_costs_no_more_calls_than_v4l2_ctls).timeout_secs(180),
     lab_test!(a_loopback_is_fed_and_its_frames_tell_when_they_were_written).timeout_secs(90),
+    lab_test!(a_loopback_that_nobody_wrote_to_is_fed_in_the_feeders_own_format).timeout_secs(90),
     lab_test!(gstreamer_with_mapped_memory_is_measured_in_the_same_mode).timeout_secs(400),
     lab_test!(ustreamer_is_measured_in_the_same_mode).timeout_secs(300),
     lab_test!(a_benchmark_says_what_its_figures_are_worth).timeout_secs(90),
@@ -18,8 +19,12 @@ pub const TESTS: &[LabTest] = &[
 
 /// Few frames: what is counted has no noise.
 fn bench(node: &Path, arguments: &[&str]) -> Value {
+    bench_as_is(node, &[&["--fourcc", "YUYV"], arguments].concat())
+}
+
+fn bench_as_is(node: &Path, arguments: &[&str]) -> Value {
     let mut command = usermedia();
-    command.args(["bench", "--json", "--fourcc", "YUYV", "--runs", "1", "--device"]).arg(node);
+    command.args(["bench", "--json", "--runs", "1", "--device"]).arg(node);
     let output = succeed(command.args(arguments));
     let text = String::from_utf8(output.stdout).expect("JSON is text");
     serde_json::from_str(text.lines().last().expect("a result")).expect("JSON")
@@ -88,6 +93,17 @@ fn a_loopback_is_fed_and_its_frames_tell_when_they_were_written() {
         // The driver stamps after the writer did. Ages since then are counted in classes an eighth wide.
         assert!(written.as_f64() >= age.as_f64().map(|age| age / 1.125), "{run}");
     }
+}
+
+/// The node stands at the driver's own format, and whoever looks whether there is a writer by now must not hold it to that.
+fn a_loopback_that_nobody_wrote_to_is_fed_in_the_feeders_own_format() {
+    let node = loopback_open();
+    // As in a fresh guest, whatever ran before.
+    succeed(&mut v4l2_ctl(&node, &["--set-fmt-video-out=width=640,height=480,pixelformat=BGR4"]));
+    let size =
+        ["--width", "640", "--height", "480", "--fps", "60", "--frames", "20", "--warm-up", "5", "--counts", "none"];
+    let result = bench_as_is(&node, &size);
+    assert_eq!((&result["ok"], &result["target"]["fourcc"]), (&true.into(), &"YUYV".into()), "{result}");
 }
 
 fn a_benchmark_says_what_its_figures_are_worth() {

@@ -1,18 +1,40 @@
-//! Constraints from JSON.
+//! Constraints from documents: JSON, or what another reader of the crate `serde` made of its own.
 
 use super::legacy::{LegacyConstraint, LegacyTrackConstraints, LegacyValue};
 use super::value::{
-    BooleanOrString, ConstrainBoolean, ConstrainBooleanOrDomString, ConstrainDomString, ConstrainNumber,
+    BooleanOrString, ConstrainBoolean, ConstrainBooleanOrDomString, ConstrainDomString, ConstrainDouble,
+    ConstrainNumber, ConstrainULong,
 };
 use super::w3c::{Constraint, ConstraintName, MediaTrackConstraintSet, MediaTrackConstraints};
 use super::{MediaStreamConstraints, MediaTrackRequest};
 use crate::devices::control::ControlKind;
+use crate::document::{Kind, Path, Value, push, readable};
 use crate::error::{Error, ErrorName, Result, excerpt};
-use crate::json::{Kind, Path, Value, document, push};
+#[cfg(feature = "json")]
+use crate::json::document;
 
 /// What errors call the document.
+#[cfg(feature = "json")]
 const DOCUMENT: &str = "the constraints";
 
+readable! {
+    MediaStreamConstraints, "the constraints", stream;
+    MediaTrackRequest, "the request", track;
+    MediaTrackConstraints, "the constraints", w3c_track;
+    MediaTrackConstraintSet, "the constraint set", set;
+    LegacyTrackConstraints, "the constraints", legacy_only;
+    ConstrainULong, "the constraint", |value, path| number_constraint(value, path, unsigned_long, NUMBER);
+    ConstrainDouble, "the constraint", |value, path| number_constraint(value, path, double, NUMBER);
+    ConstrainDomString, "the constraint", strings_constraint;
+    ConstrainBoolean, "the constraint", boolean_constraint;
+    ConstrainBooleanOrDomString, "the constraint", boolean_or_string_constraint;
+    BooleanOrString, "the value", boolean_or_string;
+}
+
+/// What errors expect of a constraint on a number.
+const NUMBER: &str = "a number or {min, max, exact, ideal}";
+
+#[cfg(feature = "json")]
 impl MediaStreamConstraints {
     /// Reads constraints of either dialect from JSON: `{"video": {"width": 1280}, "audio": true}`.
     ///
@@ -26,20 +48,11 @@ impl MediaStreamConstraints {
     /// wrong type, a number that is not finite, or a 2012 object with anything besides `mandatory` and `optional` or an
     /// optional entry without exactly one key. Whether anything is requested at all is checked on resolving.
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self> {
-        let root = Path::root(DOCUMENT);
-        let mut constraints = Self::new();
-        document(json.as_ref(), DOCUMENT)?.members(&root, "an object with video or audio", |name, value| {
-            match &*name {
-                "video" => constraints.video = track(value, &root.name("video"))?,
-                "audio" => constraints.audio = track(value, &root.name("audio"))?,
-                _ => {}
-            }
-            Ok(())
-        })?;
-        Ok(constraints)
+        stream(document(json.as_ref(), DOCUMENT)?, &Path::root(DOCUMENT))
     }
 }
 
+#[cfg(feature = "json")]
 impl std::str::FromStr for MediaStreamConstraints {
     type Err = Error;
 
@@ -47,6 +60,19 @@ impl std::str::FromStr for MediaStreamConstraints {
     fn from_str(json: &str) -> Result<Self> {
         Self::from_json(json)
     }
+}
+
+fn stream(value: Value<'_>, path: &Path<'_>) -> Result<MediaStreamConstraints> {
+    let mut constraints = MediaStreamConstraints::new();
+    value.members(path, "an object with video or audio", |name, value| {
+        match &*name {
+            "video" => constraints.video = track(value, &path.name("video"))?,
+            "audio" => constraints.audio = track(value, &path.name("audio"))?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(constraints)
 }
 
 fn track(value: Value<'_>, path: &Path<'_>) -> Result<MediaTrackRequest> {
@@ -69,6 +95,19 @@ fn track(value: Value<'_>, path: &Path<'_>) -> Result<MediaTrackRequest> {
         }
         (true, None) => legacy_track(value, path).map(MediaTrackRequest::Legacy),
         (false, _) => w3c_track(value, path).map(MediaTrackRequest::from),
+    }
+}
+
+/// Constraints that are of the 2012 dialect and no other.
+fn legacy_only(value: Value<'_>, path: &Path<'_>) -> Result<LegacyTrackConstraints> {
+    let expected = "an object with mandatory or optional";
+    match value.kind() {
+        Kind::Object => match track(value, path)? {
+            MediaTrackRequest::Legacy(track) => Ok(track),
+            MediaTrackRequest::Any => Ok(LegacyTrackConstraints::new()),
+            _ => Err(value.unexpected(path, expected)),
+        },
+        _ => Err(value.unexpected(path, expected)),
     }
 }
 
@@ -152,9 +191,7 @@ fn w3c_track(value: Value<'_>, path: &Path<'_>) -> Result<MediaTrackConstraints>
         track.advanced.clear();
         value.elements(&path, "a list of constraint sets", |index, value| {
             let path = path.index(index);
-            let mut set = MediaTrackConstraintSet::new();
-            value
-                .members(&path, "a constraint set", |name, value| member(&mut set, &name, value, &path.name(&name)))?;
+            let set = set(value, &path)?;
             // A set that asks for nothing is always met.
             if !set.is_empty() {
                 push(&mut track.advanced, set);
@@ -163,6 +200,12 @@ fn w3c_track(value: Value<'_>, path: &Path<'_>) -> Result<MediaTrackConstraints>
         })
     })?;
     Ok(track)
+}
+
+fn set(value: Value<'_>, path: &Path<'_>) -> Result<MediaTrackConstraintSet> {
+    let mut set = MediaTrackConstraintSet::new();
+    value.members(path, "a constraint set", |name, value| member(&mut set, &name, value, &path.name(&name)))?;
+    Ok(set)
 }
 
 fn member(set: &mut MediaTrackConstraintSet, name: &str, value: Value<'_>, path: &Path<'_>) -> Result<()> {
@@ -178,13 +221,13 @@ fn member(set: &mut MediaTrackConstraintSet, name: &str, value: Value<'_>, path:
         (Name::EchoCancellation, _) => Constraint::BooleanOrString(boolean_or_string_constraint(value, path)?),
         (_, Kind::Boolean(exists)) => Constraint::Exists(exists),
         (Name::Width | Name::Height | Name::SampleRate | Name::SampleSize | Name::ChannelCount, _) => {
-            Constraint::ULong(number_constraint(value, path, unsigned_long, "a number or {min, max, exact, ideal}")?)
+            Constraint::ULong(number_constraint(value, path, unsigned_long, NUMBER)?)
         }
         (Name::AspectRatio | Name::FrameRate | Name::Latency, _) => {
-            Constraint::Double(number_constraint(value, path, double, "a number or {min, max, exact, ideal}")?)
+            Constraint::Double(number_constraint(value, path, double, NUMBER)?)
         }
         (Name::Control(control), _) if control.kind() == ControlKind::Number => {
-            Constraint::Double(number_constraint(value, path, double, "a number or {min, max, exact, ideal}")?)
+            Constraint::Double(number_constraint(value, path, double, NUMBER)?)
         }
         (Name::Control(_), _) => Constraint::String(strings_constraint(value, path)?),
         (Name::FacingMode | Name::ResizeMode | Name::PixelFormat | Name::DeviceId | Name::GroupId, _) => {
