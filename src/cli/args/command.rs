@@ -1,5 +1,5 @@
 //! The subcommands, each of whose grammars is built only when it is the one that was asked for: eight of nine are not, and
-//! half of a short run's start was theirs.
+//! a third of the time to start was theirs.
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
