@@ -238,12 +238,9 @@ fn member(set: &mut MediaTrackConstraintSet, name: &str, value: Value<'_>, path:
     Ok(())
 }
 
-/// A finite double, as WebIDL's `double`.
+/// WebIDL's `double`.
 fn double(value: Value<'_>, path: &Path<'_>) -> Result<f64> {
-    match value.kind() {
-        Kind::Number(number) if number.is_finite() => Ok(number),
-        _ => Err(value.unexpected(path, "a finite number")),
-    }
+    value.finite(path)
 }
 
 /// A whole number, as WebIDL's `[Clamp] unsigned long`: clamped, then rounded to the nearest, halves to even.
@@ -312,13 +309,6 @@ fn strings_constraint(value: Value<'_>, path: &Path<'_>) -> Result<ConstrainDomS
     Ok(constraint)
 }
 
-fn boolean(value: Value<'_>, path: &Path<'_>) -> Result<bool> {
-    match value.kind() {
-        Kind::Boolean(boolean) => Ok(boolean),
-        _ => Err(value.unexpected(path, "true or false")),
-    }
-}
-
 fn boolean_constraint(value: Value<'_>, path: &Path<'_>) -> Result<ConstrainBoolean> {
     if let Kind::Boolean(bare) = value.kind() {
         return Ok(bare.into());
@@ -327,8 +317,8 @@ fn boolean_constraint(value: Value<'_>, path: &Path<'_>) -> Result<ConstrainBool
     value.members(path, "true, false or {exact, ideal}", |name, value| {
         let path = path.name(&name);
         match &*name {
-            "exact" => constraint.exact = Some(boolean(value, &path)?),
-            "ideal" => constraint.ideal = Some(boolean(value, &path)?),
+            "exact" => constraint.exact = Some(value.boolean(&path)?),
+            "ideal" => constraint.ideal = Some(value.boolean(&path)?),
             _ => {}
         }
         Ok(())

@@ -91,7 +91,7 @@ fn device(value: Value<'_>, path: &Path<'_>) -> Result<Option<MediaDeviceInfo>> 
     let (mut device_id, mut group_id, mut label) = (None, None, None);
     value.members(path, "an object", |name, value| {
         let path = path.name(&name);
-        let text = || value.string(&path, "a string").map(std::borrow::Cow::into_owned);
+        let text = || value.text(&path);
         match &*name {
             "deviceId" => device_id = Some(text()?),
             "groupId" => group_id = Some(text()?),
@@ -122,9 +122,9 @@ fn device(value: Value<'_>, path: &Path<'_>) -> Result<Option<MediaDeviceInfo>> 
                 })?;
             }
             "latency" => device.audio.latency = Some(latency(value, &path)?),
-            "busy" => device.busy = boolean(value, &path)?,
-            "shared" => device.shared = boolean(value, &path)?,
-            "synthetic" => device.synthetic = boolean(value, &path)?,
+            "busy" => device.busy = value.boolean(&path)?,
+            "shared" => device.shared = value.boolean(&path)?,
+            "synthetic" => device.synthetic = value.boolean(&path)?,
             "unusable" => device.unusable = Some(unusable(value, &path)?),
             _ => {}
         }
@@ -136,22 +136,9 @@ fn device(value: Value<'_>, path: &Path<'_>) -> Result<Option<MediaDeviceInfo>> 
     Ok(Some(device))
 }
 
-fn boolean(value: Value<'_>, path: &Path<'_>) -> Result<bool> {
-    match value.kind() {
-        Kind::Boolean(boolean) => Ok(boolean),
-        _ => Err(value.unexpected(path, "true or false")),
-    }
-}
-
 /// A whole number from 1 to 2^32 - 1.
 fn positive(value: Value<'_>, path: &Path<'_>) -> Result<u32> {
-    match value.kind() {
-        // Whole and in range, so that nothing is lost.
-        Kind::Number(number) if number.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&number) => {
-            Ok(number as u32)
-        }
-        _ => Err(value.unexpected(path, "a positive whole number")),
-    }
+    value.whole(path, 1, "a positive whole number")
 }
 
 fn mode(value: Value<'_>, path: &Path<'_>) -> Result<VideoMode> {

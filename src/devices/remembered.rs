@@ -22,7 +22,7 @@ pub(super) struct RememberedWorld {
 
 #[derive(Debug, Default)]
 struct Told {
-    nodes: Option<Vec<Node>>,
+    nodes: HashMap<PathBuf, Vec<Node>>,
     texts: HashMap<PathBuf, Option<String>>,
     links: HashMap<PathBuf, Option<PathBuf>>,
     lists: HashMap<PathBuf, Vec<String>>,
@@ -56,16 +56,7 @@ impl RememberedWorld {
 
 impl World for RememberedWorld {
     fn v4l_nodes(&self) -> Vec<Node> {
-        if self.since.elapsed() > MOMENT {
-            return self.world.v4l_nodes();
-        }
-        let lock = || self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(nodes) = &lock().nodes {
-            return nodes.clone();
-        }
-        let nodes = self.world.v4l_nodes();
-        lock().nodes = Some(nodes.clone());
-        nodes
+        self.once(Path::new("/dev"), |told| &mut told.nodes, |world| world.v4l_nodes())
     }
 
     fn read(&self, path: &Path) -> Option<String> {

@@ -5,6 +5,7 @@
 //! made of its document, so that one reader says what is understood, and where an error stands.
 
 mod names;
+mod read;
 mod tree;
 mod write;
 

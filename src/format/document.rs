@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{FrameStamp, Rect, VideoColorSpace, VideoMatrixCoefficients};
-use crate::document::{Kind, Path, Value, missing, object, readable};
+use crate::document::{Path, Value, missing, object, readable};
 use crate::error::Result;
 
 readable! {
@@ -21,13 +21,7 @@ fn rect(value: Value<'_>, path: &Path<'_>) -> Result<Rect> {
     let (mut x, mut y, mut width, mut height) = (0, 0, None, None);
     value.members(path, "an object {x, y, width, height}", |name, value| {
         let path = path.name(&name);
-        let pixels = || match value.kind() {
-            // Whole and in range, so that nothing is lost.
-            Kind::Number(number) if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) => {
-                Ok(number as u32)
-            }
-            _ => Err(value.unexpected(&path, "a whole number of pixels")),
-        };
+        let pixels = || value.whole(&path, 0, "a whole number of pixels");
         match &*name {
             "x" => x = pixels()?,
             "y" => y = pixels()?,

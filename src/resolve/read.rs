@@ -41,26 +41,8 @@ fn controls(value: Value<'_>, path: &Path<'_>) -> Result<ControlSettings> {
     Ok(found.into_iter().collect())
 }
 
-fn text(value: Value<'_>, path: &Path<'_>) -> Result<String> {
-    value.string(path, "a string").map(std::borrow::Cow::into_owned)
-}
-
-fn number(value: Value<'_>, path: &Path<'_>) -> Result<f64> {
-    match value.kind() {
-        Kind::Number(number) if number.is_finite() => Ok(number),
-        _ => Err(value.unexpected(path, "a finite number")),
-    }
-}
-
-fn whole(value: Value<'_>, path: &Path<'_>) -> Result<u32> {
-    match value.kind() {
-        // Whole and in range, so that nothing is lost.
-        Kind::Number(number) if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) => {
-            Ok(number as u32)
-        }
-        _ => Err(value.unexpected(path, "a whole number")),
-    }
-}
+/// What errors call a number of pixels, hertz or the like.
+const WHOLE: &str = "a whole number";
 
 fn video(value: Value<'_>, path: &Path<'_>) -> Result<VideoSettings> {
     let (mut device_id, mut width, mut height) = (None, None, None);
@@ -89,15 +71,15 @@ fn video(value: Value<'_>, path: &Path<'_>) -> Result<VideoSettings> {
     value.members(path, "an object of settings", |name, value| {
         let path = path.name(&name);
         match &*name {
-            "deviceId" => device_id = Some(text(value, &path)?),
-            "label" => settings.label = text(value, &path)?,
+            "deviceId" => device_id = Some(value.text(&path)?),
+            "label" => settings.label = value.text(&path)?,
             "fourcc" => settings.fourcc = Some(fourcc(value, &path)?),
-            "width" => width = Some(whole(value, &path)?),
-            "height" => height = Some(whole(value, &path)?),
+            "width" => width = Some(value.whole(&path, 0, WHOLE)?),
+            "height" => height = Some(value.whole(&path, 0, WHOLE)?),
             "frameRate" => settings.frame_rate = Some(frame_rate(value, &path)?),
             "nativeFourcc" => native_fourcc = Some(fourcc(value, &path)?),
-            "nativeWidth" => native_width = Some(whole(value, &path)?),
-            "nativeHeight" => native_height = Some(whole(value, &path)?),
+            "nativeWidth" => native_width = Some(value.whole(&path, 0, WHOLE)?),
+            "nativeHeight" => native_height = Some(value.whole(&path, 0, WHOLE)?),
             "nativeFrameRate" => native_frame_rate = Some(frame_rate(value, &path)?),
             "resizeMode" => {
                 settings.resize_mode = word(value, &path, "none or crop-and-scale", ResizeMode::from_name)?;
@@ -105,7 +87,7 @@ fn video(value: Value<'_>, path: &Path<'_>) -> Result<VideoSettings> {
             "delivery" => {
                 settings.delivery = Some(word(value, &path, "lent, copied or raw", Delivery::from_name)?);
             }
-            "fitness" => settings.fitness = number(value, &path)?,
+            "fitness" => settings.fitness = value.finite(&path)?,
             _ => {}
         }
         Ok(())
@@ -140,14 +122,14 @@ fn audio(value: Value<'_>, path: &Path<'_>) -> Result<AudioSettings> {
     value.members(path, "an object of settings", |name, value| {
         let path = path.name(&name);
         match &*name {
-            "deviceId" => device_id = Some(text(value, &path)?),
-            "label" => settings.label = text(value, &path)?,
-            "sampleRate" => sample_rate = Some(whole(value, &path)?),
-            "channelCount" => channel_count = Some(whole(value, &path)?),
-            "sampleSize" => settings.sample_size = Some(whole(value, &path)?),
-            "sampleFormat" => sample_format = Some(text(value, &path)?),
-            "latency" => settings.latency = number(value, &path)?,
-            "fitness" => settings.fitness = number(value, &path)?,
+            "deviceId" => device_id = Some(value.text(&path)?),
+            "label" => settings.label = value.text(&path)?,
+            "sampleRate" => sample_rate = Some(value.whole(&path, 0, WHOLE)?),
+            "channelCount" => channel_count = Some(value.whole(&path, 0, WHOLE)?),
+            "sampleSize" => settings.sample_size = Some(value.whole(&path, 0, WHOLE)?),
+            "sampleFormat" => sample_format = Some(value.text(&path)?),
+            "latency" => settings.latency = value.finite(&path)?,
+            "fitness" => settings.fitness = value.finite(&path)?,
             _ => {}
         }
         Ok(())

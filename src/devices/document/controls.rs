@@ -1,6 +1,5 @@
 //! Reading what a camera's controls can be set to.
 
-use super::boolean;
 use crate::devices::control::{ControlKind, MeteringMode};
 use crate::devices::{CameraControl, ControlName, ControlRange, ControlValue};
 use crate::document::{Kind, Path, Value, missing, push};
@@ -41,7 +40,7 @@ fn control(name: ControlName, value: Value<'_>, path: &Path<'_>) -> Result<Optio
         ControlKind::Switch => {
             let (mut off, mut on) = (false, false);
             value.elements(path, "a list of false and true", |index, value| {
-                match boolean(value, &path.index(index))? {
+                match value.boolean(&path.index(index))? {
                     true => on = true,
                     false => off = true,
                 }
