@@ -58,6 +58,7 @@ pub const USERMEDIA_JS: &str = concat!(
     include_str!("script/wire.js"),
     include_str!("script/pictures.js"),
     include_str!("script/sound.js"),
+    include_str!("script/loudspeaker.js"),
     include_str!("script/tracks.js"),
     include_str!("script/devices.js"),
     include_str!("script/api.js"),

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +11,8 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::{Value, json};
 
+use crate::screen::Screen;
+use crate::speaker::{Ear, Speaker};
 use crate::webdriver::Session;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,8 @@ pub struct Browser {
     /// Before the driver: it is told to close what it opened.
     session: Option<Session>,
     driver: Process,
-    _screen: Option<Process>,
+    screen: Option<Screen>,
+    speaker: Option<Speaker>,
 }
 
 impl std::ops::Deref for Browser {
@@ -44,6 +46,16 @@ impl Browser {
     /// The driver's process id.
     pub fn driver(&self) -> u32 {
         self.driver.0.id()
+    }
+
+    /// The screen it is shown on.
+    pub fn screen(&self) -> &Screen {
+        self.screen.as_ref().expect("it was started where it is seen")
+    }
+
+    /// What comes out of its loudspeaker.
+    pub fn ear(&self) -> Ear {
+        self.speaker.as_ref().expect("it was started where it is heard").ear()
     }
 }
 
@@ -74,6 +86,20 @@ impl Engine {
 
     /// Starts it; `None`, with the reason on stderr, where there is no browser and none can be had.
     pub fn start(self) -> Option<Browser> {
+        self.start_where(false, false)
+    }
+
+    /// Starts it where it is heard.
+    pub fn start_heard(self) -> Option<Browser> {
+        self.start_where(false, true)
+    }
+
+    /// Starts it where it is seen from outside, and heard.
+    pub fn start_seen(self) -> Option<Browser> {
+        self.start_where(true, true)
+    }
+
+    fn start_where(self, is_seen: bool, is_heard: bool) -> Option<Browser> {
         if env::var("USERMEDIA_BROWSERS").is_ok_and(|value| value == "off") {
             eprintln!("SKIPPED: USERMEDIA_BROWSERS=off");
             return None;
@@ -84,35 +110,41 @@ impl Engine {
         }
         let driver =
             program(self.driver()).unwrap_or_else(|| panic!("the packages are there, {} is not", self.driver()));
-        let screen = (self == Self::WebKit).then(Screen::start);
+        // Chromium can do without a screen; WebKitGTK cannot.
+        let screen = (is_seen || self == Self::WebKit).then(Screen::start);
+        let speaker = is_heard.then(Speaker::start);
         let port = free_port();
         let mut command = Command::new(driver);
         command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some(screen) = &screen {
             command.env("DISPLAY", &screen.name).env_remove("WAYLAND_DISPLAY");
-            // No accelerated graphics, no accessibility bus, and no settings of whoever runs the tests.
-            command.envs([("LIBGL_ALWAYS_SOFTWARE", "1"), ("NO_AT_BRIDGE", "1"), ("GSETTINGS_BACKEND", "memory")]);
+            // As a web view is best on a machine without a graphics card (its hardware-acceleration-policy is never); no
+            // accessibility bus, and no settings of whoever runs the tests.
+            command.envs([("WEBKIT_DISABLE_COMPOSITING_MODE", "1"), ("LIBGL_ALWAYS_SOFTWARE", "1")]);
+            command.envs([("NO_AT_BRIDGE", "1"), ("GSETTINGS_BACKEND", "memory")]);
         }
+        command.envs(speaker.iter().map(Speaker::environment));
         let driver = Process(command.spawn().expect("the driver starts"));
         let deadline = Instant::now() + Duration::from_secs(60);
         let session = loop {
-            match Session::open(port, &self.capabilities()) {
+            match Session::open(port, &self.capabilities(is_seen)) {
                 Ok(session) => break session,
                 Err(error) => assert!(Instant::now() < deadline, "{self:?} does not open: {error}"),
             }
             thread::sleep(Duration::from_millis(50));
         };
-        Some(Browser { session: Some(session), driver, _screen: screen.map(|screen| screen.process) })
+        Some(Browser { session: Some(session), driver, screen, speaker })
     }
 
-    fn capabilities(self) -> Value {
+    fn capabilities(self, is_seen: bool) -> Value {
         match self {
             Self::Chromium => json!({
                 "acceptInsecureCerts": true,
                 "goog:chromeOptions": {
                     "binary": program("chromium"),
                     "args": [
-                        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                        if is_seen { "--window-position=0,0" } else { "--headless=new" },
+                        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                         "--autoplay-policy=no-user-gesture-required", "--window-size=1280,800",
                         // A tab that another one lies over goes on as on a screen of its own.
                         "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
@@ -135,27 +167,6 @@ impl Engine {
     }
 }
 
-/// A screen that nobody sees.
-struct Screen {
-    process: Process,
-    name: String,
-}
-
-impl Screen {
-    fn start() -> Self {
-        let mut child = Command::new(program("Xvfb").expect("Xvfb is installed"))
-            .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb starts");
-        let mut number = String::new();
-        // It says which display was free when it is ready.
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut number).expect("a number");
-        Self { process: Process(child), name: format!(":{}", number.trim()) }
-    }
-}
-
 /// Installs what is missing, one test at a time. Whether all of it is there.
 fn install() -> bool {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -167,7 +178,7 @@ fn install() -> bool {
 }
 
 /// Where a program is.
-fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }

@@ -9,8 +9,10 @@ mod errors;
 mod measure;
 mod media;
 mod pages;
+mod screen;
 mod service;
 mod site;
+mod speaker;
 mod webdriver;
 
 use engine::Engine;
@@ -34,6 +36,7 @@ macro_rules! scenarios {
 
 scenarios!(
     media::pictures_and_sound_are_those_of_the_service,
+    media::an_element_is_heard_as_loud_as_it_says,
     media::the_2012_form_gives_a_stream_that_plays,
     media::a_restart_of_the_service_mutes_the_tracks_and_they_go_on,
     errors::the_services_errors_reach_the_page_by_name_constraint_and_remedy,

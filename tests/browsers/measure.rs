@@ -1,85 +1,136 @@
-//! Figures for docs/usermedia-js.md: nothing is asserted of a time.
+//! Figures for docs/usermedia-js.md, from outside of the browser: when a picture is on the screen, and when a sound comes out.
+//! Nothing is asserted of a time.
 
-use std::fs;
 use std::time::Duration;
-use std::{env, thread};
+use std::{env, fs, thread};
+
+use serde_json::Value;
 
 use crate::engine::{Browser, Engine};
+use crate::screen::{self, Eye};
 use crate::service::Service;
 use crate::site::{HELPERS, Site};
+
+/// Pictures a second.
+const RATE: f64 = 30.0;
 
 pub fn measure(engine: Engine) {
     let seconds: u64 = env::var("USERMEDIA_MEASURE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let mut service = Service::start(&["--width", "1280", "--height", "720"]);
     let site = Site::http("127.0.0.1", &service);
     service.list(&site.origin);
-    let Some(browser) = engine.start() else { return };
+    let Some(browser) = engine.start_seen() else { return };
+    browser.spread(screen::SIZE);
     live_page(&browser, &service, engine);
     browser.go_to(&site.origin);
     browser.run(
-        "window.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { exact: 1280 } }, audio: true });
+        "document.body.style.margin = 0;
+         window.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { exact: 1280 } }, audio: true });
          video.muted = false;
          await show(stream);
-         await nextNumber(-1);
-         window.found = observe(video, usermedia.ageOf);",
+         await nextNumber(-1);",
     );
     // The first seconds are those of a start.
     thread::sleep(Duration::from_secs(10));
-    browser.run("usermedia.reset(); found.ages.length = 0; found.shown = 0;");
-    let before = memory(&browser);
-    let mut last = String::new();
+    let known = || {
+        browser.run(
+            "const number = await nextNumber(-1);
+             return [number, performance.now() + usermedia.statistics().clock.offset - usermedia.ageOf(number)];",
+        )
+    };
+    let before = (memory(&browser), known());
+    let stamps = Stamps::of(&before.1);
+    let eye = stamps.look(&browser, 1280);
+    let ear = browser.ear();
+    browser.run("usermedia.reset();");
     for minute in 0..seconds.div_ceil(60) {
         thread::sleep(Duration::from_secs(60.min(seconds - minute * 60)));
-        last = browser
-            .run(
-                "return JSON.stringify({ seen: summary(found.ages), presented: found.shown,
-                   heap: performance.memory ? performance.memory.usedJSHeapSize : null, ...usermedia.statistics() });",
-            )
-            .as_str()
-            .expect("text")
-            .to_owned();
-        println!("{engine:?} minute {}: {} MiB {last}", minute + 1, memory(&browser) >> 10);
+        let statistics = browser.run(
+            "return JSON.stringify({ heap: performance.memory ? performance.memory.usedJSHeapSize : null, ...usermedia.statistics() });",
+        );
+        println!(
+            "{engine:?} minute {}: {} MiB {}",
+            minute + 1,
+            memory(&browser) >> 10,
+            statistics.as_str().expect("text")
+        );
     }
-    println!("{engine:?} after {seconds} s: {} MiB before, {} MiB now\n{last}", before >> 10, memory(&browser) >> 10);
-    // Last, because who listens takes time from what is seen.
-    browser.run("window.ticks = await listen(stream);");
-    thread::sleep(Duration::from_secs(5));
-    browser.run("usermedia.reset(); found.ages.length = 0; ticks.length = 0;");
-    thread::sleep(Duration::from_secs(30));
-    let skew = browser.run("return summary(skews(ticks, found.ages, usermedia.statistics().clock.offset));");
-    println!("{engine:?} sound after picture: {skew}");
+    let (seen, heard) = (eye.seen(), ear.heard());
+    assert_eq!(stamps.first, Stamps::of(&known()).first, "the camera counts what it takes by its clock");
+    println!("{engine:?} after {seconds} s: {} MiB before, {} MiB now", before.0 >> 10, memory(&browser) >> 10);
+    let seen = stamps.ages(&seen);
+    println!("{engine:?} seen: {}", summary(&seen));
+    // Ticks begin at whole seconds of the clock (src/capture/synthetic/beat.rs).
+    let heard: Vec<_> = heard.iter().map(|time| time % 1000.0).collect();
+    println!("{engine:?} heard: {}", summary(&heard));
+    let middle = quantile(&seen, 0.5);
+    println!("{engine:?} heard after seen: {}", summary(&heard.iter().map(|age| age - middle).collect::<Vec<_>>()));
 }
 
 /// The service's own page: its messages carry the stamps, its canvas the numbers.
 fn live_page(browser: &Browser, service: &Service, engine: Engine) {
     browser.go_to(&format!("{}/?token={}", service.url(), service.token));
     // The page's policy lets no other script in: they are part of this one.
-    let seen = browser.run(&format!(
+    let known = browser.run(&format!(
         "{HELPERS}
          const stamps = new Map();
-         let offset = null;
          const shownBefore = onBinary;
          window.onBinary = (data) => {{
            const head = new DataView(data, 0, 40);
            if (head.getUint8(0) === 1) stamps.set(Number(head.getBigUint64(8, true)), Number(head.getBigUint64(16, true)) / 1e6);
            shownBefore(data);
          }};
-         const address = new URL('ws?pictures=0&levels=0&state=0', location.href);
-         address.protocol = 'ws:';
-         const clock = new WebSocket(address);
-         let best = Infinity;
-         clock.onmessage = ({{ data }}) => {{
-           const {{ ping, milliseconds }} = JSON.parse(data);
-           const trip = performance.now() - ping;
-           if (trip < best) {{ best = trip; offset = milliseconds - ping - trip / 2; }}
-         }};
-         clock.onopen = () => setInterval(() => clock.send(JSON.stringify({{ ping: performance.now() }})), 200);
-         const found = observe(document.getElementById('view'), (number) =>
-           (stamps.has(number) && offset !== null ? performance.now() + offset - stamps.get(number) : null));
-         await pause(15000);
-         return summary(found.ages.slice(found.ages.length / 10));"
+         const view = document.getElementById('view');
+         await pause(10000);
+         view.scrollIntoView();
+         const number = await eventually('a number', () => {{
+           const read = numberIn(view);
+           return stamps.has(read) ? read : null;
+         }});
+         window.onBinary = shownBefore;
+         return [number, stamps.get(number), view.getBoundingClientRect().width];"
     ));
-    println!("{engine:?} live page: {seen}");
+    let stamps = Stamps::of(&known);
+    let eye = stamps.look(browser, known[2].as_f64().expect("a width").round() as usize);
+    thread::sleep(Duration::from_secs(20));
+    println!("{engine:?} live page seen: {}", summary(&stamps.ages(&eye.seen())));
+}
+
+/// When pictures were taken, by their numbers: the built-in camera takes them at even parts of its clock's seconds.
+struct Stamps {
+    /// How many of those the clock had had when number 0 was taken.
+    first: f64,
+    number: u32,
+}
+
+impl Stamps {
+    /// From a number and about when that was taken, in milliseconds.
+    fn of(known: &Value) -> Self {
+        let (number, stamp) = (known[0].as_u64().expect("a number"), known[1].as_f64().expect("a stamp"));
+        let number = u32::try_from(number).expect("of 32 bits");
+        Self { first: (stamp * RATE / 1000.0).round() - f64::from(number), number }
+    }
+
+    /// Looks at pictures of that width. The screen may be behind the page, where one of them was known some moments ago.
+    fn look(&self, browser: &Browser, width: usize) -> Eye {
+        browser.screen().eye(width, self.number.saturating_sub(300)..self.number + 300)
+    }
+
+    fn ages(&self, seen: &[(u32, f64)]) -> Vec<f64> {
+        seen.iter().map(|(number, time)| time - (self.first + f64::from(*number)) * 1000.0 / RATE).collect()
+    }
+}
+
+fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().saturating_sub(1) as f64;
+    sorted.get((part * last) as usize).copied().unwrap_or(f64::NAN)
+}
+
+fn summary(values: &[f64]) -> String {
+    let [p5, p50, p95, p99, max] = [0.05, 0.5, 0.95, 0.99, 1.0].map(|part| quantile(values, part));
+    format!("p5 {p5:.1} p50 {p50:.1} p95 {p95:.1} p99 {p99:.1} max {max:.1} ms of {}", values.len())
 }
 
 /// The memory of everything the driver started, in KiB: shared pages by their share.

@@ -1,5 +1,7 @@
 //! Streams: what is seen and heard, what tracks say of themselves, and what becomes of them when the service goes.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
@@ -174,4 +176,66 @@ pub fn a_restart_of_the_service_mutes_the_tracks_and_they_go_on(engine: Engine) 
     // What the page had asked for was asked of the new service, too.
     assert_eq!(seen["width"], 320);
     browser.run("await hear(stream, 440);");
+}
+
+pub fn an_element_is_heard_as_loud_as_it_says(engine: Engine) {
+    let mut service = Service::start(&[]);
+    let site = Site::http("127.0.0.1", &service);
+    service.list(&site.origin);
+    let Some(browser) = engine.start_heard() else { return };
+    let ear = browser.ear();
+    browser.go_to(&site.origin);
+    browser.run(
+        "window.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { exact: 320 } }, audio: true });
+         await show(stream);
+         video.muted = false;
+         window.volume = () => usermedia.statistics().audio.volume;
+         window.becomes = (wanted) => eventually(`a volume of ${wanted}`, () => volume() === wanted);
+         await becomes(1);",
+    );
+    assert!(ear.hears(Duration::from_secs(60)), "nothing comes out of the loudspeaker");
+    let seen = browser.run(
+        "const [track] = stream.getAudioTracks();
+         const heard = {};
+         video.volume = 0.5;
+         await becomes(0.5);
+         video.pause();
+         await becomes(0);
+         await video.play();
+         await becomes(0.5);
+         // What a page does to a track or a stream is done to what is heard.
+         track.enabled = false;
+         heard.disabled = [track.enabled, volume()];
+         track.enabled = true;
+         stream.removeTrack(track);
+         heard.removed = volume();
+         stream.addTrack(track);
+         heard.added = volume();
+         // The element has what the page gave it, and a page that looks finds it so.
+         heard.same = video.srcObject === stream;
+         video.srcObject = null;
+         heard.taken = [video.srcObject, volume()];
+         video.srcObject = new MediaStream([stream.getVideoTracks()[0]]);
+         await video.play();
+         heard.pictures = volume();
+         await show(stream);
+         await becomes(0.5);
+         video.muted = true;
+         await becomes(0);
+         return heard;",
+    );
+    let wanted = json!({
+        "disabled": [false, 0], "removed": 0, "added": 0.5, "same": true, "taken": [null, 0], "pictures": 0,
+    });
+    assert_eq!(seen, wanted);
+    // What was on its way has come out by then.
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!ear.hears(Duration::from_secs(3)), "a muted element is heard");
+    // Sound alone is heard as well, by whichever way.
+    browser.run(
+        "window.own = new Audio();
+         own.srcObject = new MediaStream(stream.getAudioTracks());
+         await own.play();",
+    );
+    assert!(ear.hears(Duration::from_secs(60)), "sound without pictures is not heard");
 }

@@ -11,7 +11,7 @@ use crate::engine::{Process, free_port};
 use crate::service::Service;
 
 /// What pages of the tests have besides the script: a picture, and what reads it.
-pub const HELPERS: &str = concat!(include_str!("helpers.js"), include_str!("measure.js"));
+pub const HELPERS: &str = include_str!("helpers.js");
 
 pub struct Site {
     pub origin: String,
@@ -92,7 +92,6 @@ fn answer(mut stream: TcpStream, html: &str, policy: &str) -> std::io::Result<()
     let path = String::from_utf8_lossy(&head);
     let (status, kind, body) = match path.split(' ').nth(1) {
         Some("/") => ("200 OK", "text/html", html),
-        Some("/ear.js") => ("200 OK", "text/javascript", include_str!("ear.js")),
         Some("/helpers.js") => ("200 OK", "text/javascript", HELPERS),
         _ => ("404 Not Found", "text/plain", ""),
     };

@@ -34,6 +34,11 @@ impl Session {
         self.post("url", &json!({ "url": url }));
     }
 
+    /// Makes the window cover that much of the screen, from its upper left corner.
+    pub fn spread(&self, (width, height): (usize, usize)) {
+        self.post("window/rect", &json!({ "x": 0, "y": 0, "width": width, "height": height }));
+    }
+
     /// Another window of the same browser, in which the next commands run.
     pub fn new_window(&self) -> String {
         let window = self.post("window/new", &json!({ "type": "tab" }));

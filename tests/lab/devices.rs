@@ -110,15 +110,16 @@ pub fn v4l2_ctl(node: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Looks every 20 ms until there is something to see; panics after ten seconds.
+/// Looks every 20 ms until there is something to see; panics after ten seconds, or more where all is slower.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
+    let patience = Duration::from_secs(10) * crate::harness::slowness();
     loop {
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(begun.elapsed() < Duration::from_secs(10), "in ten seconds: not {what}");
+        assert!(begun.elapsed() < patience, "in {patience:?}: not {what}");
         thread::sleep(Duration::from_millis(20));
     }
 }

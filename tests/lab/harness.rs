@@ -127,7 +127,7 @@ impl LabTest {
 }
 
 /// How many times as long as usual a test may take, by $USERMEDIA_LAB_SLOWNESS: under a sanitizer, say.
-fn slowness() -> u32 {
+pub fn slowness() -> u32 {
     std::env::var("USERMEDIA_LAB_SLOWNESS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 

@@ -6,10 +6,15 @@
  */
 const UNNOTICED = 25;
 
+/** Milliseconds that pictures are old at most for having waited for sound. */
+const OLDEST = 68;
+
 const pictures = new Pictures();
 const sound = new Sound();
 const video = new Source('video', 'pictures', pictures);
 const audio = new Source('audio', 'sound', sound);
+const loudspeaker = new Loudspeaker(sound, audio.tracks);
+audio.onchange = () => loudspeaker.update();
 
 /** The browser's own, for who wants both. */
 const native = (() => {
@@ -35,11 +40,14 @@ wire.onstate = (state) => {
   // Sound is heard when its picture is seen. Each waits for what the other cannot do without, and not for its waiting: two
   // that followed each other would drift away together.
   const age = pictures.ready.quantile(0.5);
-  if (video.base && audio.base && age !== null) sound.follow(age);
+  if (video.base && audio.base && age !== null) sound.follow(age - loudspeaker.delay);
 };
 /** A picture that was taken after the track was muted says sooner than the state that it is not any more. */
 pictures.onshown = ({ stamp }) => { if (video.reason !== null && stamp > video.mutedAt) video.mute(null); };
-pictures.lag = () => (sound.report && sound.report.delay !== null && !sound.silenced ? sound.report.least - UNNOTICED : 0);
+pictures.lag = () => {
+  if (!sound.report || sound.report.delay === null || sound.silenced) return 0;
+  return Math.min(sound.report.least + loudspeaker.delay - UNNOTICED, OLDEST);
+};
 sound.onheard = () => { if (audio.base && wire.state) hear(wire.state.audio); };
 
 /** What the service says of the microphone; and a page that the browser keeps silent hears nothing. */
@@ -120,6 +128,14 @@ function dressStream(stream) {
   return define(stream, {
     clone: () => dressStream(new MediaStream(stream.getTracks().map((track) => track.clone()))),
     stop: () => stream.getTracks().forEach((track) => track.stop()),
+    addTrack(track) {
+      MediaStream.prototype.addTrack.call(stream, track);
+      loudspeaker.changed(stream);
+    },
+    removeTrack(track) {
+      MediaStream.prototype.removeTrack.call(stream, track);
+      loudspeaker.changed(stream);
+    },
   });
 }
 
@@ -149,7 +165,7 @@ function statistics() {
     connected: wire.viewer !== null,
     clock: { roundTrip: wire.clock.roundTrip, offset: wire.clock.offset },
     video: { way: out && out.way, shown, skipped, damaged, arrival: arrival.summary(), age: age.summary() },
-    audio: { way: sound.way, blocks: sound.blocks, lost: sound.lost, context: sound.context && sound.context.state, ...sound.report },
+    audio: { way: sound.way, blocks: sound.blocks, lost: sound.lost, context: sound.context && sound.context.state, volume: sound.volume, output: loudspeaker.delay, ...sound.report },
   };
 }
 
@@ -180,3 +196,6 @@ define(window, { usermedia, NavigatorUserMediaError });
 
 // data-install: "always" (as without it), "missing" where the browser has none of its own, "never".
 if (address.install === 'always' || (address.install === 'missing' && !native.getUserMedia)) usermedia.install();
+
+// data-sound="element": elements play it by themselves.
+if (address.sound !== 'element') loudspeaker.install();

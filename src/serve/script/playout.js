@@ -84,9 +84,9 @@ class Playout {
     }
     this.delay = this.delay === null ? delay : this.delay + (delay - this.delay) / 16;
     this.speed = 1 + Math.max(-0.005, Math.min(0.005, (this.delay - this.target()) / 4000));
-    // What was to spare for a hundred blocks is given back, but for ten milliseconds.
+    // What was to spare for six seconds is given back, but for ten milliseconds: sooner, and it is missed again.
     this.watched += 1;
-    if (this.watched >= 100) {
+    if (this.watched >= 300) {
       this.least = Math.max(LEAST, this.least - Math.max(0, this.spare - 10) / 2);
       this.calm();
     }

@@ -8,6 +8,9 @@ class Sound {
   constructor() {
     this.context = null;
     this.node = null;
+    /** To the loudspeaker, as loud as it is played. */
+    this.gain = null;
+    this.volume = 0;
     this.player = null;
     this.way = null;
     this.report = null;
@@ -30,6 +33,8 @@ class Sound {
     this.node = await this.makeNode(context, Math.min(channels, 2));
     this.node.connect(destination);
     this.destination = destination;
+    this.gain = new GainNode(context, { gain: this.volume });
+    this.node.connect(this.gain).connect(context.destination);
     context.onstatechange = () => this.onheard();
     for (const gesture of GESTURES) addEventListener(gesture, this.resume, { capture: true, passive: true });
     this.resume();
@@ -70,8 +75,17 @@ class Sound {
     if (this.context) this.context.close().catch(() => {});
     this.context = null;
     this.node = null;
+    this.gain = null;
     this.player = null;
     this.report = null;
+  }
+
+  /** Plays it that loud, from 0 to 1. */
+  play(volume) {
+    if (volume === this.volume) return;
+    this.volume = volume;
+    // Without a click.
+    if (this.gain) this.gain.gain.setTargetAtTime(volume, this.context.currentTime, 0.01);
   }
 
   take(message) {

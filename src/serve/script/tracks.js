@@ -26,6 +26,8 @@ class Source {
     this.settings = {};
     this.label = '';
     this.opened = 0;
+    /** Set by who is told: tracks are enabled or disabled, or one is gone. */
+    this.onchange = () => {};
     /** Why they are muted, and since when by the service's clock. */
     this.reason = null;
     this.mutedAt = 0;
@@ -53,12 +55,20 @@ class Source {
   /** Gives a track of the browser's what it cannot know by itself. */
   dress(track, constraints) {
     const source = this;
+    const enabled = Object.getOwnPropertyDescriptor(MediaStreamTrack.prototype, 'enabled');
     let own = constraints;
     define(track, {
       label: { get: () => source.label },
       muted: { get: () => source.reason !== null },
       /** Beyond the standard: why it is muted. */
       muteReason: { get: () => source.reason },
+      enabled: {
+        get: () => enabled.get.call(track),
+        set(value) {
+          enabled.set.call(track, value);
+          source.onchange();
+        },
+      },
       getSettings: () => ({ ...source.settings }),
       getConstraints: () => structuredClone(own),
       getCapabilities: () => capabilities(source.kind, source.settings.deviceId),
@@ -83,6 +93,7 @@ class Source {
   /** One less; with the last the service need send nothing any more. */
   drop(track) {
     this.tracks.delete(track);
+    this.onchange();
     if (this.tracks.size > 0 || !this.base) return;
     wire.want({ [this.wish]: false });
     this.base.stop();

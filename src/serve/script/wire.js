@@ -19,7 +19,7 @@ const address = (() => {
   if (data.url) url = new URL(data.url, document.baseURI).href;
   else if (from && from.protocol.startsWith('http') && from.searchParams.has('token')) url = new URL('.', from).href;
   const token = data.token || (from && from.searchParams.get('token')) || '';
-  return { url, token, script: from ? from.href : null, install: data.install || 'always' };
+  return { url, token, script: from ? from.href : null, install: data.install || 'always', sound: data.sound || 'context' };
 })();
 
 /** The connection to the service: one, made when it is first needed, and made again for as long as it has been there once. */
