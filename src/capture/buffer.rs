@@ -1,70 +1,24 @@
 //! Buffers and leases: where a frame's bytes are, and what happens when the last one who reads them lets go.
 
-use std::cell::UnsafeCell;
 use std::fmt;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicI32, Ordering, fence};
 
-use memmap2::{MmapMut, MmapRaw};
+use memmap2::MmapRaw;
 use nix::errno::Errno;
 
 use super::export::Exports;
 use super::format::VideoFormat;
 use super::lease::Ledger;
+use super::memory::Memory;
 use crate::seam::{BufferType, Dequeued, Kernel, retry};
 
 /// Takes what may only be dropped where blocking is allowed.
 pub(super) trait Reaper: Send + Sync {
     /// Drops `remains` on the control thread.
     fn bury(&self, remains: Box<dyn Send>);
-}
-
-/// One piece of a buffer's memory.
-enum Memory {
-    /// The driver's, mapped read-only.
-    Mapped(MmapRaw),
-    /// Ours: copies that are one of a kind.
-    Owned(Box<[UnsafeCell<u8>]>),
-    /// Ours, in a pool: copies, and what the synthetic camera draws.
-    Pages(MmapRaw),
-}
-
-// SAFETY: the bytes are read only by holders of a lease and written only by the holder of the one exclusive lease
-// (`LeaseMut`), or by the kernel while no lease exists; the ledger's sequentially consistent transitions order the two.
-unsafe impl Sync for Memory {}
-
-impl Memory {
-    /// Zeroed pages that nobody has touched: a pool that is never used costs address space and no memory. A heap would write
-    /// its own notes before each buffer, and with transparent huge pages the first of them takes 2 MiB.
-    fn pages(length: usize) -> Self {
-        match MmapMut::map_anon(length) {
-            Ok(map) => Self::Pages(MmapRaw::from(map)),
-            // More mappings than a process may have, or none of no length.
-            Err(_) => Self::owned(length),
-        }
-    }
-
-    fn owned(length: usize) -> Self {
-        let zeroes = vec![0u8; length].into_boxed_slice();
-        // SAFETY: `UnsafeCell<u8>` has the layout of `u8` (core::cell), so the box keeps its length and its alignment.
-        Self::Owned(unsafe { Box::from_raw(Box::into_raw(zeroes) as *mut [UnsafeCell<u8>]) })
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Mapped(map) | Self::Pages(map) => map.len(),
-            Self::Owned(bytes) => bytes.len(),
-        }
-    }
-
-    fn as_ptr(&self) -> *const u8 {
-        match self {
-            Self::Mapped(map) | Self::Pages(map) => map.as_ptr(),
-            Self::Owned(bytes) => bytes.as_ptr().cast(),
-        }
-    }
 }
 
 /// Where a buffer goes when its last holder lets go.
@@ -208,39 +162,11 @@ impl Buffer {
         matches!(&self.pool.home, Home::Driver(driver) if driver.shared)
     }
 
-    /// Copies from `offset` of a memory plane on, and makes no slice of it; whether that lies inside it.
+    /// As [`Memory::copy_to`], of a memory plane.
     ///
-    /// Other processes may write to these bytes meanwhile: what is copied may be of two pictures. See
-    /// [`Buffer::surely_holds`].
+    /// Where other processes write to it, what is copied may be of two pictures. See [`Buffer::surely_holds`].
     pub(super) fn copy_to(&self, memory: usize, offset: usize, out: &mut [u8]) -> bool {
-        let Some(memory) = self.memories.get(memory) else { return false };
-        if offset.checked_add(out.len()).is_none_or(|end| end > memory.len()) {
-            return false;
-        }
-        const WORD: usize = size_of::<usize>();
-        // SAFETY: `offset` lies inside the mapping or at its end.
-        let mut from = unsafe { memory.as_ptr().add(offset) };
-        let head = from.align_offset(WORD).min(out.len());
-        let (head, rest) = out.split_at_mut(head);
-        let mut words = rest.chunks_exact_mut(WORD);
-        let byte = |from: &mut *const u8| {
-            // SAFETY: there are as many bytes behind `from` as there are left in `out`, in a mapping that lives as long as
-            // `self`. An atomic may be read while anybody writes to it; of read-only memory too, being one instruction.
-            let byte = unsafe { &*from.cast::<AtomicU8>() }.load(Ordering::Relaxed);
-            // SAFETY: at most one past the end.
-            *from = unsafe { from.add(1) };
-            byte
-        };
-        head.iter_mut().for_each(|out| *out = byte(&mut from));
-        for out in &mut words {
-            // SAFETY: as above, and aligned: `head` took what came before, unless nothing was left.
-            let word = unsafe { &*from.cast::<AtomicUsize>() }.load(Ordering::Relaxed);
-            out.copy_from_slice(&word.to_ne_bytes());
-            // SAFETY: as above.
-            from = unsafe { from.add(WORD) };
-        }
-        words.into_remainder().iter_mut().for_each(|out| *out = byte(&mut from));
-        true
+        self.memories.get(memory).is_some_and(|memory| memory.copy_to(offset, out))
     }
 
     /// Whether it holds what DQBUF told with `mark`, as far as its writer has told: one that uses `write()` may be on it.
@@ -412,14 +338,11 @@ impl LeaseMut {
 
     /// A memory plane to write to; empty where there is none, or where it is the driver's.
     pub(crate) fn memory_mut(&mut self, memory: usize) -> &mut [u8] {
-        let (bytes, length) = match self.lease.buffer.memories.get(memory) {
-            Some(Memory::Owned(bytes)) => (bytes.as_ptr().cast::<u8>().cast_mut(), bytes.len()),
-            Some(Memory::Pages(map)) => (map.as_mut_ptr(), map.len()),
-            Some(Memory::Mapped(_)) | None => return &mut [],
+        let Some((bytes, length)) = self.lease.buffer.memories.get(memory).and_then(Memory::writable) else {
+            return &mut [];
         };
         // SAFETY: this is the only lease on the buffer (`take` began it, and it is not cloned before `into_lease`), `&mut self`
-        // makes this the only borrow of it; `UnsafeCell` allows the write in the one case, a mapping that `map_anon` made
-        // writable in the other.
+        // makes this the only borrow of it, and `writable` gives nothing that may not be written to.
         unsafe { slice::from_raw_parts_mut(bytes, length) }
     }
 

@@ -23,6 +23,7 @@ mod held;
 mod hotplug;
 mod inspect;
 mod lease;
+mod memory;
 mod microphone;
 mod reactor;
 mod recovery;

@@ -7,7 +7,7 @@
 const UNNOTICED = 25;
 
 /** Milliseconds that pictures are old at most for having waited for sound. */
-const OLDEST = 68;
+const OLDEST = 66;
 
 const pictures = new Pictures();
 const sound = new Sound();

@@ -73,16 +73,19 @@ class Playout {
       this.calm();
     }
     if (hungry) this.starved = false;
-    if (isFirst || Math.abs(delay - this.target()) > 80) {
+    if (isFirst || Math.abs(delay - this.target()) > 500) {
       this.read = this.write - ((this.target() - late) / 1000) * this.rate;
-      this.delay = this.target();
-      this.speed = 1;
-      this.starved = false;
-      this.calm();
-      if (!isFirst) this.jumps += 1;
+      this.settle(isFirst);
       return;
     }
-    this.delay = this.delay === null ? delay : this.delay + (delay - this.delay) / 16;
+    this.delay += (delay - this.delay) / 16;
+    // A thread that stood still for a moment is not a clock that jumped: a few blocks say which.
+    const off = this.delay - this.target();
+    if (Math.abs(off) > 80) {
+      this.read += (off / 1000) * this.rate;
+      this.settle(false);
+      return;
+    }
     this.speed = 1 + Math.max(-0.005, Math.min(0.005, (this.delay - this.target()) / 4000));
     // What was to spare for six seconds is given back, but for ten milliseconds: sooner, and it is missed again.
     this.watched += 1;
@@ -90,6 +93,15 @@ class Playout {
       this.least = Math.max(LEAST, this.least - Math.max(0, this.spare - 10) / 2);
       this.calm();
     }
+  }
+
+  /** Reads where it shall from here on. */
+  settle(isFirst) {
+    this.delay = this.target();
+    this.speed = 1;
+    this.starved = false;
+    this.calm();
+    if (!isFirst) this.jumps += 1;
   }
 
   /** Fills the channels of an output. */
@@ -139,8 +151,8 @@ function registerPlayout(Player) {
       this.rendered = 0;
       this.port.onmessage = ({ data }) => {
         if (data.samples) {
-          // On its way here it has grown older.
-          const late = data.late + Math.max(0, currentTime - data.sentAt) * 1000;
+          // On its way here it has grown older. By the clock: the audio thread's own time stands still while it does.
+          const late = data.late + Math.max(0, Date.now() - data.sentAt);
           this.player.push(data.samples, data.rate, late, data.gap);
         } else if (data.wanted !== undefined) {
           this.player.wanted = data.wanted;

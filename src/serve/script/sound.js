@@ -99,7 +99,7 @@ class Sound {
     if (this.player) this.player.push(block.samples, rate, block.late, block.gap);
     // A context that stands still takes nothing from its port: it must not pile up there.
     else if (this.context.state === 'running') {
-      block.sentAt = this.context.currentTime;
+      block.sentAt = Date.now();
       this.node.port.postMessage(block, samples.map(({ buffer }) => buffer));
     }
   }
