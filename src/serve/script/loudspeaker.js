@@ -3,6 +3,9 @@
 /** Milliseconds from the audio thread to the ear where a browser does not say: WebKitGTK's with PulseAudio. */
 const UNSAID = 50;
 
+/** By which an element says that it is louder or not. */
+const EVENTS = ['play', 'playing', 'pause', 'volumechange', 'ended'];
+
 /** Whether elements of this engine are silent with sound that a script made: WebKitGTK's drop it all as too late (2.50). */
 const isDumb = /^Apple/.test(navigator.vendor) && /Linux/.test(navigator.platform);
 
@@ -18,8 +21,9 @@ class Loudspeaker {
   constructor(sound, tracks) {
     this.sound = sound;
     this.tracks = tracks;
-    /** What elements were given by the page, and what they have of it. */
-    this.elements = new Map();
+    /** What elements were given by the page, and what they have of it. A page that lets go of one need not say so. */
+    this.given = new WeakMap();
+    this.elements = new Set();
     this.listener = () => this.update();
   }
 
@@ -30,11 +34,15 @@ class Loudspeaker {
     Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
       ...own,
       get() {
-        const given = loudspeaker.elements.get(this);
+        const given = loudspeaker.given.get(this);
         return given ? given.stream : own.get.call(this);
       },
       set(stream) {
-        own.set.call(this, loudspeaker.take(this, stream));
+        const rest = loudspeaker.restOf(stream);
+        own.set.call(this, rest || stream);
+        loudspeaker.leave(this);
+        if (rest) loudspeaker.take(this, stream, rest);
+        loudspeaker.update();
       },
     });
   }
@@ -43,33 +51,46 @@ class Loudspeaker {
     return this.tracks.has(track);
   }
 
-  /** What an element is to have of this stream. */
-  take(element, stream) {
-    this.leave(element);
-    if (!(stream instanceof MediaStream) || !stream.getAudioTracks().some((track) => this.isOurs(track))) return stream;
+  /** What an element is to have of a stream whose sound is played here; null of any other. */
+  restOf(stream) {
+    if (!(stream instanceof MediaStream) || !stream.getAudioTracks().some((track) => this.isOurs(track))) return null;
     const others = stream.getTracks().filter((track) => !this.isOurs(track));
+    if (others.length > 0) return new MediaStream(others);
     // With sound alone there is no picture that it would be late for.
-    if (others.length === 0 && !isDumb) return stream;
-    const rest = others.length === 0 ? stream : new MediaStream(others);
-    this.elements.set(element, { stream, rest });
-    for (const event of ['play', 'playing', 'pause', 'volumechange', 'ended']) element.addEventListener(event, this.listener);
-    this.update();
-    return rest;
+    return isDumb ? stream : null;
+  }
+
+  take(element, stream, rest) {
+    const reference = new WeakRef(element);
+    this.given.set(element, { stream, rest, reference });
+    this.elements.add(reference);
+    for (const event of EVENTS) element.addEventListener(event, this.listener);
   }
 
   leave(element) {
-    if (!this.elements.delete(element)) return;
-    for (const event of ['play', 'playing', 'pause', 'volumechange', 'ended']) element.removeEventListener(event, this.listener);
-    this.update();
+    const given = this.given.get(element);
+    if (!given) return;
+    this.given.delete(element);
+    this.elements.delete(given.reference);
+    for (const event of EVENTS) element.removeEventListener(event, this.listener);
+  }
+
+  /** The elements that are still there, each with what it was given. */
+  * present() {
+    for (const reference of this.elements) {
+      const element = reference.deref();
+      if (element) yield [element, this.given.get(element)];
+      else this.elements.delete(reference);
+    }
   }
 
   /** A stream has other tracks now. */
   changed(stream) {
-    for (const given of this.elements.values()) {
-      if (given.stream !== stream || given.rest === stream) continue;
+    for (const [, { stream: own, rest }] of this.present()) {
+      if (own !== stream || rest === stream) continue;
       const wanted = stream.getTracks().filter((track) => !this.isOurs(track));
-      for (const track of given.rest.getTracks()) if (!wanted.includes(track)) given.rest.removeTrack(track);
-      for (const track of wanted) given.rest.addTrack(track);
+      for (const track of rest.getTracks()) if (!wanted.includes(track)) rest.removeTrack(track);
+      for (const track of wanted) rest.addTrack(track);
     }
     this.update();
   }
@@ -77,7 +98,7 @@ class Loudspeaker {
   /** As loud as the loudest of the elements that play it. */
   update() {
     let volume = 0;
-    for (const [element, { stream }] of this.elements) {
+    for (const [element, { stream }] of this.present()) {
       const sounds = stream.getAudioTracks().some((track) => this.isOurs(track) && track.enabled);
       if (sounds && !element.paused && !element.muted) volume = Math.max(volume, element.volume);
     }
