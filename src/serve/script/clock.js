@@ -50,6 +50,10 @@ class Sample {
     this.at = (this.at + 1) % 600;
   }
 
+  get count() {
+    return this.values.length;
+  }
+
   /** The value below which that part of them lies; null without any. */
   quantile(part) {
     if (this.values.length === 0) return null;
@@ -58,6 +62,6 @@ class Sample {
   }
 
   summary() {
-    return { p50: this.quantile(0.5), p95: this.quantile(0.95), p99: this.quantile(0.99), count: this.values.length };
+    return { p50: this.quantile(0.5), p95: this.quantile(0.95), p99: this.quantile(0.99), count: this.count };
   }
 }
