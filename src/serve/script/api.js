@@ -166,7 +166,15 @@ function statistics() {
     connected: wire.viewer !== null,
     clock: { roundTrip: wire.clock.roundTrip, offset: wire.clock.offset },
     video: { way: out && out.way, shown, skipped, damaged, arrival: arrival.summary(), age: age.summary() },
-    audio: { way: sound.way, blocks: sound.blocks, lost: sound.lost, context: sound.context && sound.context.state, volume: sound.volume, output: loudspeaker.delay, ...sound.report },
+    audio: {
+      way: sound.way,
+      context: sound.context && sound.context.state,
+      blocks: sound.blocks,
+      lost: sound.lost,
+      volume: sound.volume,
+      output: loudspeaker.delay,
+      ...sound.report,
+    },
   };
 }
 
