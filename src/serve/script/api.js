@@ -39,9 +39,9 @@ wire.onstate = (state) => {
   if (audio.base) hear(state.audio);
   // Sound is heard when its picture is seen. Each waits for what the other cannot do without, and not for its waiting: two
   // that followed each other would drift away together.
-  const age = pictures.ready.quantile(0.5);
   // The first pictures are those of a start, and say nothing of the next.
-  if (video.base && audio.base && pictures.ready.count > 60) sound.follow(age - loudspeaker.delay);
+  if (!video.base || !audio.base || pictures.ready.count <= 60) return;
+  sound.follow(pictures.ready.quantile(0.5) - loudspeaker.delay);
 };
 /** A picture that was taken after the track was muted says sooner than the state that it is not any more. */
 pictures.onshown = ({ stamp }) => { if (video.reason !== null && stamp > video.mutedAt) video.mute(null); };
