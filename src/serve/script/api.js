@@ -129,14 +129,6 @@ function dressStream(stream) {
   return define(stream, {
     clone: () => dressStream(new MediaStream(stream.getTracks().map((track) => track.clone()))),
     stop: () => stream.getTracks().forEach((track) => track.stop()),
-    addTrack(track) {
-      MediaStream.prototype.addTrack.call(stream, track);
-      loudspeaker.changed(stream);
-    },
-    removeTrack(track) {
-      MediaStream.prototype.removeTrack.call(stream, track);
-      loudspeaker.changed(stream);
-    },
   });
 }
 

@@ -27,10 +27,11 @@ class Loudspeaker {
     this.listener = () => this.update();
   }
 
-  /** Has every element ask here what it is to show. */
+  /** Has every element ask here what it is to show, and every stream say that it has other tracks. */
   install() {
     const loudspeaker = this;
     const own = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'srcObject');
+    this.show = (element, stream) => own.set.call(element, stream);
     Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
       ...own,
       get() {
@@ -38,26 +39,39 @@ class Loudspeaker {
         return given ? given.stream : own.get.call(this);
       },
       set(stream) {
-        const rest = loudspeaker.restOf(stream);
-        own.set.call(this, rest || stream);
+        const rest = stream instanceof MediaStream ? loudspeaker.restOf(stream) : stream;
+        loudspeaker.show(this, rest);
         loudspeaker.leave(this);
-        if (rest) loudspeaker.take(this, stream, rest);
+        if (rest instanceof MediaStream) loudspeaker.take(this, stream, rest);
         loudspeaker.update();
       },
     });
+    for (const name of ['addTrack', 'removeTrack']) {
+      const change = MediaStream.prototype[name];
+      define(MediaStream.prototype, {
+        [name](track) {
+          change.call(this, track);
+          loudspeaker.changed(this);
+        },
+      });
+    }
   }
 
   isOurs(track) {
     return this.tracks.has(track);
   }
 
-  /** What an element is to have of a stream whose sound is played here; null of any other. */
+  /** What an element is to have of a stream: all of it, but for sound that is played here. */
   restOf(stream) {
-    if (!(stream instanceof MediaStream) || !stream.getAudioTracks().some((track) => this.isOurs(track))) return null;
     const others = stream.getTracks().filter((track) => !this.isOurs(track));
-    if (others.length > 0) return new MediaStream(others);
     // With sound alone there is no picture that it would be late for.
-    return isDumb ? stream : null;
+    const isWhole = others.length === 0 || others.length === stream.getTracks().length;
+    return isWhole ? stream : new MediaStream(others);
+  }
+
+  /** Whether the sound of ours that an element was given is played here. */
+  isPlayed({ stream, rest }) {
+    return rest !== stream || isDumb;
   }
 
   take(element, stream, rest) {
@@ -86,21 +100,35 @@ class Loudspeaker {
 
   /** A stream has other tracks now. */
   changed(stream) {
-    for (const [, { stream: own, rest }] of this.present()) {
-      if (own !== stream || rest === stream) continue;
-      const wanted = stream.getTracks().filter((track) => !this.isOurs(track));
-      for (const track of rest.getTracks()) if (!wanted.includes(track)) rest.removeTrack(track);
-      for (const track of wanted) rest.addTrack(track);
+    for (const [element, given] of this.present()) {
+      if (given.stream === stream) this.follow(element, given);
     }
     this.update();
+  }
+
+  /** Has an element show what its stream has come to be. */
+  follow(element, given) {
+    const { stream, rest } = given;
+    if (rest === stream) {
+      given.rest = this.restOf(stream);
+      if (given.rest === stream) return;
+      // Until now it had the stream itself. If it plays it goes on, which another stream alone would not have it do.
+      const plays = !element.paused;
+      this.show(element, given.rest);
+      if (plays) element.play().catch(() => {});
+      return;
+    }
+    const others = stream.getTracks().filter((track) => !this.isOurs(track));
+    for (const track of rest.getTracks()) if (!others.includes(track)) rest.removeTrack(track);
+    for (const track of others) rest.addTrack(track);
   }
 
   /** As loud as the loudest of the elements that play it. */
   update() {
     let volume = 0;
-    for (const [element, { stream }] of this.present()) {
-      const sounds = stream.getAudioTracks().some((track) => this.isOurs(track) && track.enabled);
-      if (sounds && !element.paused && !element.muted) volume = Math.max(volume, element.volume);
+    for (const [element, given] of this.present()) {
+      const sounds = given.stream.getAudioTracks().some((track) => this.isOurs(track) && track.enabled);
+      if (sounds && this.isPlayed(given) && !element.paused && !element.muted) volume = Math.max(volume, element.volume);
     }
     this.sound.play(volume);
   }
