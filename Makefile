@@ -26,6 +26,13 @@ test: lab browsers check deny semver loom ## every check and test: formatting, l
 	else \
 		set -x; USERMEDIA_LAB=off cargo test --all-features; \
 	fi
+	@# The packages, of what was just built for the tests.
+	@if [ "$$(id -u)" -ne 0 ]; then \
+		echo 'Not tried: the packages in a clean Debian, which only root may make. Please run: sudo make deb-check' >&2; \
+	else \
+		tests/lab/packages deb && \
+		PROFILE=dev docs/packaging/deb target/debian-tests && CANNOT=0 docs/packaging/deb-check target/debian-tests; \
+	fi
 	cargo test --test lab
 
 check: ## formatting, lints, documentation and every set of features, without running anything
@@ -87,7 +94,7 @@ deb: ## Debian packages of the command, the C library and its development files,
 	@tests/lab/packages build
 	docs/packaging/deb target/debian
 
-deb-check: deb ## those packages installed, used and removed in a clean Debian (as root)
+deb-check: deb lab ## those packages installed, used, booted and removed in a clean Debian (as root)
 	@tests/lab/packages deb
 	docs/packaging/deb-check target/debian
 
