@@ -26,13 +26,6 @@ test: lab browsers check deny semver loom ## every check and test: formatting, l
 	else \
 		set -x; USERMEDIA_LAB=off cargo test --all-features; \
 	fi
-	@# The packages, of what was just built for the tests.
-	@if [ "$$(id -u)" -ne 0 ]; then \
-		echo 'Not tried: the packages in a clean Debian, which only root may make. Please run: sudo make deb-check' >&2; \
-	else \
-		tests/lab/packages deb && \
-		SKIP_BUILD=1 PROFILE=dev docs/packaging/deb target/debian-tests && CANNOT=0 docs/packaging/deb-check target/debian-tests; \
-	fi
 	cargo test --all-features --test lab
 
 check: ## formatting, lints, documentation and every set of features, without running anything
