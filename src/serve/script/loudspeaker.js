@@ -61,9 +61,13 @@ class Loudspeaker {
     return this.tracks.has(track);
   }
 
+  othersOf(stream) {
+    return stream.getTracks().filter((track) => !this.isOurs(track));
+  }
+
   /** What an element is to have of a stream: all of it, but for sound that is played here. */
   restOf(stream) {
-    const others = stream.getTracks().filter((track) => !this.isOurs(track));
+    const others = this.othersOf(stream);
     // With sound alone there is no picture that it would be late for.
     const isWhole = others.length === 0 || others.length === stream.getTracks().length;
     return isWhole ? stream : new MediaStream(others);
@@ -118,7 +122,7 @@ class Loudspeaker {
       if (plays) element.play().catch(() => {});
       return;
     }
-    const others = stream.getTracks().filter((track) => !this.isOurs(track));
+    const others = this.othersOf(stream);
     for (const track of rest.getTracks()) if (!others.includes(track)) rest.removeTrack(track);
     for (const track of others) rest.addTrack(track);
   }
