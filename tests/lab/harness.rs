@@ -17,6 +17,9 @@ use crate::protocol::{Done, Ending, Request, SHARE_VARIABLE};
 /// What a lab test may take where it does not say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// More would have a gigabyte each, and save little.
+const MOST_GUESTS: usize = 4;
+
 /// A timeout in virtual time for tests that are bounded by this machine's clock alone.
 const ENDLESS: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -170,11 +173,13 @@ impl Place {
 pub fn main() -> Result<ExitCode, String> {
     let place = Place::from_environment()?;
     let mut arguments = Arguments::from_args();
-    // One guest: one test at a time.
-    arguments.test_threads = Some(1);
-    let lab = Arc::new(Mutex::new(Lab::new(place)));
+    let count = guests(place, arguments.test_threads)?;
+    arguments.test_threads = Some(count);
+    let lab = Arc::new(Lab::new(place));
     let mut trials = Vec::new();
     let virtual_time = place == Place::Guest(Leg::VirtualTime);
+    // The longest first, beside which all others run.
+    trials.extend(cases::packages::trial(place));
     for test in cases::all() {
         let name = test.full_name();
         match test.kind {
@@ -187,7 +192,6 @@ pub fn main() -> Result<ExitCode, String> {
         }
         let lab = Arc::clone(&lab);
         let run = move || {
-            let mut lab = lab.lock().unwrap_or_else(PoisonError::into_inner);
             // Real drivers on an emulated processor meet a host that pauses: what fails is tried once more, and named. A
             // soak is an hour's work.
             let first = lab.run(&test);
@@ -226,43 +230,82 @@ pub fn main() -> Result<ExitCode, String> {
         && !arguments.list
     {
         // Before the first line of results: preparing may have something to say.
-        lab.lock().unwrap_or_else(PoisonError::into_inner).machine = Some(Machine::prepare(leg).map(Arc::new));
+        for _ in 0..count {
+            lab.put_back(Seat { machine: Machine::prepare(leg).map(Arc::new), guest: None });
+        }
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(lab);
     Ok(conclusion.exit_code())
 }
 
-/// The place the tests run in; the guest is booted at the first test.
+/// How many guests run tests at the same time, by `--test-threads` or `USERMEDIA_LAB_GUESTS`: else one for each of this
+/// machine's processors, which an emulated one occupies. A test has the guest it runs in for itself.
+fn guests(place: Place, asked: Option<usize>) -> Result<usize, String> {
+    let most = match place {
+        Place::Guest(Leg::Stock | Leg::Arm64) => MOST_GUESTS,
+        // Virtual time is one processor's work (uml.rs), and this machine has its drivers once.
+        Place::Guest(Leg::VirtualTime) | Place::Host | Place::Off => 1,
+    };
+    let named = match std::env::var("USERMEDIA_LAB_GUESTS") {
+        Ok(text) => match text.parse() {
+            Ok(count) if count > 0 => Some(count),
+            _ => return Err(format!("USERMEDIA_LAB_GUESTS is {text:?}; it may be a number from 1 to {MOST_GUESTS}")),
+        },
+        Err(_) => None,
+    };
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(asked.or(named).unwrap_or_else(processors).clamp(1, most))
+}
+
+/// The place the tests run in.
 struct Lab {
     place: Place,
+    /// Those nobody sits on. There is one for each thread that runs tests.
+    seats: Mutex<Vec<Seat>>,
+}
+
+/// Where one test at a time runs: a machine, and its guest, which is booted for the first of them.
+struct Seat {
     /// The guest's machine, or why there is none, which is then every test's failure.
-    machine: Option<Result<Arc<Machine>, String>>,
+    machine: Result<Arc<Machine>, String>,
     guest: Option<Guest>,
 }
 
 impl Lab {
     fn new(place: Place) -> Lab {
-        Lab { place, machine: None, guest: None }
+        Lab { place, seats: Mutex::default() }
     }
 
-    fn run(&mut self, test: &LabTest) -> Result<(), String> {
+    fn put_back(&self, seat: Seat) {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner).push(seat);
+    }
+
+    fn run(&self, test: &LabTest) -> Result<(), String> {
         match self.place {
-            Place::Guest(leg) => self.run_in_guest(test, leg),
+            Place::Guest(leg) => {
+                let seat = self.seats.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let mut seat = seat.ok_or("no guest's machine is free")?;
+                let verdict = seat.run(test, leg);
+                self.put_back(seat);
+                verdict
+            }
             Place::Host => run_on_host(test),
             Place::Off => Err("USERMEDIA_LAB=off: the device lab is off".to_owned()),
         }
     }
+}
 
-    fn run_in_guest(&mut self, test: &LabTest, leg: Leg) -> Result<(), String> {
-        let machine = self.machine.clone().ok_or("the guest's machine was not prepared")??;
+impl Seat {
+    fn run(&mut self, test: &LabTest, leg: Leg) -> Result<(), String> {
+        let machine = self.machine.clone()?;
         let mut guest = match self.guest.take() {
             Some(guest) => guest,
             // A busy machine may spoil one boot; what spoils two will spoil the next.
             None => match machine.boot().or_else(|_| machine.boot()) {
                 Ok(guest) => guest,
                 Err(error) => {
-                    self.machine = Some(Err(error.clone()));
+                    self.machine = Err(error.clone());
                     return Err(error);
                 }
             },

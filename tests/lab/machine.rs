@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::guest::Guest;
@@ -24,6 +25,9 @@ pub const BINARY_VARIABLE: &str = "USERMEDIA_LAB_BINARY";
 
 /// How long User-Mode Linux may take to its first word.
 const BOOT_USER_MODE: Duration = Duration::from_secs(30);
+
+/// How many machines this process has prepared: each has a folder of its own.
+static PREPARED: AtomicU32 = AtomicU32::new(0);
 
 /// What the lab calls from here and the tests from inside; the guest sees this machine's programs.
 const NEEDED: &[&str] = &["setpriv", "v4l2-ctl", "arecord", "ffprobe"];
@@ -126,7 +130,8 @@ impl Machine {
         let lab = kernel.parent().unwrap_or(&kernel);
         let runs = lab.join("runs");
         remove_abandoned(&runs);
-        let folder = runs.join(std::process::id().to_string());
+        let number = PREPARED.fetch_add(1, Ordering::Relaxed);
+        let folder = runs.join(format!("{}.{number}", std::process::id()));
         let files = std::env::var_os(SHARE_VARIABLE).map_or_else(|| folder.join(FILES), PathBuf::from);
         let machine = Machine { leg, kernel, folder, files, disk: None };
         let agent = leg.binary()?;
@@ -323,7 +328,9 @@ const KERNEL_ARGUMENTS: &[&str] = &[
 /// Runs that were killed before they could tidy up. Their folders bear the number of a process that is no more.
 fn remove_abandoned(runs: &Path) {
     for run in fs::read_dir(runs).into_iter().flatten().flatten() {
-        if !Path::new("/proc").join(run.file_name()).exists() {
+        let name = run.file_name();
+        let process = Path::new(&name).file_stem().unwrap_or_default();
+        if !Path::new("/proc").join(process).exists() {
             let _ = fs::remove_dir_all(run.path());
         }
     }

@@ -20,6 +20,7 @@ mod hotplug;
 mod hwtest;
 mod loopback;
 mod misbehaving;
+pub mod packages;
 mod permission;
 mod pipeline;
 pub mod planes;
