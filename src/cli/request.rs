@@ -17,7 +17,7 @@ use crate::devices::{ControlValue, MediaDeviceInfo, MediaDeviceKind, UnusableRea
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::{Profile, ResolveOptions};
 use crate::stream::{DeviceNotices, LocalMediaStream, MediaDevices};
-use crate::thread::named;
+use crate::thread;
 
 /// How long a command waits for what nobody tells it of before it looks again: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
@@ -344,12 +344,10 @@ fn ask(
     ends: &Receiver<Event>,
 ) -> Result<Result<LocalMediaStream>, Failure> {
     let (devices, end) = (devices.clone(), Announcement(events.clone()));
-    let request = named("usermedia-request").spawn(move || {
+    let request = thread::start("usermedia-request", "the request", move || {
         let _end = end;
         devices.get_user_media(&constraints)
-    });
-    let request =
-        request.map_err(|error| Error::new(ErrorName::AbortError, format!("no thread for the request: {error}")))?;
+    })?;
     // Before there is a stream nothing else can come than its end and a signal.
     match event::next(ends) {
         Some(Event::Signal(signal)) => Err(Failure::Interrupted(signal)),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Notice;
@@ -17,7 +18,7 @@ use crate::error::{Error, ErrorName, Result};
 use crate::stream::{
     AudioData, DeviceWatch, MediaDevices, MediaStreamTrack, MediaStreamTrackProcessor, Medium, VideoTrack,
 };
-use crate::thread::named;
+use crate::thread;
 
 /// How long to wait before a device is asked for again that nobody tells about: at first, and at most.
 const TRY_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
@@ -297,7 +298,11 @@ impl Keeper {
         self.take(
             track,
             |parts| &mut parts.video,
-            move |number| spawn("usermedia-picture", move || show(frames, &hub, Encoder::new(quality), number)),
+            move |number| {
+                thread::start("usermedia-picture", "its pictures", move || {
+                    show(frames, &hub, Encoder::new(quality), number);
+                })
+            },
         );
     }
 
@@ -306,7 +311,7 @@ impl Keeper {
         self.take(
             track,
             |parts| &mut parts.audio,
-            move |number| spawn("usermedia-sound", move || sound(blocks, &hub, number)),
+            move |number| thread::start("usermedia-sound", "its sound", move || sound(blocks, &hub, number)),
         );
     }
 
@@ -314,7 +319,7 @@ impl Keeper {
         &self,
         track: Arc<MediaStreamTrack<M>>,
         part: impl Fn(&mut Parts) -> &mut Part<M>,
-        start: impl FnOnce(u8) -> Result<()>,
+        start: impl FnOnce(u8) -> Result<JoinHandle<()>>,
     ) {
         let ended = self.commands.clone();
         track.on_ended(move |_| drop(ended.send(Command::Ended)));
@@ -361,14 +366,6 @@ fn is_by_a_policy(error: &Error) -> bool {
 /// No device that may come makes it better: it is asked for again when somebody says so.
 fn is_final(error: &Error) -> bool {
     is_by_a_policy(error) || matches!(error.name(), ErrorName::TypeError | ErrorName::NotSupportedError)
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    match named(name).spawn(work) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Error::new(ErrorName::AbortError, format!("no thread for it: {error}"))
-            .with_remedy("raise the limit of threads (ulimit -u)")),
-    }
 }
 
 /// Shows a camera's frames until its track ends.

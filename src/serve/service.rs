@@ -21,7 +21,7 @@ use super::token::Token;
 use crate::constraints::MediaStreamConstraints;
 use crate::error::{Error, ErrorName, Result};
 use crate::stream::{MediaDevices, StreamStatistics};
-use crate::thread::named;
+use crate::thread;
 
 /// How long the devices may take to close at the end.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -85,13 +85,13 @@ impl Service {
             kept,
         };
         let keeper = Keeper::new(devices, stage, commands, options.on_notice);
-        spawn("usermedia-serve", move || {
+        thread::start("usermedia-serve", "the service", move || {
             keeper.run(constraints, &told);
             let _ = ended.send(());
         })?;
         for listener in listeners {
             let (stop, hall, router) = (service.stop.clone(), service.hall.clone(), service.router.clone());
-            spawn("usermedia-listen", move || listener.run(&stop, &hall, &router))?;
+            thread::start("usermedia-listen", "the service", move || listener.run(&stop, &hall, &router))?;
         }
         Ok(service)
     }
@@ -158,10 +158,6 @@ impl Drop for Service {
             let _ = fs::remove_file(path);
         }
     }
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    named(name).spawn(work).map(drop).map_err(|error| no_resources(&error))
 }
 
 fn no_resources(error: &dyn std::fmt::Display) -> Error {

@@ -9,7 +9,7 @@ use super::file::Container;
 use super::progress::RecordingProgress;
 use super::ring::{Ring, Shelved};
 use crate::error::{Error, ErrorName, Result};
-use crate::thread::named;
+use crate::thread;
 
 /// The thread, as a recording sees it. Dropped, it finishes what it was given.
 pub(super) struct Shelf {
@@ -33,9 +33,7 @@ impl Shelf {
         let (orders, incoming) = mpsc::channel();
         let (ring, told) = (Arc::new(ring), Arc::new(AtomicBool::new(false)));
         let keeper = Keeper { ring: ring.clone(), progress, told: told.clone(), outcome: Ok(()) };
-        let thread = named("usermedia-shelf")
-            .spawn(move || keeper.run(&incoming))
-            .map_err(|error| Error::new(ErrorName::AbortError, format!("no thread to finish segments on: {error}")))?;
+        let thread = thread::start("usermedia-shelf", "finishing segments", move || keeper.run(&incoming))?;
         Ok(Self { orders: Some(orders), thread: Some(thread), ring, told })
     }
 

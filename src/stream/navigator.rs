@@ -6,7 +6,7 @@ use super::media_devices::MediaDevices;
 use super::media_stream::LocalMediaStream;
 use crate::constraints::MediaStreamConstraints;
 use crate::error::{Error, ErrorName, Result};
-use crate::thread::named;
+use crate::thread;
 
 /// What the 2012 drafts call the error of [`Navigator::get_user_media`]: its `code` is [`Error::code`].
 pub type NavigatorUserMediaError = Error;
@@ -59,9 +59,6 @@ impl Navigator {
                 Err(failure) => error(failure),
             }));
         };
-        named("usermedia-request").spawn(work).map(drop).map_err(|failure| {
-            Error::new(ErrorName::AbortError, format!("no thread for the request: {failure}"))
-                .with_remedy("raise the limit of threads (ulimit -u)")
-        })
+        thread::start("usermedia-request", "the request", work).map(drop)
     }
 }

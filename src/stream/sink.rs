@@ -16,7 +16,7 @@ use super::track::{AudioTrack, VideoTrack};
 use crate::capture::{AudioFormat, VideoFormat};
 use crate::error::{Error, ErrorName, Result};
 use crate::resolve::{AudioSettings, VideoSettings};
-use crate::thread::named;
+use crate::thread;
 
 /// How much sound waits for a sink that is busy, whatever its pictures do: seconds and bytes.
 const SOUND: (Duration, u64) = (Duration::from_secs(2), 16 << 20);
@@ -201,11 +201,9 @@ impl Attachment {
             queues.push(queue);
         }
         let (done, outcome) = mpsc::sync_channel(1);
-        let thread = named(format!("usermedia-{}", sink.name()))
-            .spawn(move || {
-                let _ = done.send(run(sink, &metadata, lanes, &bell));
-            })
-            .map_err(|error| Error::new(ErrorName::AbortError, format!("no thread for the sink: {error}")))?;
+        let thread = thread::start(format!("usermedia-{}", sink.name()), "the sink", move || {
+            let _ = done.send(run(sink, &metadata, lanes, &bell));
+        })?;
         Ok(Self { thread: Some(thread), outcome, queues })
     }
 
