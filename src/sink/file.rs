@@ -113,16 +113,6 @@ enum State {
 }
 
 impl Container {
-    /// A recording to `path`, of the kind its name says. Touches no file.
-    ///
-    /// # Errors
-    ///
-    /// `TypeError` for a name that says no kind.
-    #[cfg(test)]
-    pub fn create(path: &Path, metadata: Metadata) -> Result<Self> {
-        Ok(Self::of_format(path, FileFormat::from_path(path)?, metadata))
-    }
-
     /// A recording to `path`, of this kind whatever the name says. Touches no file.
     pub fn of_format(path: &Path, format: FileFormat, metadata: Metadata) -> Self {
         let path = path.to_owned();

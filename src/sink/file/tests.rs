@@ -15,6 +15,11 @@ mod sound;
 const LIMITED_601: VideoColorSpace = VideoColorSpace { matrix: VideoMatrixCoefficients::Bt601, full_range: false };
 const START_NS: u64 = 987_654_321_987;
 
+/// A recording of the kind that the file's name says.
+fn container(path: &Path, metadata: Metadata) -> Container {
+    Container::of_format(path, FileFormat::from_path(path).unwrap(), metadata)
+}
+
 fn video(code: &[u8; 4], width: u32, height: u32, bytesperline: &[u32]) -> VideoFormat {
     VideoFormat {
         fourcc: Fourcc(*code),
@@ -53,7 +58,7 @@ fn packed(format: &VideoFormat, memories: &[Vec<u8>], order: &[usize]) -> Vec<u8
 
 /// Records `times.len()` frames; the times are nanoseconds after the first.
 fn record(path: &Path, format: &VideoFormat, times: &[u64]) -> Summary {
-    let mut container = Container::create(path, Metadata::default()).unwrap();
+    let mut container = container(path, Metadata::default());
     container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
     for (index, time) in times.iter().enumerate() {
         let memories = memories(format, index);
@@ -122,7 +127,7 @@ fn the_index_finds_a_time_without_reading_the_file() {
 fn a_recording_cut_by_a_power_failure_plays_to_its_last_whole_frame() {
     let file = TempFile::new("mkv");
     let format = video(b"YUYV", 32, 16, &[]);
-    let mut container = Container::create(file.path(), Metadata::default()).unwrap();
+    let mut container = container(file.path(), Metadata::default());
     container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
     for (index, time) in times(45).into_iter().enumerate() {
         let bytes = &memories(&format, index)[0];
@@ -140,7 +145,7 @@ fn metadata_is_shown_by_players() {
     let file = TempFile::new("mkv");
     let recorded = Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
     let metadata = Metadata { title: Some("Überblick".into()), recorded, synthetic: true };
-    let mut container = Container::create(file.path(), metadata).unwrap();
+    let mut container = container(file.path(), metadata);
     let format = video(b"GREY", 16, 8, &[]);
     container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
     container.video(0, &FrameData { timestamp_ns: 1, keyframe: true, memories: &[&memories(&format, 0)[0]] }).unwrap();
@@ -168,7 +173,7 @@ fn picture_and_sound_lie_in_one_file() {
         float: false,
         label: "Microphone".into(),
     };
-    let mut container = Container::create(file.path(), Metadata::default()).unwrap();
+    let mut container = container(file.path(), Metadata::default());
     container.begin(&[TrackFormat::Video(format.clone()), TrackFormat::Audio(sound)]).unwrap();
     for (index, time) in times(30).into_iter().enumerate() {
         let bytes = &memories(&format, index)[0];
@@ -206,7 +211,7 @@ fn motion_jpeg_is_stored_as_it_came() {
     };
     for extension in ["mkv", "mjpg"] {
         let file = TempFile::new(extension);
-        let mut container = Container::create(file.path(), Metadata::default()).unwrap();
+        let mut container = container(file.path(), Metadata::default());
         container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
         for (index, time) in times(40).into_iter().enumerate() {
             container
@@ -288,7 +293,7 @@ fn a_file_that_cannot_hold_the_format_is_left_alone() {
     ] {
         let file = TempFile::new(extension);
         std::fs::write(file.path(), "precious").unwrap();
-        let mut container = Container::create(file.path(), Metadata::default()).unwrap();
+        let mut container = container(file.path(), Metadata::default());
         let error = container.begin(&[TrackFormat::Video(video(code, 16, 16, &[]))]).unwrap_err();
         assert_eq!(error.name(), ErrorName::NotSupportedError);
         assert!(error.remedy().unwrap().contains(remedy), "{error}");
@@ -329,7 +334,7 @@ fn a_full_disk_is_an_error_that_names_the_file() {
     for extension in ["mkv", "y4m", "raw"] {
         let file = TempFile::new(extension);
         std::os::unix::fs::symlink("/dev/full", file.path()).unwrap();
-        let mut container = Container::create(file.path(), Metadata::default()).unwrap();
+        let mut container = container(file.path(), Metadata::default());
         let format = video(b"GREY", 16, 16, &[]);
         let error = container
             .begin(&[TrackFormat::Video(format.clone())])
@@ -346,7 +351,7 @@ fn a_full_disk_is_an_error_that_names_the_file() {
 
 #[test]
 fn a_file_that_cannot_be_opened_is_named() {
-    let mut container = Container::create(Path::new("/nonexistent/a.mkv"), Metadata::default()).unwrap();
+    let mut container = container(Path::new("/nonexistent/a.mkv"), Metadata::default());
     let error = container.begin(&[TrackFormat::Video(video(b"GREY", 16, 16, &[]))]).unwrap_err();
     assert!(error.message().contains("/nonexistent/a.mkv") && error.errno() == Some(2), "{error}");
 }
@@ -356,7 +361,7 @@ fn a_frame_shorter_than_its_format_is_refused_and_the_file_stays_whole() {
     let file = TempFile::new("mkv");
     let format = video(b"YUYV", 32, 16, &[]);
     let bytes = &memories(&format, 0)[0];
-    let mut container = Container::create(file.path(), Metadata::default()).unwrap();
+    let mut container = container(file.path(), Metadata::default());
     container.begin(&[TrackFormat::Video(format)]).unwrap();
     container.video(0, &FrameData { timestamp_ns: 0, keyframe: true, memories: &[bytes] }).unwrap();
     assert!(container.video(0, &FrameData { timestamp_ns: 1, keyframe: true, memories: &[&bytes[1..]] }).is_err());

@@ -148,7 +148,7 @@ fn players_see_the_colours_that_our_pictures_have() {
             }
         }
         let file = TempFile::new(extension);
-        let mut container = Container::create(file.path(), Metadata::default()).unwrap();
+        let mut container = container(file.path(), Metadata::default());
         container.begin(&[TrackFormat::Video(format.clone())]).unwrap();
         container.video(0, &FrameData { timestamp_ns: 5, keyframe: true, memories: &[&memory] }).unwrap();
         container.finish().unwrap();

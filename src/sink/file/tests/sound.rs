@@ -33,7 +33,7 @@ fn every_sample_format_comes_out_of_a_film_as_it_went_in_in_up_to_eight_channels
             } else {
                 (0..count * sample_format.bytes()).map(|at| (at * 7 + at / 251) as u8).collect()
             };
-            let mut container = Container::create(file.path(), Metadata::default()).unwrap();
+            let mut container = container(file.path(), Metadata::default());
             container.begin(&[TrackFormat::Audio(format.clone())]).unwrap();
             let (mut pcm, mut all) = (Pcm::default(), Vec::new());
             for (block, bytes) in given.chunks(882 * channel_count as usize * sample_format.bytes()).enumerate() {
