@@ -20,7 +20,8 @@ run: ## capture 5 s from the first camera and microphone into capture.mkv, with 
 	case $$devices in *Microphones*) set -- "$$@" --audio;; esac; \
 	set -x; target/release/usermedia capture --synthetic=auto "$$@" --duration 5s -o capture.mkv
 
-test: lab browsers check deny semver loom ## every check and test: formatting, lints, docs, features, licences, interface, tests, the device lab
+test: lab browsers check deny semver loom ## every check and test: formatting, lints, docs, features, licences, interface, size, tests, the device lab
+	tests/sizes/measure minimal
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo nextest run --all-features -E 'not binary(lab)' --no-tests=pass && cargo test --doc --all-features; \
 	else \
