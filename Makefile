@@ -3,7 +3,7 @@
 
 # Cargo shares the work out; two of it at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: run test check deny semver msrv sizes cross capi deb deb-check fmt loom fuzz browsers lab lab-arm64 lab-shell soak soak-minutes hwtest help
+.PHONY: run test check deny semver msrv sizes cross capi deb deb-check fmt loom fuzz browsers lab lab-arm64 lab-shell soak soak-minutes tsan hwtest help
 
 # Every set of features somebody may reasonably build, besides all of them and none.
 FEATURE_SETS = async serde json record convert picture image serve tracing scripted capi json,record,picture cli
@@ -147,6 +147,17 @@ soak: ## hours of capture and a thousand unpluggings in virtual time, and every 
 
 soak-minutes: lab ## ten real minutes of a USB webcam with random faults, on the stock kernel (tests/lab/README.md)
 	USERMEDIA_SOAK_MINUTES=$(MINUTES) USERMEDIA_SOAK_SEED=$(SEED) cargo test --test lab -- --ignored soak_ten_minutes
+
+# Which of them: make tsan TESTS=fan_out
+TESTS ?=
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+
+tsan: lab ## the device lab's tests under ThreadSanitizer, the standard library with them (tests/lab/README.md)
+	@rustup --version >/dev/null 2>&1 || { echo 'Not run: rustup, which brings rust-src, is not installed.' >&2; exit 1; }
+	rustup component add rust-src
+	@# It comes with every toolchain, and asks a stable one to look away. The packages are built without it.
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=thread TSAN_OPTIONS=exitcode=66 USERMEDIA_LAB_SLOWNESS=6 \
+		cargo test -Zbuild-std --target $(HOST) --target-dir target/tsan --all-features --test lab -- --skip packages:: $(TESTS)
 
 hwtest: ## test this machine's own camera, bench and a replug included, into one archive for a report (docs/hwtest.md)
 	@tests/lab/packages hwtest

@@ -102,7 +102,8 @@ fn yuyv_streams_at_thirty_and_no_frame_is_missing() {
     stream.stop();
     assert_consecutive(&numbers);
     let rate = 299.0 * SECOND as f64 / (stamps[299] - stamps[0]) as f64;
-    assert!((29.0..31.5).contains(&rate), "{rate} frames per second");
+    // A sanitizer slows the camera down, which is a program of ours.
+    assert!(slowness() > 1 || (29.0..31.5).contains(&rate), "{rate} frames per second");
     let source = track.statistics();
     check_sums(&source);
     assert_eq!((source.captured - source.accepted, source.host_stamped), (0, 0), "{source:?}");
