@@ -89,7 +89,6 @@ deb: ## Debian packages of the command, the C library and its development files,
 	docs/packaging/deb target/debian
 
 deb-check: deb lab ## those packages installed, used, booted and removed in a clean Debian (as root)
-	@tests/lab/packages deb
 	docs/packaging/deb-check target/debian
 
 fmt: ## format the sources

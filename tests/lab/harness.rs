@@ -230,9 +230,12 @@ pub fn main() -> Result<ExitCode, String> {
         && !arguments.list
     {
         // Before the first line of results: preparing may have something to say.
-        for _ in 0..count {
-            lab.put_back(Seat { machine: Machine::prepare(leg).map(Arc::new), guest: None });
+        let prepared = Machine::prepare(leg).map(Arc::new);
+        for _ in 1..count {
+            let another = prepared.clone().and_then(|machine| machine.another()).map(Arc::new);
+            lab.put_back(Seat { machine: another, guest: None });
         }
+        lab.put_back(Seat { machine: prepared, guest: None });
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(lab);

@@ -26,8 +26,8 @@ pub const BINARY_VARIABLE: &str = "USERMEDIA_LAB_BINARY";
 /// How long User-Mode Linux may take to its first word.
 const BOOT_USER_MODE: Duration = Duration::from_secs(30);
 
-/// How many machines this process has prepared: each has a folder of its own.
-static PREPARED: AtomicU32 = AtomicU32::new(0);
+/// How many machines this process has made: each has a folder of its own.
+static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// What the lab calls from here and the tests from inside; the guest sees this machine's programs.
 const NEEDED: &[&str] = &["setpriv", "v4l2-ctl", "arecord", "ffprobe"];
@@ -127,10 +127,19 @@ impl Machine {
             return Err(format!("the lab's guest could not be prepared (see above). Please run: {}", leg.target()));
         }
         let kernel = PathBuf::from(OsString::from(String::from_utf8_lossy(&output.stdout).trim_end()));
-        let lab = kernel.parent().unwrap_or(&kernel);
-        let runs = lab.join("runs");
-        remove_abandoned(&runs);
-        let number = PREPARED.fetch_add(1, Ordering::Relaxed);
+        remove_abandoned(&kernel.with_file_name("runs"));
+        Machine::of(leg, kernel)
+    }
+
+    /// Another with the same kernel, for a guest beside this one's.
+    pub fn another(&self) -> Result<Machine, String> {
+        Machine::of(self.leg, self.kernel.clone())
+    }
+
+    /// With a prepared kernel, and a folder of its own.
+    fn of(leg: Leg, kernel: PathBuf) -> Result<Machine, String> {
+        let runs = kernel.with_file_name("runs");
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
         let folder = runs.join(format!("{}.{number}", std::process::id()));
         let files = std::env::var_os(SHARE_VARIABLE).map_or_else(|| folder.join(FILES), PathBuf::from);
         let machine = Machine { leg, kernel, folder, files, disk: None };

@@ -41,7 +41,7 @@ fn run() -> &'static (String, Output) {
         let output = Command::new(std::env::current_exe().unwrap())
             .env(misbehaving::VARIABLE, "1")
             // They come in turn: some look at what the one before them left.
-            .env("USERMEDIA_LAB_GUESTS", "1")
+            .args(["--test-threads", "1"])
             .env(GRACE_VARIABLE, "5")
             .output()
             .unwrap();
