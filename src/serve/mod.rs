@@ -57,6 +57,7 @@ pub const USERMEDIA_JS: &str = concat!(
     include_str!("script/clock.js"),
     include_str!("script/wire.js"),
     include_str!("script/pictures.js"),
+    include_str!("script/schedule.js"),
     include_str!("script/sound.js"),
     include_str!("script/loudspeaker.js"),
     include_str!("script/tracks.js"),

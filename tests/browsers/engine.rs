@@ -12,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use serde_json::{Value, json};
 
 use crate::screen::Screen;
-use crate::speaker::{Ear, Speaker};
+use crate::speaker::Speaker;
 use crate::webdriver::Session;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +53,9 @@ impl Browser {
         self.screen.as_ref().expect("it was started where it is seen")
     }
 
-    /// What comes out of its loudspeaker.
-    pub fn ear(&self) -> Ear {
-        self.speaker.as_ref().expect("it was started where it is heard").ear()
+    /// Its loudspeaker.
+    pub fn speaker(&self) -> &Speaker {
+        self.speaker.as_ref().expect("it was started where it is heard")
     }
 }
 

@@ -41,7 +41,7 @@ pub fn measure(engine: Engine) {
     let before = (memory(&browser), known());
     let stamps = Stamps::of(&before.1);
     let eye = stamps.look(&browser, 1280);
-    let ear = browser.ear();
+    let ear = browser.speaker().ear();
     browser.run("usermedia.reset();");
     for minute in 0..seconds.div_ceil(60) {
         thread::sleep(Duration::from_secs(60.min(seconds - minute * 60)));

@@ -32,6 +32,7 @@ pub fn pictures_and_sound_are_those_of_the_service(engine: Engine) {
            isStream: stream instanceof MediaStream, kinds: stream.getTracks().map(({ kind }) => kind).sort(),
            readyState: track.readyState, muted: track.muted, constraints: track.getConstraints(),
            capabilities: track.getCapabilities(), microphone: microphone.getSettings(), heard: microphone.label,
+           listening: microphone.getConstraints(),
            devices: (await navigator.mediaDevices.enumerateDevices()).map((device) => device.toJSON()),
            supported: navigator.mediaDevices.getSupportedConstraints(), statistics: usermedia.statistics(),
          };",
@@ -63,6 +64,8 @@ pub fn pictures_and_sound_are_those_of_the_service(engine: Engine) {
     assert_eq!(seen["constraints"], json!({ "width": { "exact": 640 } }));
     assert!(seen["capabilities"]["width"]["max"].as_u64() >= Some(1280), "{}", seen["capabilities"]);
     assert_eq!((&seen["microphone"]["sampleRate"], &seen["heard"]), (&json!(48_000), &json!("Synthetic microphone")));
+    // Its blocks are short, without the page's having said so.
+    assert_eq!((&seen["microphone"]["latency"], &seen["listening"]), (&json!(0.01), &json!({})));
     let devices: Vec<_> =
         seen["devices"].as_array().unwrap().iter().map(|it| (&it["kind"], &it["deviceId"], &it["label"])).collect();
     let (camera, microphone) = (json!("videoinput"), json!("audioinput"));
@@ -183,7 +186,7 @@ pub fn an_element_is_heard_as_loud_as_it_says(engine: Engine) {
     let site = Site::http("127.0.0.1", &service);
     service.list(&site.origin);
     let Some(browser) = engine.start_heard() else { return };
-    let ear = browser.ear();
+    let ear = browser.speaker().ear();
     browser.go_to(&site.origin);
     browser.run(
         "window.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { exact: 320 } }, audio: true });
@@ -194,6 +197,7 @@ pub fn an_element_is_heard_as_loud_as_it_says(engine: Engine) {
          await becomes(1);",
     );
     assert!(ear.hears(Duration::from_secs(60)), "nothing comes out of the loudspeaker");
+    assert!(browser.speaker().is_smooth_within(Duration::from_secs(60)), "each second has a click");
     let seen = browser.run(
         "const [track] = stream.getAudioTracks();
          const heard = {};

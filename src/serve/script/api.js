@@ -4,10 +4,10 @@
  * Milliseconds that sound may come after its picture: a track adds some of its own, and it stays far below what people notice, 125
  * (ITU-R BT.1359-1).
  */
-const UNNOTICED = 25;
+const UNNOTICED = 30;
 
 /** Milliseconds that pictures are old at most for having waited for sound. */
-const OLDEST = 66;
+const OLDEST = 62;
 
 const pictures = new Pictures();
 const sound = new Sound();

@@ -6,9 +6,6 @@ const UNSAID = 50;
 /** By which an element says that it is louder or not. */
 const EVENTS = ['play', 'playing', 'pause', 'volumechange', 'ended'];
 
-/** Whether elements of this engine are silent with sound that a script made: WebKitGTK's drop it all as too late (2.50). */
-const isDumb = /^Apple/.test(navigator.vendor) && /Linux/.test(navigator.platform);
-
 /**
  * Has what an element plays of our sound come from the AudioContext itself, as loud as the element says; the element gets the
  * rest of the stream. The element's own way takes 80 ms longer in Chromium, by which the sound is late, and is mute in WebKitGTK.
@@ -75,7 +72,7 @@ class Loudspeaker {
 
   /** Whether the sound of ours that an element was given is played here. */
   isPlayed({ stream, rest }) {
-    return rest !== stream || isDumb;
+    return rest !== stream || isWebKitGtk;
   }
 
   take(element, stream, rest) {

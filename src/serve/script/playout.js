@@ -1,8 +1,12 @@
-// ---------------------------------------------------------------- sound on the audio thread
-// The only part that runs there: in an AudioWorklet, or where there is none in a ScriptProcessorNode.
+// ---------------------------------------------------------------- the ring that sound is played from
+// On the audio thread, in an AudioWorklet: the only part that runs there. Where there is none, or the way to it is long, the
+// page's own thread reads the same ring a little ahead (schedule.js).
 
-/** Milliseconds: a block of 20, the way, and the next few that the device asks for. */
+/** Milliseconds: a block of 10 or 20, the way, and the next few that the device asks for. */
 const LEAST = 32;
+
+/** Milliseconds of silence after which nothing was late: the page's thread, or the service, stood still. */
+const STILL = 50;
 
 /**
  * Plays blocks of samples so that each is heard the same time after it was captured.
@@ -31,6 +35,7 @@ class Playout {
     this.speed = 1;
     this.delay = null;
     this.starved = false;
+    this.stalled = false;
     this.calm();
   }
 
@@ -44,38 +49,46 @@ class Playout {
     return Math.max(this.wanted, this.least);
   }
 
-  /** Takes a block of planar samples whose last frame was captured `late` milliseconds ago, `gap` lost frames before it. */
-  push(samples, rate, late, gap) {
+  /**
+   * Takes a block of planar samples whose last frame will be heard `late` milliseconds after its capture, were it the next to
+   * be read; `gap` frames before it are lost, and `ahead` milliseconds of what was read are still to be heard.
+   */
+  push(samples, rate, late, gap, ahead = 0) {
     if (rate !== this.rate || samples.length !== this.ring.length) this.forget(rate, samples.length);
     const size = this.ring[0].length;
     const isFirst = this.write === 0;
-    this.spare = Math.min(this.spare, ((this.write - this.read) / rate) * 1000);
+    const left = ahead + ((this.write - this.read) / rate) * 1000;
     for (let missing = Math.min(gap, size); missing > 0 && !isFirst; missing -= 1, this.write += 1) {
       for (const ring of this.ring) ring[this.write % size] = 0;
     }
     const frames = samples[0].length;
+    this.watched += (frames / rate) * 1000;
     for (let channel = 0; channel < samples.length; channel += 1) {
       const ring = this.ring[channel];
       for (let at = 0; at < frames; at += 1) ring[(this.write + at) % size] = samples[channel][at];
     }
     this.write += frames;
     this.begin = Math.max(this.begin, this.write - size);
-    this.steer(late, isFirst);
+    this.steer(late, left, isFirst);
   }
 
-  steer(late, isFirst) {
+  steer(late, left, isFirst) {
     const delay = late + ((this.write - this.read) / this.rate) * 1000;
-    const hungry = this.starved && this.write - this.read > 0;
-    // What came a little late will do so again; after a long silence nothing was late.
-    if (hungry && !isFirst && delay > this.target() - 200) {
-      this.underruns += 1;
-      this.least = Math.min(this.least + 5, 250);
-      this.calm();
+    // Patience is for what is a little late, as it will be again; a thread that stood still would have all wait for it.
+    if (left < -STILL) this.stalled = true;
+    else this.spare = Math.min(this.spare, left);
+    if (this.starved && this.write > this.read && !isFirst) {
+      if (!this.stalled) {
+        this.underruns += 1;
+        this.least = Math.min(this.least + 5, 250);
+      }
+      // It is silent just now: for a moment longer is better than again.
+      this.place(late);
+      return;
     }
-    if (hungry) this.starved = false;
     if (isFirst || Math.abs(delay - this.target()) > 500) {
-      this.read = this.write - ((this.target() - late) / 1000) * this.rate;
-      this.settle(isFirst);
+      this.place(late);
+      if (!isFirst) this.jumps += 1;
       return;
     }
     this.delay += (delay - this.delay) / 16;
@@ -83,25 +96,41 @@ class Playout {
     const off = this.delay - this.target();
     if (Math.abs(off) > 80) {
       this.read += (off / 1000) * this.rate;
-      this.settle(false);
+      this.jumps += 1;
+      this.settle();
       return;
     }
     this.speed = 1 + Math.max(-0.005, Math.min(0.005, (this.delay - this.target()) / 4000));
-    // What was to spare for six seconds is given back, but for ten milliseconds: sooner, and it is missed again.
-    this.watched += 1;
-    if (this.watched >= 300) {
+    // Half of what was to spare for three seconds is given back, but for ten milliseconds: sooner, and it is missed again.
+    if (this.watched >= 3000) {
       this.least = Math.max(LEAST, this.least - Math.max(0, this.spare - 10) / 2);
       this.calm();
     }
   }
 
-  /** Reads where it shall from here on. */
-  settle(isFirst) {
+  /** Reads where the last frame, captured `late` milliseconds ago, is heard when it shall be. */
+  place(late) {
+    this.read = this.write - ((this.target() - late) / 1000) * this.rate;
+    this.settle();
+  }
+
+  /** Goes on from where it reads now. */
+  settle() {
     this.delay = this.target();
     this.speed = 1;
     this.starved = false;
+    this.stalled = false;
     this.calm();
-    if (!isFirst) this.jumps += 1;
+  }
+
+  /** How many frames can be rendered. */
+  ready() {
+    return Math.max(0, Math.floor((this.write - 2 - this.read) / this.step()));
+  }
+
+  /** How far reading comes by each frame that is rendered. */
+  step() {
+    return (this.rate / this.contextRate) * this.speed;
   }
 
   /** Fills the channels of an output. */
@@ -109,7 +138,7 @@ class Playout {
     const frames = outputs[0].length;
     const channels = this.ring.length;
     if (channels === 0 || this.write === 0) return;
-    const step = (this.rate / this.contextRate) * this.speed;
+    const step = this.step();
     const size = this.ring[0].length;
     for (let at = 0; at < frames; at += 1) {
       const position = this.read + at * step;

@@ -3,6 +3,12 @@
 /** Gestures by which a browser lets a page be heard that it has kept silent. */
 const GESTURES = ['pointerdown', 'pointerup', 'keydown', 'touchend'];
 
+/**
+ * WebKitGTK (2.50): its ports to the audio thread lead through the page's thread, and its elements drop sound that a script made,
+ * all of it, as too late.
+ */
+const isWebKitGtk = /^Apple/.test(navigator.vendor) && /Linux/.test(navigator.platform);
+
 /** From blocks of samples to a track, by an AudioContext. */
 class Sound {
   constructor() {
@@ -11,7 +17,7 @@ class Sound {
     /** To the loudspeaker, as loud as it is played. */
     this.gain = null;
     this.volume = 0;
-    this.player = null;
+    this.schedule = null;
     this.way = null;
     this.report = null;
     this.blocks = 0;
@@ -42,7 +48,7 @@ class Sound {
   }
 
   async makeNode(context, channels) {
-    if (context.audioWorklet) {
+    if (context.audioWorklet && !isWebKitGtk) {
       try {
         await addPlayout(context.audioWorklet);
         const node = new AudioWorkletNode(context, 'usermedia-playout', {
@@ -55,16 +61,9 @@ class Sound {
         // The page's policy (CSP) allows neither of its sources.
       }
     }
-    // Without a secure context there is no worklet. This one runs on the page's own thread, in larger pieces.
-    const node = context.createScriptProcessor(1024, 0, channels);
-    const player = new Playout(context.sampleRate);
-    player.least = 80;
-    node.onaudioprocess = ({ outputBuffer }) => {
-      player.render(Array.from({ length: outputBuffer.numberOfChannels }, (_, at) => outputBuffer.getChannelData(at)));
-      this.report = player.report();
-    };
-    this.player = player;
-    this.way = 'ScriptProcessorNode';
+    const node = new GainNode(context);
+    this.schedule = new Schedule(context, node, channels);
+    this.way = 'AudioBufferSourceNode';
     return node;
   }
 
@@ -76,7 +75,7 @@ class Sound {
     this.context = null;
     this.node = null;
     this.gain = null;
-    this.player = null;
+    this.schedule = null;
     this.report = null;
   }
 
@@ -96,9 +95,12 @@ class Sound {
     this.lost += message.missing;
     const late = wire.clock.since(message.stamp + (samples[0].length / rate) * 1000);
     const block = { samples, rate, late: late === null ? 5 : Math.max(0, late), gap: message.missing };
-    if (this.player) this.player.push(block.samples, rate, block.late, block.gap);
-    // A context that stands still takes nothing from its port: it must not pile up there.
-    else if (this.context.state === 'running') {
+    // A context that stands still takes nothing: it must not pile up there.
+    if (this.context.state !== 'running') return;
+    if (this.schedule) {
+      this.schedule.push(block);
+      this.report = this.schedule.player.report();
+    } else {
       block.sentAt = Date.now();
       this.node.port.postMessage(block, samples.map(({ buffer }) => buffer));
     }
@@ -107,7 +109,7 @@ class Sound {
   /** Has sound come as late as the pictures do, in milliseconds. */
   follow(milliseconds) {
     const wanted = Math.max(0, Math.min(milliseconds, 250));
-    if (this.player) this.player.wanted = wanted;
+    if (this.schedule) this.schedule.player.wanted = wanted;
     else if (this.node) this.node.port.postMessage({ wanted });
   }
 }
@@ -128,7 +130,7 @@ function planar({ format, data }, channels) {
 
 /** Loads the processor: this very file, or a text of it, whichever the page's policy (CSP) lets in. */
 async function addPlayout(worklet) {
-  const text = `const LEAST = ${LEAST};\n${Playout}\n(${registerPlayout})(Playout);`;
+  const text = `const LEAST = ${LEAST};\nconst STILL = ${STILL};\n${Playout}\n(${registerPlayout})(Playout);`;
   const blob = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
   const isOwn = address.script && new URL(address.script).origin === location.origin;
   const sources = isOwn ? [address.script, blob] : [blob, address.script].filter(Boolean);

@@ -121,7 +121,7 @@ class Source {
 
   /** What the service says of it. */
   know(part) {
-    if (part.opened < this.opened && part.state === 'off') return; // written before it was asked
+    if (part.opened < this.opened) return; // written before it was asked
     this.opened = part.opened;
     this.label = part.label || this.label;
     if (part.settings) this.settings = settingsOf(part.settings);
