@@ -14,8 +14,8 @@ use super::picture::Picture;
 use super::sound::{Level, Sound};
 use crate::error::Error;
 
-/// How many blocks of sound wait for a listener: more than half a second of periods of 20 ms.
-const MOST_SOUND: usize = 32;
+/// How many blocks of sound wait for a listener: more than half a second of periods of 10 ms.
+const MOST_SOUND: usize = 64;
 
 /// How many pictures later one must be let go of, if it is a driver's buffer that somebody is still sending.
 const PATIENCE: u64 = 2;

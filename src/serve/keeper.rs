@@ -10,7 +10,7 @@ use super::hub::Hub;
 use super::message::Kind;
 use super::options::OnNotice;
 use super::picture::Encoder;
-use super::sound::{Level, Sound, header};
+use super::sound::{Level, Sound, header, in_short_blocks};
 use super::stage::{Part, Parts, Stage};
 use crate::constraints::{MediaStreamConstraints, MediaTrackRequest};
 use crate::devices::MediaDeviceInfo;
@@ -117,7 +117,8 @@ impl Keeper {
             let mut parts = self.stage.parts();
             (parts.video.asked, parts.audio.asked) = (asked.video.clone(), asked.audio.clone());
         }
-        match self.devices.get_user_media(&asked) {
+        let audio = in_short_blocks(&asked.audio);
+        match self.devices.get_user_media(&asked.clone().audio(audio)) {
             Ok(stream) => {
                 stream.video_tracks().into_iter().next().into_iter().for_each(|track| self.take_video(track));
                 stream.audio_tracks().into_iter().next().into_iter().for_each(|track| self.take_audio(track));
@@ -285,7 +286,7 @@ impl Keeper {
     }
 
     fn get_audio(&mut self, request: MediaTrackRequest) -> Result<()> {
-        let stream = self.devices.get_user_media(&MediaStreamConstraints::new().audio(request.clone()))?;
+        let stream = self.devices.get_user_media(&MediaStreamConstraints::new().audio(in_short_blocks(&request)))?;
         let track = stream.audio_tracks().into_iter().next();
         self.stage.parts().audio.asked = request;
         track.into_iter().for_each(|track| self.take_audio(track));
@@ -307,7 +308,7 @@ impl Keeper {
     }
 
     fn take_audio(&self, track: Arc<MediaStreamTrack<AudioData>>) {
-        let (hub, blocks) = (self.stage.hub.clone(), track.processor(16));
+        let (hub, blocks) = (self.stage.hub.clone(), track.processor(32));
         self.take(
             track,
             |parts| &mut parts.audio,

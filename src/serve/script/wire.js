@@ -22,15 +22,6 @@ const address = (() => {
   return { url, token, script: from ? from.href : null, install: data.install || 'always', sound: data.sound || 'context' };
 })();
 
-/** Seconds of sound in a block: half of what a program gets that does not say, so that sound is heard so much sooner. */
-const BLOCK = 0.01;
-
-/** What a page asks for of sound, and short blocks where it says nothing of them. The dialect of 2012 has no word for that. */
-function inShortBlocks(wanted) {
-  if (wanted === true) return { latency: BLOCK };
-  return wanted && (wanted.mandatory || wanted.optional) ? wanted : { latency: BLOCK, ...wanted };
-}
-
 /** The connection to the service: one, made when it is first needed, and made again for as long as it has been there once. */
 class Wire {
   constructor() {
@@ -156,13 +147,12 @@ class Wire {
 
   /** Asks for constraints, and gives the state that came of it. Rejects with the service's own error. */
   async ask(change) {
-    const asked = change.audio === undefined ? change : { ...change, audio: inShortBlocks(change.audio) };
     const headers = { 'Content-Type': 'application/json' };
     if (address.token) headers.Authorization = `Bearer ${address.token}`;
     let answer;
     try {
       answer = await fetch(new URL(`constraints?viewer=${this.viewer}`, address.url), {
-        method: 'POST', headers, body: JSON.stringify(asked), cache: 'no-store', referrerPolicy: 'no-referrer',
+        method: 'POST', headers, body: JSON.stringify(change), cache: 'no-store', referrerPolicy: 'no-referrer',
       });
     } catch {
       throw mediaError({ name: 'NotReadableError', message: `usermedia at ${address.url} does not answer` });
