@@ -75,7 +75,9 @@ fn facts(picture: &Picture, skipped: u64) -> String {
 /// The next picture, as a file.
 pub(super) fn snapshot(socket: &Socket, stage: &Stage, method: Method) -> io::Result<()> {
     let deadline = Instant::now() + PICTURE;
-    let Some(picture) = next_picture(&stage.hub, deadline, || stage.no_picture().is_some())? else {
+    // A camera that is being opened is waited for: the service has only just begun.
+    let is_hopeless = || !stage.is_opening() && stage.no_picture().is_some();
+    let Some(picture) = next_picture(&stage.hub, deadline, is_hopeless)? else {
         let sentence = stage.no_picture().unwrap_or_else(|| "The camera gave no picture in time.".to_owned());
         return Response::text(503, &sentence).write(method, socket, Instant::now() + STALL);
     };

@@ -68,6 +68,12 @@ impl Stage {
         self.hub.tell();
     }
 
+    /// Whether the camera that was asked for is being opened.
+    pub(super) fn is_opening(&self) -> bool {
+        let video = &self.parts().video;
+        video.track.is_none() && video.error.is_none() && video.asked.is_requested()
+    }
+
     /// Why there is no picture now, as a sentence; `None` where there is one.
     pub(super) fn no_picture(&self) -> Option<String> {
         let parts = self.parts();
