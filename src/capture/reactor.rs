@@ -77,6 +77,7 @@ enum Command {
     Add { source: Box<dyn EventSource>, added: SyncSender<Result<Token, Errno>> },
     Rejoin { token: Token },
     Remove { token: Token, removed: SyncSender<Option<Box<dyn EventSource>>> },
+    Run { work: Box<dyn FnOnce() + Send> },
 }
 
 struct Shared {
@@ -156,6 +157,11 @@ impl Reactor {
         let (removed, answer) = mpsc::sync_channel(1);
         self.shared.command(Command::Remove { token, removed });
         answer.recv().unwrap_or(None)
+    }
+
+    /// Has `work` done on the thread, without waiting for it; never, if the thread is about to end.
+    pub(super) fn run(&self, work: impl FnOnce() + Send + 'static) {
+        self.shared.command(Command::Run { work: Box::new(work) });
     }
 }
 
@@ -285,6 +291,8 @@ impl Turn {
                 Command::Remove { token, removed } => {
                     let _ = removed.send(self.remove(token));
                 }
+                // A panic there has been printed: see `turn`.
+                Command::Run { work } => drop(panic::catch_unwind(AssertUnwindSafe(work))),
             }
         }
     }

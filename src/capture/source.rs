@@ -341,6 +341,11 @@ impl<T: Captured> Source<T> {
         move || kernel.now()
     }
 
+    /// Has `work` done on the capture thread, between its sources' turns, without waiting for it.
+    pub(crate) fn on_capture_thread(&self, work: impl FnOnce() + Send + 'static) {
+        self.engine.reactor.run(work);
+    }
+
     /// How far the closing is, for whoever wants to know later.
     pub(crate) fn closing(&self) -> Closing {
         self.closing.clone()

@@ -47,9 +47,14 @@ impl<M: Medium> InlineConsumer<M> {
         self.callback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it is over, by the track's end or cancelled.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
     /// The end may have come while the callback was out.
     fn forget_if_ended(&self) {
-        if self.ended.load(Ordering::SeqCst) {
+        if self.is_ended() {
             let callback = self.callback().take();
             drop(callback);
         }
@@ -128,10 +133,10 @@ impl<M: Medium> FrameCallback<M> {
 
     /// Detaches it. A call that is under way is finished.
     pub fn cancel(&self) {
+        // First: the capture thread may have it at hand, for the frame of this very moment or to attach it.
+        self.consumer.end(None);
         if let Some(outlet) = self.outlet.upgrade() {
             outlet.detach(&self.consumer);
         }
-        // The capture thread may have it at hand still, for the frame of this very moment.
-        self.consumer.end(None);
     }
 }

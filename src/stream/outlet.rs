@@ -215,9 +215,14 @@ impl<M: Medium> TrackOutlet<M> {
         self.early.forget();
     }
 
+    /// Whether something came that a first consumer would be given.
+    pub(super) fn has_early(&self) -> bool {
+        self.early.is_there()
+    }
+
     /// Attaches a consumer; one that comes after the end is told of it. The first one gets what came in the last moment
-    /// before `now`, on this thread; with `None` it begins with what comes, on the capture thread.
-    pub(super) fn attach(&self, consumer: Arc<dyn Consumer<M>>, now: Option<u64>) {
+    /// before `now`, on this thread.
+    pub(super) fn attach(&self, consumer: Arc<dyn Consumer<M>>, now: u64) {
         // Under the lock, so that an end that comes meanwhile finds the consumer in the list.
         let end = self.end_state();
         if end.ended {
@@ -226,13 +231,21 @@ impl<M: Medium> TrackOutlet<M> {
             consumer.end(error.as_ref());
         } else {
             self.early.hand_over(now, |early| {
-                // A raw frame's writer did not wait, and may have come round to it: then the first one is yet to come.
-                if let Some((early, arrived)) = early.filter(|(early, _)| !early.is_written_over()) {
+                if let Some((early, arrived)) = early.filter(is_whole::<M>) {
                     consumer.offer(&early, arrived);
                 }
                 self.consumers.push(consumer);
             });
         }
+    }
+
+    /// As [`TrackOutlet::attach`], on the capture thread and with no lock held while the consumer looks at what came: it may
+    /// stop this very track. Nothing else comes meanwhile, as it would come on this thread.
+    pub(super) fn begin(&self, consumer: Arc<dyn Consumer<M>>, now: u64) {
+        if let Some((early, arrived)) = self.early.hand_over(now, |early| early).filter(is_whole::<M>) {
+            consumer.offer(&early, arrived);
+        }
+        self.attach(consumer, now);
     }
 
     pub(super) fn detach(&self, consumer: &Arc<dyn Consumer<M>>) {
@@ -281,4 +294,9 @@ impl<M: Medium> TrackOutlet<M> {
             on_end(error.clone());
         }
     }
+}
+
+/// Whether what was kept is what was captured: a raw frame's writer did not wait, and may have come round to it.
+fn is_whole<M: Medium>((early, _): &(M::Passed, u64)) -> bool {
+    !early.is_written_over()
 }

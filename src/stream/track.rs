@@ -250,15 +250,30 @@ impl<M: Medium> MediaStreamTrack<M> {
         let clock = self.clock();
         let now = clock();
         let queue = Arc::new(Queue::new(name, bound, clock, bell));
-        self.outlet.attach(queue.clone(), Some(now));
+        self.outlet.attach(queue.clone(), now);
         MediaStreamTrackProcessor::new(queue, &self.outlet)
     }
 
     fn inline(&self, name: &'static str, callback: impl FnMut(&M) + Send + 'static) -> FrameCallback<M> {
         let interval = M::interval(&self.settings(), &self.format());
-        let consumer: Arc<dyn Consumer<M>> =
-            Arc::new(InlineConsumer::new(name, Box::new(callback), interval, self.clock()));
-        self.outlet.attach(consumer.clone(), None);
+        let clock = self.clock();
+        let consumer = Arc::new(InlineConsumer::new(name, Box::new(callback), interval, clock.clone()));
+        match self.device() {
+            // What came is given on the thread that gives all else, and what comes until then is in its place.
+            Some(device) if self.outlet.has_early() => {
+                let (outlet, consumer) = (Arc::downgrade(&self.outlet), consumer.clone());
+                device.source().on_capture_thread(move || {
+                    if let Some(outlet) = outlet.upgrade() {
+                        outlet.begin(consumer.clone(), clock());
+                        // Cancelled meanwhile, before there was anything to detach.
+                        if consumer.is_ended() {
+                            outlet.detach(&(consumer as Arc<dyn Consumer<M>>));
+                        }
+                    }
+                });
+            }
+            _ => self.outlet.attach(consumer.clone(), clock()),
+        }
         FrameCallback::new(consumer, &self.outlet)
     }
 
@@ -304,7 +319,8 @@ impl<M: Medium> MediaStreamTrack<M> {
 impl MediaStreamTrack<VideoFrame> {
     /// Has `callback` called with each frame on the capture thread: no hand-over, nothing waits, but it holds up every
     /// other device while it runs, on a stack of 1 MiB. It may keep clones; while it has four it is not called
-    /// ([`ConsumerStatistics::holding`]). A panic in it ends it and nothing else.
+    /// ([`ConsumerStatistics::holding`]). A panic in it ends it and nothing else. As the first consumer of a track it begins with
+    /// the newest frame of the last second, if there is one.
     pub fn on_frame(&self, callback: impl FnMut(&VideoFrame) + Send + 'static) -> FrameCallback {
         self.inline("on_frame", callback)
     }

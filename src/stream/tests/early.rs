@@ -1,13 +1,18 @@
 //! What came between `getUserMedia()` and the first consumer.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
-use super::bench::{Bench, assert_sum, drain, sequences};
+use super::bench::{Bench, assert_sum, drain, eventually, sequences};
 use crate::constraints::{ConstrainDomString, ConstrainULong, MediaTrackConstraints};
 use crate::format::Fourcc;
 use crate::seam::Kernel;
 use crate::seam::scripted::ScriptedCamera;
-use crate::{MediaStreamConstraints, RecoveryPolicy};
+use crate::{MediaStreamConstraints, RecoveryPolicy, VideoFrame};
+
+/// How long to wait for what must come.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn the_first_consumer_need_not_wait_for_what_came_already_and_others_begin_with_what_comes() {
@@ -30,15 +35,60 @@ fn the_first_consumer_need_not_wait_for_what_came_already_and_others_begin_with_
 }
 
 #[test]
-fn a_callback_is_called_with_what_comes() {
+fn a_callback_is_called_with_what_came_already_on_the_capture_thread() {
     let bench = Bench::yuyv();
     let stream = bench.stream();
+    let track = &stream.video_tracks()[0];
     let all = bench.camera.queued();
     bench.camera.run(2);
-    let callback = stream.video_tracks()[0].on_frame(|_| {});
-    assert_eq!((callback.statistics().accepted, bench.camera.queued()), (0, all));
+    let (sender, seen) = mpsc::channel();
+    let see = move |frame: &VideoFrame| {
+        let thread = thread::current().name().map(str::to_owned);
+        let _ = sender.send((frame.sequence(), thread));
+    };
+    let first = track.on_frame(see.clone());
+    let on_the_reactor = |sequence| (sequence, Some("usermedia-reactor".to_owned()));
+    assert_eq!(seen.recv_timeout(PATIENCE), Ok(on_the_reactor(1)), "without another frame");
+    eventually(|| track.consumer_statistics().len() == 1);
     bench.camera.run(1);
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [on_the_reactor(2)]);
+    assert_eq!((first.statistics().accepted, bench.camera.queued()), (2, all));
+    let second = track.on_frame(see);
+    assert_eq!((second.statistics().accepted, seen.try_iter().count()), (0, 0), "others begin with what comes");
+}
+
+#[test]
+fn a_callback_may_stop_its_track_at_what_came_already() {
+    let bench = Bench::yuyv();
+    let stream = bench.stream();
+    let track = stream.video_tracks().remove(0);
+    bench.camera.run(1);
+    let (stopping, (sender, seen)) = (track.clone(), mpsc::channel());
+    let callback = track.on_frame(move |frame| {
+        stopping.stop();
+        let _ = sender.send(frame.sequence());
+    });
+    assert_eq!(seen.recv_timeout(PATIENCE), Ok(0));
+    // The callback is dropped with its track, and with it what it had captured.
+    assert_eq!(seen.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
     assert_eq!(callback.statistics().delivered, 1);
+    drop((track, stream));
+    bench.assert_closed();
+}
+
+#[test]
+fn a_callback_that_is_cancelled_at_once_keeps_nothing() {
+    let bench = Bench::yuyv();
+    let stream = bench.stream();
+    let track = &stream.video_tracks()[0];
+    for _ in 0..50 {
+        bench.camera.run(1);
+        let (sender, seen) = mpsc::channel::<()>();
+        let callback = track.on_frame(move |_| drop(sender.clone()));
+        callback.cancel();
+        assert_eq!(seen.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
+    }
+    eventually(|| track.consumer_statistics().is_empty());
 }
 
 #[test]
