@@ -110,11 +110,12 @@ pub fn v4l2_ctl(node: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Looks every 20 ms until there is something to see; panics after ten seconds, or more where all is slower.
+/// Looks every 20 ms until there is something to see; panics after twenty seconds, or more where all is slower: an emulated
+/// processor whose host is busy takes ten to start FFmpeg.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
-    let patience = Duration::from_secs(10) * crate::harness::slowness();
+    let patience = Duration::from_secs(20) * crate::harness::slowness();
     loop {
         if let Some(seen) = look() {
             return seen;
