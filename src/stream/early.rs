@@ -58,12 +58,12 @@ impl<T> Early<T> {
 
     /// The first consumer is there: `attach` gets what was kept and when it arrived, if that is fresh `now`, and what comes
     /// from then on goes to the consumer that it has attached.
-    pub(super) fn hand_over<R>(&self, now: u64, attach: impl FnOnce(Option<(T, u64)>) -> R) -> R {
+    pub(super) fn hand_over<R>(&self, now: Option<u64>, attach: impl FnOnce(Option<(T, u64)>) -> R) -> R {
         let mut state = self.state();
         let kept = match std::mem::replace(&mut *state, State::Over) {
             State::Keeping(kept) => kept,
             State::Over => None,
         };
-        attach(kept.filter(|(_, arrived)| now.saturating_sub(*arrived) <= FRESH))
+        attach(kept.filter(|(_, arrived)| now.is_some_and(|now| now.saturating_sub(*arrived) <= FRESH)))
     }
 }

@@ -221,8 +221,8 @@ impl<M: Medium> TrackOutlet<M> {
     }
 
     /// Attaches a consumer; one that comes after the end is told of it. The first one gets what came in the last moment
-    /// before `now`, on this thread.
-    pub(super) fn attach(&self, consumer: Arc<dyn Consumer<M>>, now: u64) {
+    /// before `now`, on this thread and under a lock; with `None` it begins with what comes, on the capture thread.
+    pub(super) fn attach(&self, consumer: Arc<dyn Consumer<M>>, now: Option<u64>) {
         // Under the lock, so that an end that comes meanwhile finds the consumer in the list.
         let end = self.end_state();
         if end.ended {
@@ -242,10 +242,10 @@ impl<M: Medium> TrackOutlet<M> {
     /// As [`TrackOutlet::attach`], on the capture thread and with no lock held while the consumer looks at what came: it may
     /// stop this very track. Nothing else comes meanwhile, as it would come on this thread.
     pub(super) fn begin(&self, consumer: Arc<dyn Consumer<M>>, now: u64) {
-        if let Some((early, arrived)) = self.early.hand_over(now, |early| early).filter(is_whole::<M>) {
+        if let Some((early, arrived)) = self.early.hand_over(Some(now), |early| early).filter(is_whole::<M>) {
             consumer.offer(&early, arrived);
         }
-        self.attach(consumer, now);
+        self.attach(consumer, None);
     }
 
     pub(super) fn detach(&self, consumer: &Arc<dyn Consumer<M>>) {

@@ -250,7 +250,7 @@ impl<M: Medium> MediaStreamTrack<M> {
         let clock = self.clock();
         let now = clock();
         let queue = Arc::new(Queue::new(name, bound, clock, bell));
-        self.outlet.attach(queue.clone(), now);
+        self.outlet.attach(queue.clone(), Some(now));
         MediaStreamTrackProcessor::new(queue, &self.outlet)
     }
 
@@ -272,7 +272,8 @@ impl<M: Medium> MediaStreamTrack<M> {
                     }
                 });
             }
-            _ => self.outlet.attach(consumer.clone(), clock()),
+            // One that comes just now is let go: a callback is not called here, with a lock held.
+            _ => self.outlet.attach(consumer.clone(), None),
         }
         FrameCallback::new(consumer, &self.outlet)
     }

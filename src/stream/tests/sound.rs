@@ -52,7 +52,7 @@ fn outlet(format: AudioFormat) -> TrackOutlet<AudioData> {
 fn a_disabled_track_is_silent_at_the_same_times() {
     let outlet = outlet(FORMAT);
     let heard = queue(Bound::items(4, DropPolicy::Newest));
-    outlet.attach(heard.clone(), 0);
+    outlet.attach(heard.clone(), Some(0));
     outlet.give(&block(0, 10, 7, FORMAT), 0);
     outlet.set_enabled(false);
     outlet.give(&block(10, 9, 7, FORMAT), 0);
@@ -72,7 +72,7 @@ fn silence_of_unsigned_samples_is_their_middle() {
     let format = AudioFormat { sample_format: SampleFormat::U8, ..FORMAT };
     let outlet = outlet(format);
     let heard = queue(Bound::items(1, DropPolicy::Newest));
-    outlet.attach(heard.clone(), 0);
+    outlet.attach(heard.clone(), Some(0));
     outlet.set_enabled(false);
     outlet.give(&block(0, 10, 7, format), 0);
     assert!(take(&heard).unwrap().samples(1).all(|sample| sample == 0.0));
