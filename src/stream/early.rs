@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// for a trigger may have given its last one an hour ago.
 const FRESH: u64 = 1_000_000_000;
 
-/// The newest frame or block of a track that has had no consumer yet. `getUserMedia()` returns with a device that runs
-/// already: its first consumer need not wait for another period.
+/// The newest frame or block of a source that has had no track yet, or of a track that has had no consumer. `getUserMedia()`
+/// returns with a device that runs already: its first consumer need not wait for another period.
 pub(super) struct Early<T>(Mutex<State<T>>);
 
 enum State<T> {
     /// With the time of its arrival.
     Keeping(Option<(T, u64)>),
-    /// There has been a consumer.
+    /// There has been somebody.
     Over,
 }
 
@@ -46,24 +46,29 @@ impl<T> Early<T> {
         drop(kept);
     }
 
-    /// Whether there is something for a first consumer.
+    /// Whether there is something for who comes first.
     pub(super) fn is_there(&self) -> bool {
         matches!(&*self.state(), State::Keeping(Some(_)))
     }
 
-    /// There will be no consumer.
+    /// There will be nobody.
     pub(super) fn close(&self) {
         drop(std::mem::replace(&mut *self.state(), State::Over));
     }
 
-    /// The first consumer is there: `attach` gets what was kept and when it arrived, if that is fresh `now`, and what comes
-    /// from then on goes to the consumer that it has attached.
-    pub(super) fn hand_over<R>(&self, now: Option<u64>, attach: impl FnOnce(Option<(T, u64)>) -> R) -> R {
+    /// The first one is there: `attach` gets what was kept and when it arrived, and what comes from then on goes to whom it
+    /// has attached.
+    pub(super) fn hand_over<R>(&self, attach: impl FnOnce(Option<(T, u64)>) -> R) -> R {
         let mut state = self.state();
         let kept = match std::mem::replace(&mut *state, State::Over) {
             State::Keeping(kept) => kept,
             State::Over => None,
         };
-        attach(kept.filter(|(_, arrived)| now.is_some_and(|now| now.saturating_sub(*arrived) <= FRESH)))
+        attach(kept)
     }
+}
+
+/// Whether what arrived then is worth having `now`.
+pub(super) fn is_fresh(arrived: u64, now: u64) -> bool {
+    now.saturating_sub(arrived) <= FRESH
 }

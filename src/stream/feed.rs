@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use nix::errno::Errno;
 
+use super::early::Early;
 use super::medium::{Format, Medium};
 use super::outlet::{Shared, TrackOutlet};
 use crate::capture::{Demand, MuteReason, Outlet, RecoveryEvent, RecoveryStep, SourceEnd, Worker};
@@ -20,6 +21,8 @@ pub(super) struct Feed<M: Medium> {
     /// Where callers' callbacks run; gone with the last device.
     dispatcher: Weak<Worker>,
     tracks: Shared<Arc<TrackOutlet<M>>>,
+    /// What comes while the request that opened the source has not made its track yet.
+    early: Early<M::Captured>,
     /// Why the source ended, once it has.
     ended: Mutex<Option<Error>>,
     past: Mutex<Past>,
@@ -41,6 +44,7 @@ impl<M: Medium> Feed<M> {
             label: label.to_owned(),
             dispatcher: Arc::downgrade(dispatcher),
             tracks: Shared::new(),
+            early: Early::new(),
             ended: Mutex::new(None),
             past: Mutex::default(),
         }
@@ -69,7 +73,13 @@ impl<M: Medium> Feed<M> {
         // Under the lock, so that an end that comes meanwhile finds the track in the list.
         let ended = self.end_state();
         match ended.clone() {
-            None => self.tracks.push(track),
+            None => self.early.hand_over(|early| {
+                if let Some((early, arrived)) = early {
+                    // It has no consumer yet: it keeps it.
+                    track.give(&early, arrived);
+                }
+                self.tracks.push(track);
+            }),
             Some(error) => {
                 drop(ended);
                 track.end(Some(error));
@@ -94,7 +104,13 @@ impl<M: Medium> Feed<M> {
 
 impl<M: Medium> Outlet<M::Captured> for Feed<M> {
     fn give(&self, captured: &M::Captured, now: u64) {
-        for track in self.tracks.get().iter() {
+        let tracks = self.tracks.get();
+        if tracks.is_empty() && self.early.keep(captured.clone(), now).is_ok() {
+            return;
+        }
+        // Looked at again where the first one has come meanwhile.
+        let tracks = if tracks.is_empty() { self.tracks.get() } else { tracks };
+        for track in tracks.iter() {
             track.give(captured, now);
         }
     }
@@ -106,6 +122,7 @@ impl<M: Medium> Outlet<M::Captured> for Feed<M> {
     fn event(&self, event: &RecoveryEvent) {
         self.past().note(event);
         if matches!(event.step, RecoveryStep::Muted(_)) {
+            self.early.forget();
             self.tracks.get().iter().for_each(|track| track.fall_silent());
         }
         let listening: Vec<_> = self.tracks.get().iter().filter(|track| track.is_listened_to()).cloned().collect();
@@ -139,6 +156,7 @@ impl<M: Medium> Outlet<M::Captured> for Feed<M> {
             *ended = Some(error.clone());
             let tracks = self.tracks.get();
             self.tracks.clear();
+            self.early.close();
             tracks
         };
         for track in tracks.iter() {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::consumer::Consumer;
-use super::early::Early;
+use super::early::{Early, is_fresh};
 use super::gate::Gate;
 use super::medium::{Format, Medium};
 use crate::capture::{Demand, Item, RecoveryEvent};
@@ -230,9 +230,9 @@ impl<M: Medium> TrackOutlet<M> {
             drop(end);
             consumer.end(error.as_ref());
         } else {
-            self.early.hand_over(now, |early| {
-                if let Some((early, arrived)) = early.filter(is_whole::<M>) {
-                    consumer.offer(&early, arrived);
+            self.early.hand_over(|early| {
+                if let (Some(now), Some(early)) = (now, early) {
+                    offer_early(&*consumer, &early, now);
                 }
                 self.consumers.push(consumer);
             });
@@ -242,8 +242,8 @@ impl<M: Medium> TrackOutlet<M> {
     /// As [`TrackOutlet::attach`], on the capture thread and with no lock held while the consumer looks at what came: it may
     /// stop this very track. Nothing else comes meanwhile, as it would come on this thread.
     pub(super) fn begin(&self, consumer: Arc<dyn Consumer<M>>, now: u64) {
-        if let Some((early, arrived)) = self.early.hand_over(Some(now), |early| early).filter(is_whole::<M>) {
-            consumer.offer(&early, arrived);
+        if let Some(early) = self.early.hand_over(|early| early) {
+            offer_early(&*consumer, &early, now);
         }
         self.attach(consumer, None);
     }
@@ -296,7 +296,10 @@ impl<M: Medium> TrackOutlet<M> {
     }
 }
 
-/// Whether what was kept is what was captured: a raw frame's writer did not wait, and may have come round to it.
-fn is_whole<M: Medium>((early, _): &(M::Passed, u64)) -> bool {
-    !early.is_written_over()
+/// Gives a first consumer what was kept for it, if that is fresh `now` and still what was captured: a raw frame's writer did
+/// not wait, and may have come round to it.
+fn offer_early<M: Medium>(consumer: &dyn Consumer<M>, (early, arrived): &(M::Passed, u64), now: u64) {
+    if is_fresh(*arrived, now) && !early.is_written_over() {
+        consumer.offer(early, *arrived);
+    }
 }

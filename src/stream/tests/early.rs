@@ -1,14 +1,18 @@
 //! What came between `getUserMedia()` and the first consumer.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use super::bench::{Bench, assert_sum, drain, eventually, sequences};
+use crate::capture::{CapturedFrame, FrameInfo, LeaseMut, Outlet, Payload, TimestampSource, Worker};
 use crate::constraints::{ConstrainDomString, ConstrainULong, MediaTrackConstraints};
 use crate::format::Fourcc;
-use crate::seam::Kernel;
 use crate::seam::scripted::ScriptedCamera;
+use crate::seam::{Kernel, MAX_PLANES};
+use crate::stream::feed::Feed;
+use crate::stream::outlet::TrackOutlet;
 use crate::{MediaStreamConstraints, RecoveryPolicy, VideoFrame};
 
 /// How long to wait for what must come.
@@ -32,6 +36,40 @@ fn the_first_consumer_need_not_wait_for_what_came_already_and_others_begin_with_
     bench.camera.run(2);
     assert_eq!(bench.camera.queued(), all, "nothing is kept once there was one");
     assert!(drain(&track.processor(4)).is_empty());
+}
+
+/// A driver may give its first frame before `getUserMedia()` has made a track of the device.
+#[test]
+fn what_comes_before_there_is_a_track_is_kept_for_the_first() {
+    let bench = Bench::yuyv();
+    let track = bench.stream().video_tracks().remove(0);
+    let (wanted, format) = (track.settings(), track.format());
+    let captured = |sequence| CapturedFrame {
+        lease: LeaseMut::allocate(&[64 * 48 * 2], format.clone()).unwrap().into_lease(),
+        info: FrameInfo {
+            sequence,
+            timestamp: 0,
+            timestamp_source: TimestampSource::Driver,
+            payloads: [Payload::default(); MAX_PLANES],
+            copied: false,
+            raw: None,
+        },
+    };
+    let dispatcher = Arc::new(Worker::start("usermedia-dispatch").unwrap());
+    let feed: Feed<VideoFrame> = Feed::new("camera", &dispatcher);
+    let attach = || {
+        let outlet = Arc::new(TrackOutlet::new(wanted.clone(), Arc::default(), format.clone()));
+        feed.attach(outlet.clone());
+        outlet
+    };
+    feed.give(&captured(0), 1);
+    feed.give(&captured(1), 2);
+    let (first, second) = (attach(), attach());
+    assert!(first.has_early(), "the first track has what came before it");
+    assert!(!second.has_early(), "others begin with what comes");
+    feed.give(&captured(2), 3);
+    assert!(second.has_early());
+    drop(first);
 }
 
 #[test]
