@@ -1,5 +1,7 @@
 //! The command `usermedia`.
 
+mod libasound;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
