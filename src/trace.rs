@@ -25,8 +25,13 @@ use crate::sink::RecordedFile;
 mod events {
     use super::*;
 
-    /// Whether anything is told at all.
-    pub(crate) const TOLD: bool = cfg!(feature = "tracing");
+    /// Whether anybody may be listening: no thread is woken to tell nobody.
+    pub(crate) fn is_heard() -> bool {
+        #[cfg(feature = "tracing")]
+        return tracing::level_filters::LevelFilter::current() != tracing::level_filters::LevelFilter::OFF;
+        #[cfg(not(feature = "tracing"))]
+        false
+    }
 
     /// A device gives frames for the first time.
     pub(crate) fn started(kind: &str, label: &str, path: &str, mode: &str) {

@@ -126,7 +126,7 @@ impl<M: Medium> Outlet<M::Captured> for Feed<M> {
             self.tracks.get().iter().for_each(|track| track.fall_silent());
         }
         let listening: Vec<_> = self.tracks.get().iter().filter(|track| track.is_listened_to()).cloned().collect();
-        let heard = trace::TOLD || !listening.is_empty();
+        let heard = trace::is_heard() || !listening.is_empty();
         if let (true, Some(dispatcher)) = (heard, self.dispatcher.upgrade()) {
             let (event, label) = (event.clone(), self.label.clone());
             dispatcher.post(move || {
@@ -147,7 +147,7 @@ impl<M: Medium> Outlet<M::Captured> for Feed<M> {
             past.error.take()
         };
         let error = end_error(&self.label, end, last);
-        if let (true, Some(dispatcher)) = (trace::TOLD, self.dispatcher.upgrade()) {
+        if let (true, Some(dispatcher)) = (trace::is_heard(), self.dispatcher.upgrade()) {
             let (error, label) = (error.clone(), self.label.clone());
             dispatcher.post(move || trace::ended(M::KIND, &label, &error));
         }

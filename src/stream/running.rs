@@ -107,7 +107,7 @@ impl<M: Medium> Running<M> {
 
 impl<M: Medium> Drop for Running<M> {
     fn drop(&mut self) {
-        if trace::TOLD {
+        if trace::is_heard() {
             // The last holder may be a callback on the capture thread.
             let label = M::label(&self.wanted()).to_owned();
             self.session.dispatcher().post(move || trace::stopped(M::KIND, &label));

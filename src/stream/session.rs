@@ -88,7 +88,7 @@ impl SessionPlace {
         place.engine = Arc::downgrade(&engine);
         let session = Arc::new(Session {
             engine,
-            dispatcher: Arc::new(Worker::start("usermedia-dispatch").map_err(refused)?),
+            dispatcher: Arc::new(Worker::new("usermedia-dispatch")),
             cameras: Registry::default(),
             microphones: Registry::default(),
         });

@@ -294,10 +294,8 @@ impl<M: Medium> MediaStreamTrack<M> {
                 return;
             }
             // After the end the session may be gone, and its dispatcher with it: this one ends with its one call.
-            let dispatcher = dispatcher.or_else(|| Worker::start("usermedia-dispatch").ok().map(Arc::new));
-            if let Some(dispatcher) = dispatcher {
-                dispatcher.post(move || callback(error));
-            }
+            let dispatcher = dispatcher.unwrap_or_else(|| Arc::new(Worker::new("usermedia-dispatch")));
+            dispatcher.post(move || callback(error));
         }));
     }
 

@@ -55,7 +55,7 @@ fn what_comes_before_there_is_a_track_is_kept_for_the_first() {
             raw: None,
         },
     };
-    let dispatcher = Arc::new(Worker::start("usermedia-dispatch").unwrap());
+    let dispatcher = Arc::new(Worker::new("usermedia-dispatch"));
     let feed: Feed<VideoFrame> = Feed::new("camera", &dispatcher);
     let attach = || {
         let outlet = Arc::new(TrackOutlet::new(wanted.clone(), Arc::default(), format.clone()));
