@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::args::CaptureArguments;
@@ -11,6 +10,7 @@ use super::event::{self, Event};
 use super::manager::Manager;
 use super::metrics::MetricsFile;
 use super::progress::Progress;
+use super::signals::Receiver;
 use super::work::{Tracks, Work};
 use super::{Failure, permission, print, request, signals};
 use crate::error;
@@ -168,24 +168,23 @@ fn wait(
         // Without a bar, metrics, a log and a watchdog nothing wakes this thread but the end.
         let next: Option<Duration> = [left, due, to_log, manager.due(), progress.tick()].into_iter().flatten().min();
         let event = match next {
-            None => ends.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            None => Some(ends.recv()),
             Some(next) => ends.recv_timeout(next),
         };
         match event {
-            Ok(Event::TrackEnded(Some(error))) if tracks.live() > 0 => {
+            Some(Event::TrackEnded(Some(error))) if tracks.live() > 0 => {
                 // A camera without its microphone is a camera still, and the other way round.
                 print::error(&error);
                 print::note("The rest of the capture goes on.");
             }
-            Ok(Event::Recovery(label, event)) => print::note(&format!("{label}: {event}.")),
+            Some(Event::Recovery(label, event)) => print::note(&format!("{label}: {event}.")),
             // A late notice of what was waited for before the stream was there.
-            Ok(Event::Devices) => {}
-            Ok(event) => return event,
-            Err(RecvTimeoutError::Disconnected) => return Event::Done,
-            Err(RecvTimeoutError::Timeout) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+            Some(Event::Devices) => {}
+            Some(event) => return event,
+            None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
                 return Event::Elapsed;
             }
-            Err(RecvTimeoutError::Timeout) => progress.show(work.frames(), &work.told(), started.elapsed()),
+            None => progress.show(work.frames(), &work.told(), started.elapsed()),
         }
     }
 }

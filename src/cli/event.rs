@@ -1,11 +1,11 @@
 //! What a command that streams waits for, all on one channel.
 
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{Failure, signals};
+use super::Failure;
+use super::signals::{self, Receiver, Sender};
 use crate::capture::RecoveryEvent;
 use crate::error::{Error, ErrorName, Result};
 use crate::stream::{AudioData, Backlog, Flow, Sink, TrackMetadata, VideoFrame};
@@ -26,28 +26,34 @@ pub(super) enum Event {
     Devices,
 }
 
-/// The channel, with the signals coming in on it. To be called before any other thread is started.
+/// The channel, with the signals coming in on it.
 pub(super) fn channel() -> Result<(Sender<Event>, Receiver<Event>), Failure> {
-    let (events, ends) = mpsc::channel();
-    let sender = events.clone();
-    signals::watch(move |signal| drop(sender.send(Event::Signal(signal))))
-        .map_err(|error| Error::new(ErrorName::AbortError, format!("cannot watch for signals: {error}")))?;
-    Ok((events, ends))
+    signals::channel(Event::Signal).map_err(|error| no_signals(&error))
+}
+
+/// Why a command that goes on until a signal comes cannot begin.
+pub(super) fn no_signals(error: &std::io::Error) -> Failure {
+    Error::new(ErrorName::AbortError, format!("cannot watch for signals: {error}")).into()
 }
 
 /// Waits before a stream is there, at most so long, until a device may have come. Whether one may have; a signal is the
 /// end of it all.
 pub(super) fn device_within(ends: &Receiver<Event>, limit: Duration) -> Result<bool, Failure> {
     match ends.recv_timeout(limit) {
-        Ok(Event::Signal(signal)) => Err(Failure::Interrupted(signal)),
-        Ok(Event::Devices) => Ok(true),
-        Ok(_) | Err(_) => Ok(false),
+        Some(Event::Signal(signal)) => Err(Failure::Interrupted(signal)),
+        Some(Event::Devices) => Ok(true),
+        Some(_) | None => Ok(false),
     }
 }
 
-/// The next event that is not about devices. `None` where none can come any more.
-pub(super) fn next(ends: &Receiver<Event>) -> Option<Event> {
-    ends.iter().find(|event| !matches!(event, Event::Devices | Event::Recovery(..)))
+/// The next event that is not about devices.
+pub(super) fn next(ends: &Receiver<Event>) -> Event {
+    loop {
+        let event = ends.recv();
+        if !matches!(event, Event::Devices | Event::Recovery(..)) {
+            return event;
+        }
+    }
 }
 
 /// A sink that says when it has ended, whichever way it did.
@@ -92,6 +98,6 @@ impl<S: Sink> Sink for Announced<S> {
 impl<S> Drop for Announced<S> {
     fn drop(&mut self) {
         // Here rather than in `ended`, which a sink that panics never reaches.
-        let _ = self.events.send(Event::Done);
+        self.events.send(Event::Done);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -10,6 +9,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::args::LoopbackArguments;
 use super::event::{self, Announced, Event};
 use super::report::{Report, mode};
+use super::signals::Receiver;
 use super::work::{Meter, Tracks, reports};
 use super::{Failure, permission, print, request, signals, text};
 use crate::sink::{LoopbackStatistics, LoopbackWriter};
@@ -76,15 +76,14 @@ fn wait(duration: Option<Duration>, ends: &Receiver<Event>, started: Instant) ->
     let deadline = duration.and_then(|duration| started.checked_add(duration));
     loop {
         let event = match deadline {
-            None => ends.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            None => Some(ends.recv()),
             Some(deadline) => ends.recv_timeout(deadline.saturating_duration_since(Instant::now())),
         };
         match event {
-            Ok(Event::Recovery(label, event)) => print::note(&format!("{label}: {event}.")),
-            Ok(Event::Devices) => {}
-            Ok(event) => return event,
-            Err(RecvTimeoutError::Disconnected) => return Event::Done,
-            Err(RecvTimeoutError::Timeout) => return Event::Elapsed,
+            Some(Event::Recovery(label, event)) => print::note(&format!("{label}: {event}.")),
+            Some(Event::Devices) => {}
+            Some(event) => return event,
+            None => return Event::Elapsed,
         }
     }
 }

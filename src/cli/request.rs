@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use super::args::{Common, PermissionArguments, ProfileArgument, Request, Synthetic};
 use super::event::{self, Event};
+use super::signals::{Receiver, Sender};
 use super::{Failure, permission, print, text};
 use crate::constraints::{
     ConstrainBoolean, ConstrainDomString, ConstrainDouble, ConstrainULong, Constraint, ConstraintName,
@@ -299,7 +299,7 @@ impl<'a> Waiting<'a> {
         let notices = devices.device_notices(move || {
             // One event for any number of notices that nobody has taken yet.
             if !flag.swap(true, Ordering::SeqCst) {
-                let _ = events.send(Event::Devices);
+                events.send(Event::Devices);
             }
         })?;
         Ok(Self { devices, named, notices, noticed, pause: LOOK_AGAIN.0 })
@@ -350,7 +350,7 @@ fn ask(
     })?;
     // Before there is a stream nothing else can come than its end and a signal.
     match event::next(ends) {
-        Some(Event::Signal(signal)) => Err(Failure::Interrupted(signal)),
+        Event::Signal(signal) => Err(Failure::Interrupted(signal)),
         _ => Ok(request.join().unwrap_or_else(|_| Err(Error::new(ErrorName::AbortError, "the request broke off")))),
     }
 }
@@ -360,7 +360,7 @@ struct Announcement(Sender<Event>);
 
 impl Drop for Announcement {
     fn drop(&mut self) {
-        let _ = self.0.send(Event::Done);
+        self.0.send(Event::Done);
     }
 }
 

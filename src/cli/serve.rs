@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc::RecvTimeoutError;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -49,22 +48,21 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<ExitCode, Failure> {
     // Nothing but a signal ends it.
     let signal = loop {
         let event = match manager.due() {
-            None => ends.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            None => Some(ends.recv()),
             Some(left) => ends.recv_timeout(left),
         };
         match event {
-            Ok(Event::Signal(signal)) => break Some(signal),
-            Ok(_) => {}
-            Err(RecvTimeoutError::Timeout) => manager.attend(|| service.statistics()),
-            Err(RecvTimeoutError::Disconnected) => break None,
+            Some(Event::Signal(signal)) => break signal,
+            Some(_) => {}
+            None => manager.attend(|| service.statistics()),
         }
     };
     manager.stopping();
     service.stop();
     if arguments.common.json {
-        print::result(&crate::json::to_string(&Ended(signal.map_or("error", |signal| signal.as_str()))))?;
+        print::result(&crate::json::to_string(&Ended(signal.as_str())))?;
     }
-    Ok(signal.map_or(ExitCode::from(1), |signal| ExitCode::from(signals::exit_code(signal))))
+    Ok(ExitCode::from(signals::exit_code(signal)))
 }
 
 /// What is asked for: camera and microphone, whichever there is, where nothing is said.

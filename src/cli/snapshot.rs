@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &SnapshotArguments) -> Result<ExitCode, Failure> {
     let meter = Meter::default();
     let attachment = stream.attach(Announced { sink: snapshot, events, meter: meter.clone() })?;
     let signal = match event::next(&ends) {
-        Some(Event::Signal(signal)) => Some(signal),
+        Event::Signal(signal) => Some(signal),
         _ => None,
     };
     let outcome = attachment.finish();

@@ -2,16 +2,14 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::args::WatchArguments;
-use super::{Failure, print, request, signals};
+use super::{Failure, event, print, request, signals};
 use crate::devices::{DeviceChange, DeviceChangeKind, MediaDeviceInfo, MediaDeviceKind};
-use crate::error::{Error, ErrorName};
 
 /// What there is to wait for.
 enum Happening {
@@ -20,13 +18,10 @@ enum Happening {
 }
 
 pub(super) fn run(arguments: &WatchArguments) -> Result<ExitCode, Failure> {
-    let (happenings, happened) = mpsc::channel();
-    let signalled = happenings.clone();
-    signals::watch(move |signal| drop(signalled.send(Happening::Signal(signal))))
-        .map_err(|error| Error::new(ErrorName::AbortError, format!("cannot watch for signals: {error}")))?;
+    let (happenings, happened) = signals::channel(Happening::Signal).map_err(|error| event::no_signals(&error))?;
     let deadline = arguments.duration.and_then(|duration| Instant::now().checked_add(duration));
     let watch = request::devices(&arguments.common)
-        .on_device_change(move |changes| drop(happenings.send(Happening::Changes(changes.to_vec()))))?;
+        .on_device_change(move |changes| happenings.send(Happening::Changes(changes.to_vec())))?;
 
     let out = Lines { json: arguments.common.json };
     let polling = watch.is_polling();
@@ -40,11 +35,11 @@ pub(super) fn run(arguments: &WatchArguments) -> Result<ExitCode, Failure> {
     }
     loop {
         let happening = match deadline {
-            None => happened.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            None => Some(happened.recv()),
             Some(deadline) => happened.recv_timeout(deadline.saturating_duration_since(Instant::now())),
         };
         let (ended_by, status) = match happening {
-            Ok(Happening::Changes(changes)) => {
+            Some(Happening::Changes(changes)) => {
                 for change in &changes {
                     if !out.line(&Line::Change(change))? {
                         return Ok(ExitCode::SUCCESS);
@@ -52,8 +47,8 @@ pub(super) fn run(arguments: &WatchArguments) -> Result<ExitCode, Failure> {
                 }
                 continue;
             }
-            Ok(Happening::Signal(signal)) => (signal.as_str(), ExitCode::from(signals::exit_code(signal))),
-            Err(_) => ("duration", ExitCode::SUCCESS),
+            Some(Happening::Signal(signal)) => (signal.as_str(), ExitCode::from(signals::exit_code(signal))),
+            None => ("duration", ExitCode::SUCCESS),
         };
         out.line(&Line::Ended(ended_by))?;
         return Ok(status);

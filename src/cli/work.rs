@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::event::{Announced, Event};
 use super::report::{AudioReport, Recording, Report, State, VideoReport, Written};
+use super::signals::Sender;
 use super::text;
 use crate::capture::RecoveryEvent;
 use crate::error::{Error, Result};
@@ -71,13 +71,13 @@ impl Tracks {
     pub(super) fn announce(&self, events: &Sender<Event>) {
         let tell = || {
             let ended = events.clone();
-            move |error| drop(ended.send(Event::TrackEnded(error)))
+            move |error| ended.send(Event::TrackEnded(error))
         };
         self.video.iter().for_each(|track| track.on_ended(tell()));
         self.audio.iter().for_each(|track| track.on_ended(tell()));
         let happened = |label: &str| {
             let (label, happened) = (label.to_owned(), events.clone());
-            move |event: &RecoveryEvent| drop(happened.send(Event::Recovery(label.clone(), event.clone())))
+            move |event: &RecoveryEvent| happened.send(Event::Recovery(label.clone(), event.clone()))
         };
         self.video.iter().for_each(|track| track.on_recovery_event(happened(track.label())));
         self.audio.iter().for_each(|track| track.on_recovery_event(happened(track.label())));
@@ -304,7 +304,7 @@ fn count(track: &Arc<VideoTrack>, limit: Option<u64>, meter: Meter, events: Send
             if let Some(track) = weak.upgrade() {
                 track.stop();
             }
-            let _ = events.send(Event::Done);
+            events.send(Event::Done);
         }
     })
 }

@@ -50,9 +50,9 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<ExitCode, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let signal = Arc::new(OnceLock::new());
     let (told, kept) = (stop.clone(), signal.clone());
-    // It ends with the channel, or with this process.
+    // It ends with this process.
     thread::spawn(move || {
-        if let Some(Event::Signal(signal)) = event::next(&ends) {
+        if let Event::Signal(signal) = event::next(&ends) {
             let _ = kept.set(signal);
             told.store(true, Ordering::Relaxed);
         }
