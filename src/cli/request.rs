@@ -143,6 +143,14 @@ pub(super) fn named_devices(devices: &MediaDevices, request: &Request) -> Vec<Me
         (MediaDeviceKind::AudioInput, request.microphone.as_deref()),
     ];
     let names = names.map(|(kind, name)| (kind, name.map(ExactName::of)));
+    let only = names[0]
+        .1
+        .as_ref()
+        .and_then(|name| name.node.as_deref())
+        .filter(|_| request.microphone.is_none() && !request.audio);
+    if let Some(camera) = only.and_then(|node| devices.identify_only(node)) {
+        return vec![camera];
+    }
     let means = |kind, name: &Option<ExactName<'_>>, device: &MediaDeviceInfo| {
         device.kind == kind && name.as_ref().is_some_and(|name| name.is_of(device))
     };

@@ -48,6 +48,9 @@ const DUMMY_SERIALS: [&str; 14] = [
     "unknown",
 ];
 
+/// What ids begin with where sysfs does not say which bus it is.
+const UNKNOWN_BUS: &str = "bus";
+
 /// Where a device sits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
@@ -123,6 +126,15 @@ impl Identity {
     /// Whether it is a device of its own, below no other (`/sys/devices/virtual`).
     pub(super) fn sits_on_no_bus(&self) -> bool {
         matches!(&self.place, Place::Bus(name) if name.starts_with("virtual-"))
+    }
+
+    /// Whether no device but those of its own parent can change its id: there is no serial number that another may have too, and
+    /// no label that a person chose.
+    pub(super) fn depends_on_siblings_alone(&self) -> bool {
+        match &self.place {
+            Place::Usb { serial, .. } => serial.is_none(),
+            Place::Bus(name) => !self.sits_on_no_bus() && !name.starts_with(&format!("{UNKNOWN_BUS}-")),
+        }
     }
 
     fn bare_group(&self) -> String {
@@ -287,7 +299,7 @@ fn bus_of(world: &dyn World, device: &Path) -> String {
     world
         .link(&device.join("subsystem"))
         .and_then(|path| path.file_name().map(|name| sanitise(&name.to_string_lossy())))
-        .unwrap_or_else(|| "bus".to_owned())
+        .unwrap_or_else(|| UNKNOWN_BUS.to_owned())
 }
 
 /// A serial number that tells one camera from another of its model, in the characters of an id.

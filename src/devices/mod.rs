@@ -17,6 +17,7 @@ pub(crate) mod fixture;
 mod identity;
 mod model;
 mod modes;
+mod moment;
 mod occupants;
 mod order;
 mod refusal;
@@ -39,6 +40,7 @@ pub use model::{
 
 pub(crate) use changes::DeviceTracker;
 pub(crate) use modes::RESOLUTION_TABLE;
+pub(crate) use moment::Moment;
 pub(crate) use refusal::{explain_busy, explain_permission};
 
 use crate::format::Fourcc;
@@ -82,11 +84,6 @@ impl Machine {
         }
     }
 
-    /// The same machine, which is asked once only for what it says around its devices: for listings of one moment.
-    pub(crate) fn remembered(&self) -> Self {
-        Self { world: Arc::new(remembered::RememberedWorld::of(self.world.clone())), ..self.clone() }
-    }
-
     /// See [`enumerate_devices`].
     pub(crate) fn enumerate(&self) -> Vec<MediaDeviceInfo> {
         self.enumerate_all().into_iter().filter(MediaDeviceInfo::is_capturable).collect()
@@ -95,7 +92,8 @@ impl Machine {
     /// Where the device with this identity is now, accessible or not. An id that got or lost its `~PORT`, because a device of
     /// the same name came or went, is still that device's where no other can be meant.
     pub(crate) fn locate(&self, kind: MediaDeviceKind, device_id: &str) -> Option<String> {
-        let devices: Vec<_> = self.listed(Depth::Identity).into_iter().filter(|device| device.kind == kind).collect();
+        let devices: Vec<_> =
+            Moment::of(self).all(Depth::Identity).into_iter().filter(|device| device.kind == kind).collect();
         let bare = |id: &str| id.split('~').next().unwrap_or_default().to_owned();
         let mut namesakes = devices.iter().filter(|device| bare(&device.device_id) == bare(device_id));
         let exact = devices.iter().find(|device| device.device_id == device_id);
@@ -105,58 +103,7 @@ impl Machine {
 
     /// See [`enumerate_all_devices`].
     pub(crate) fn enumerate_all(&self) -> Vec<MediaDeviceInfo> {
-        self.listed(Depth::Offer)
-    }
-
-    /// Those devices of [`Self::enumerate_all`] that `wanted` says yes to, by their kind, id and path. The others are not
-    /// opened: a camera with a thousand modes takes its time, and a sleeping one has to be woken.
-    pub(crate) fn enumerate_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
-        self.some(wanted, Depth::Offer)
-    }
-
-    /// The same with the modes of these pixel formats alone, where a camera has any of them, and without controls.
-    pub(crate) fn enumerate_parts(
-        &self,
-        wanted: impl Fn(&MediaDeviceInfo) -> bool,
-        formats: &[Fourcc],
-    ) -> Vec<MediaDeviceInfo> {
-        self.some(wanted, Depth::Part(formats))
-    }
-
-    /// The same without their modes and controls, and what only these tell: for who wants to know which devices a name means.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command is given names"))]
-    pub(crate) fn identify_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
-        self.some(wanted, Depth::Identity)
-    }
-
-    fn some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool, depth: Depth<'_>) -> Vec<MediaDeviceInfo> {
-        let this = &self.remembered();
-        let nodes = this.world.v4l_nodes();
-        let mut cameras: Vec<Found> = nodes.iter().map(|node| video::read(this, node, Depth::Place)).collect();
-        let mut microphones = audio::read_all(this, Depth::Place);
-        // Ids depend on the neighbours', so that those take part who are not wanted.
-        name(cameras.iter_mut().chain(&mut microphones));
-        for (found, node) in cameras.iter_mut().zip(&nodes).filter(|(found, _)| wanted(&found.info)) {
-            *found = video::read(this, node, depth);
-        }
-        // The PCM `default` has no place where it could be seen.
-        let any = MediaDeviceInfo::new(MediaDeviceKind::AudioInput, "default");
-        if microphones.iter().map(|found| &found.info).chain([&any]).any(&wanted) {
-            microphones = audio::read_all(this, depth);
-        }
-        let mut found = cameras;
-        found.append(&mut microphones);
-        name(&mut found);
-        found.retain(|found| wanted(&found.info));
-        in_order(found)
-    }
-
-    fn listed(&self, depth: Depth<'_>) -> Vec<MediaDeviceInfo> {
-        let this = &self.remembered();
-        let mut found: Vec<Found> = this.world.v4l_nodes().iter().map(|node| video::read(this, node, depth)).collect();
-        found.append(&mut audio::read_all(this, depth));
-        name(&mut found);
-        in_order(found)
+        Moment::of(self).all(Depth::Offer)
     }
 }
 

@@ -33,7 +33,7 @@ const MOST_REPEATS: u32 = 8;
 pub(super) struct Listing {
     /// In the driver's order; empty where it enumerates nothing.
     pub modes: Vec<VideoMode>,
-    /// Every pixel format the driver names, each once.
+    /// Every pixel format the driver names, each once; not those after the last of `only`.
     pub formats: Vec<Fourcc>,
     /// Whether VIDIOC_G_FMT gives a format that could be captured.
     pub has_current: bool,
@@ -63,7 +63,7 @@ pub(super) fn list(
     let current = current.ok().map(|format| (format.width, format.height));
     asker.default_size = current.filter(|&(width, height)| width > 0 && height > 0);
 
-    let formats = asker.formats()?;
+    let formats = asker.formats(only)?;
     let has_any = formats.iter().any(|fourcc| only.contains(fourcc));
     let mut modes = Vec::new();
     for &fourcc in formats.iter().filter(|fourcc| !has_any || only.contains(fourcc)) {
@@ -113,8 +113,13 @@ impl Asker<'_> {
         Ok(())
     }
 
-    fn formats(&mut self) -> Result<Vec<Fourcc>, Errno> {
+    /// Every pixel format, or as many as it takes to know that `only` are among them and that it is no raw sensor.
+    fn formats(&mut self, only: &[Fourcc]) -> Result<Vec<Fourcc>, Errno> {
         let (queue, mut formats) = (self.queue, Vec::new());
+        let is_enough = |formats: &[Fourcc]| {
+            let all = !only.is_empty() && only.iter().all(|wanted| formats.contains(wanted));
+            all && !formats.iter().all(|fourcc| fourcc.is_bayer())
+        };
         self.enumerate(
             MOST_FORMATS,
             |kernel, fd, index| kernel.enum_format(fd, queue, index),
@@ -122,7 +127,7 @@ impl Asker<'_> {
                 if !formats.contains(&fourcc) {
                     formats.push(fourcc);
                 }
-                true
+                !is_enough(&formats)
             },
         )?;
         Ok(formats)

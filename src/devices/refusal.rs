@@ -39,6 +39,12 @@ pub(super) fn apply(machine: &Machine, info: &mut MediaDeviceInfo, error: Errno,
         Errno::ENODEV | Errno::ENXIO | Errno::ENOENT => {
             Unusable::new(UnusableReason::Failed, "it went away while it was being read")
         }
+        // The command's answer for libasound, which it loads when sound is asked for.
+        Errno::ELIBACC => {
+            let mut unusable = Unusable::new(UnusableReason::Failed, "libasound.so.2 cannot be loaded");
+            unusable.remedy = Some("install ALSA's library: sudo apt install libasound2".to_owned());
+            unusable
+        }
         Errno::ENOTTY => Unusable::new(UnusableReason::Failed, format!("{} is not what its name says", path.display())),
         other => Unusable::new(UnusableReason::Failed, format!("reading it failed: {}", other.desc())),
     };

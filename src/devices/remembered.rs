@@ -1,7 +1,7 @@
-//! The system around the devices, asked once for each thing: a listing asks every node of a card for its parent, and a
-//! request that names a camera lists twice, first to find who is meant and then for its modes.
+//! The system around the devices, asked once for each thing: a listing asks every node of a card for its parent.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::seam::{Access, Holding, Node, Watch, World};
 
 /// How long an answer counts: one listing, or two in succession. Who waits for a person in between asks again.
-const MOMENT: Duration = Duration::from_millis(250);
+pub(super) const MOMENT: Duration = Duration::from_secs(1);
 
 /// A world that remembers for a moment what it was told. What may change without a device coming or going (permissions,
 /// holders) it asks for each time.
@@ -20,43 +20,49 @@ pub(super) struct RememberedWorld {
     told: Mutex<Told>,
 }
 
+/// By the path, as its bytes: a `Path` is hashed part by part.
+type Known<T> = HashMap<OsString, T>;
+
 #[derive(Debug, Default)]
 struct Told {
-    nodes: HashMap<PathBuf, Vec<Node>>,
-    texts: HashMap<PathBuf, Option<String>>,
-    links: HashMap<PathBuf, Option<PathBuf>>,
-    lists: HashMap<PathBuf, Vec<String>>,
+    texts: Known<Option<String>>,
+    links: Known<Option<PathBuf>>,
+    lists: Known<Vec<String>>,
 }
 
 impl RememberedWorld {
-    /// Remembers from now on.
-    pub(super) fn of(world: Arc<dyn World>) -> Self {
-        Self { world, since: Instant::now(), told: Mutex::default() }
+    /// Remembers for the moment that began then.
+    pub(super) fn since(world: Arc<dyn World>, since: Instant) -> Self {
+        Self { world, since, told: Mutex::default() }
     }
 
     /// What was told before, or else now.
     fn once<T: Clone>(
         &self,
         path: &Path,
-        told: impl Fn(&mut Told) -> &mut HashMap<PathBuf, T>,
+        told: impl Fn(&mut Told) -> &mut Known<T>,
         ask: impl FnOnce(&dyn World) -> T,
     ) -> T {
         if self.since.elapsed() > MOMENT {
             return ask(self.world.as_ref());
         }
         let lock = || self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = told(&mut lock()).get(path) {
+        if let Some(known) = told(&mut lock()).get(path.as_os_str()) {
             return known.clone();
         }
         let answer = ask(self.world.as_ref());
-        told(&mut lock()).insert(path.to_owned(), answer.clone());
+        told(&mut lock()).insert(path.as_os_str().to_owned(), answer.clone());
         answer
     }
 }
 
 impl World for RememberedWorld {
     fn v4l_nodes(&self) -> Vec<Node> {
-        self.once(Path::new("/dev"), |told| &mut told.nodes, |world| world.v4l_nodes())
+        self.world.v4l_nodes()
+    }
+
+    fn v4l_node(&self, path: &Path) -> Option<Node> {
+        self.world.v4l_node(path)
     }
 
     fn read(&self, path: &Path) -> Option<String> {
@@ -92,17 +98,14 @@ mod tests {
     #[test]
     fn what_was_told_counts_for_a_moment_and_no_longer() {
         let tree = Tree::new();
-        tree.node("video0", "devices/platform/cam.0", "platform", &[]);
         tree.file("sys/name", "before");
-        let name = Path::new("/sys/name");
-        let mut world = RememberedWorld::of(Arc::new(tree.world()));
-        assert_eq!((world.v4l_nodes().len(), world.read(name).as_deref()), (1, Some("before")));
+        let (name, sys) = (Path::new("/sys/name"), Path::new("/sys"));
+        let mut world = RememberedWorld::since(Arc::new(tree.world()), Instant::now());
+        assert_eq!((world.list(sys).len(), world.read(name).as_deref()), (1, Some("before")));
         tree.file("sys/name", "after");
-        tree.remove("dev/video0");
-        assert!(world.v4l_nodes()[0].present);
-        assert_eq!(world.read(name).as_deref(), Some("before"));
+        tree.file("sys/another", "");
+        assert_eq!((world.list(sys).len(), world.read(name).as_deref()), (1, Some("before")));
         world.since -= MOMENT * 2;
-        assert!(!world.v4l_nodes()[0].present);
-        assert_eq!(world.read(name).as_deref(), Some("after"));
+        assert_eq!((world.list(sys).len(), world.read(name).as_deref()), (2, Some("after")));
     }
 }

@@ -11,7 +11,7 @@ use super::model::{FrameRates, MediaDeviceInfo, MediaDeviceKind, Unusable, Unusa
 use super::order::Rank;
 use super::refusal;
 use super::{Depth, Found, Machine, modes};
-use crate::seam::{BufferType, Capability, CapabilityFlags, LOOPBACK_DRIVER, Node, retry};
+use crate::seam::{BufferType, Capability, CapabilityFlags, LOOPBACK_DRIVER, Node, World, retry};
 
 /// What nodes that are no `/dev/videoN` are for. They are not opened: a radio would be switched on for nothing.
 fn by_name(path: &str) -> Option<UnusableReason> {
@@ -31,12 +31,17 @@ enum Class {
     Not(UnusableReason),
 }
 
+/// Which of its parent's nodes the class device at `sysfs` is.
+pub(super) fn index(world: &dyn World, sysfs: &Path) -> u32 {
+    world.read(&sysfs.join("index")).and_then(|index| index.parse().ok()).unwrap_or(0)
+}
+
 /// Reads one node. Opens it, unless its place is enough, and closes it again; never fails.
 pub(super) fn read(machine: &Machine, node: &Node, depth: Depth<'_>) -> Found {
     let path = node.path.to_string_lossy().into_owned();
     let sysfs = node.sysfs.as_deref();
     let attribute = |name: &str| sysfs.and_then(|sysfs| machine.world.read(&sysfs.join(name)));
-    let index = attribute("index").and_then(|index| index.parse().ok()).unwrap_or(0);
+    let index = sysfs.map_or(0, |sysfs| index(machine.world.as_ref(), sysfs));
     // The name in sysfs is the card's name of most drivers, and known without opening the node.
     let sysfs_name = attribute("name").filter(|name| !name.is_empty());
     let mut found = Found {

@@ -37,7 +37,7 @@ pub(crate) use values::{
 #[cfg(any(test, feature = "scripted"))]
 pub(crate) use values::{BufferMemory, ControlDescription, PlaneUse, RequestedBuffers};
 pub(crate) use watch::Watch;
-pub(crate) use world::{Access, LinuxWorld, Node, World};
+pub(crate) use world::{Access, LinuxWorld, Node, World, node_rank};
 #[cfg(any(test, feature = "scripted"))]
 #[cfg_attr(not(test), allow(unused_imports, reason = "as the script's own"))]
 pub(crate) use {pcm::SoundCard, values::Interval, watch::uevent_device};

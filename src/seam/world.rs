@@ -12,7 +12,7 @@ use super::holding::{Holding, holdings};
 use super::watch::{LinuxWatch, Watch};
 
 /// The longest attribute that is read: sysfs gives a page at most, the lists in `/proc/asound` a few.
-const LONGEST_ATTRIBUTE: u64 = 64 * 1024;
+const LONGEST_ATTRIBUTE: usize = 64 * 1024;
 
 /// The names of V4L2's nodes in `/dev`, each followed by a number (drivers/media/v4l2-core/v4l2-dev.c). Sub-devices are
 /// left out: they are parts of a camera, not sources of pictures.
@@ -51,6 +51,10 @@ pub(crate) struct Access {
 pub(crate) trait World: Send + Sync + fmt::Debug {
     /// The V4L2 nodes of `/dev` and of sysfs, by kind and number.
     fn v4l_nodes(&self) -> Vec<Node>;
+    /// That one of them, where it is there.
+    fn v4l_node(&self, path: &Path) -> Option<Node> {
+        self.v4l_nodes().into_iter().find(|node| node.path == path && node.present)
+    }
     /// A small file as text without trailing white space, made valid UTF-8.
     fn read(&self, path: &Path) -> Option<String>;
     /// Where a symbolic link of sysfs leads. sysfs has links from one directory to another and none on the way to them, so
@@ -100,8 +104,9 @@ impl LinuxWorld {
     }
 }
 
-/// The kind and number of a node's name: (0, 12) for `video12`. `None` for other names, such as `video-dec0`.
-fn node_rank(name: &str) -> Option<(usize, u32)> {
+/// The kind and number of a node's name, by which nodes are ordered: (0, 12) for `video12`. `None` for other names, such as
+/// `video-dec0`.
+pub(crate) fn node_rank(name: &str) -> Option<(usize, u32)> {
     NODE_NAMES.iter().enumerate().find_map(|(kind, prefix)| {
         let number = name.strip_prefix(prefix)?;
         if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -154,9 +159,22 @@ impl World for LinuxWorld {
         nodes.into_iter().map(|(_, node)| node).collect()
     }
 
+    fn v4l_node(&self, path: &Path) -> Option<Node> {
+        let name = path.strip_prefix("/dev").ok()?.to_str().filter(|name| is_node_name(name))?;
+        self.at(path).exists().then(|| Node { path: path.to_owned(), present: true, sysfs: self.sysfs_of(path, name) })
+    }
+
     fn read(&self, path: &Path) -> Option<String> {
-        let mut bytes = Vec::new();
-        File::open(self.at(path)).ok()?.take(LONGEST_ATTRIBUTE).read_to_end(&mut bytes).ok()?;
+        let mut file = File::open(self.at(path)).ok()?;
+        let (mut part, mut bytes) = ([0; 512], Vec::new());
+        while bytes.len() < LONGEST_ATTRIBUTE {
+            let count = file.read(&mut part).ok()?;
+            bytes.extend_from_slice(&part[..count]);
+            // An attribute of sysfs is made at once, and given as far as there is room (Documentation/filesystems/sysfs.rst).
+            if count == 0 || (count < part.len() && path.starts_with("/sys")) {
+                break;
+            }
+        }
         Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
     }
 

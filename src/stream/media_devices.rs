@@ -1,5 +1,7 @@
 //! From a request to a running stream: `navigator.mediaDevices`.
 
+#[cfg(feature = "cli")]
+use std::path::Path;
 use std::sync::Arc;
 
 #[cfg(feature = "cli")]
@@ -11,7 +13,7 @@ use super::session::{Session, SessionPlace};
 use super::{camera, microphone};
 use crate::capture::{CaptureScheduling, RecoveryPolicy};
 use crate::constraints::MediaStreamConstraints;
-use crate::devices::{self, DeviceChange, Machine, MediaDeviceInfo, MediaDeviceKind};
+use crate::devices::{self, DeviceChange, Machine, MediaDeviceInfo, MediaDeviceKind, Moment};
 use crate::error::Result;
 use crate::permission::{self, PermissionPolicy, Permit};
 use crate::resolve::{ResizeMode, Resolution, ResolveOptions, comes_into_question, formats_in_question, resolve};
@@ -31,8 +33,8 @@ pub struct MediaDevices {
     options: ResolveOptions,
     recovery: RecoveryPolicy,
     scheduling: CaptureScheduling,
-    /// The machine, where listings of this moment may share what it says.
-    remembered: Option<Machine>,
+    /// The machine as it is now, for listings that share what it says.
+    moment: Option<Moment>,
     /// In place of a listing for each request.
     listing: Option<Vec<MediaDeviceInfo>>,
     /// `None` allows all.
@@ -52,7 +54,7 @@ impl MediaDevices {
             options: ResolveOptions::default(),
             recovery: RecoveryPolicy::new(),
             scheduling: CaptureScheduling::new(),
-            remembered: None,
+            moment: None,
             listing: None,
             policy: None,
         }
@@ -167,25 +169,32 @@ impl MediaDevices {
         if self.synthetic {
             devices::synthetic_devices().into_iter().filter(wanted).collect()
         } else {
-            self.listed_machine().enumerate_some(wanted)
+            self.moment().enumerate_some(wanted)
         }
     }
 
     /// The same without modes and controls: which devices a name means.
     #[cfg(feature = "cli")]
     pub(crate) fn identify_some(&self, wanted: impl Fn(&MediaDeviceInfo) -> bool) -> Vec<MediaDeviceInfo> {
-        if self.synthetic { self.enumerate_some(wanted) } else { self.listed_machine().identify_some(wanted) }
+        if self.synthetic { self.enumerate_some(wanted) } else { self.moment().identify_some(wanted) }
+    }
+
+    /// Which camera has this node, for who asks [for one request](Self::for_one_request) and for no other device: no other is
+    /// there from then on. `None` where all have to be looked at.
+    #[cfg(feature = "cli")]
+    pub(crate) fn identify_only(&self, node: &Path) -> Option<MediaDeviceInfo> {
+        self.moment.as_ref().filter(|_| !self.synthetic)?.identify_only(node)
     }
 
     /// The same devices for one request: who a name means, and the request with the ids that were found, share a listing.
     #[cfg(feature = "cli")]
     pub(crate) fn for_one_request(&self) -> Self {
-        Self { remembered: Some(self.machine.remembered()), ..self.clone() }
+        Self { moment: Some(Moment::of(&self.machine)), ..self.clone() }
     }
 
     /// Where the devices of a request are looked for.
-    fn listed_machine(&self) -> &Machine {
-        self.remembered.as_ref().unwrap_or(&self.machine)
+    fn moment(&self) -> Moment {
+        self.moment.clone().unwrap_or_else(|| Moment::of(&self.machine))
     }
 
     /// Has `callback` called when cameras or microphones come, go, or may be opened now that could not be before, or the
@@ -298,7 +307,7 @@ impl MediaDevices {
             };
             let formats = formats_in_question(&constraints.video);
             if !formats.is_empty() && !self.synthetic {
-                let found = attempt(self.listed_machine().enumerate_parts(in_question, &formats));
+                let found = attempt(self.moment().enumerate_parts(in_question, &formats));
                 if let Some(resolved) = found.ok().filter(Resolved::cannot_be_bettered) {
                     return Ok(Resolved { in_part: true, ..resolved });
                 }

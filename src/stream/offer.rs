@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::devices::{Machine, MediaDeviceInfo};
+use crate::devices::{Machine, MediaDeviceInfo, Moment};
 
 /// A device as it was listed for a request. Of a camera whose request named a pixel format that may be the modes of this
 /// one only; the rest is read when it is asked for.
@@ -31,7 +31,8 @@ impl Offer {
     /// As it was listed, but for more modes, and its controls. `None` of a device that is not there any more.
     fn read(&self, machine: &Machine) -> Option<MediaDeviceInfo> {
         let (kind, id) = (self.listed.kind, &self.listed.device_id);
-        let found = machine.enumerate_some(|device| device.kind == kind && device.device_id == *id).pop()?;
+        let found =
+            Moment::of(machine).enumerate_some(|device| device.kind == kind && device.device_id == *id).pop()?;
         let MediaDeviceInfo { modes, controls, .. } = found;
         (!modes.is_empty()).then(|| MediaDeviceInfo { modes, controls, ..self.listed.clone() })
     }

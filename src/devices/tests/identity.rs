@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::nodes::vga;
 use crate::devices::fixture::{FakeKernel, FakeNode, Tree, machine};
-use crate::devices::{FacingMode, MediaDeviceInfo};
+use crate::devices::{FacingMode, MediaDeviceInfo, Moment};
 use crate::seam::CapabilityFlags;
 
 const C920: (&str, &str) = ("046d", "082d");
@@ -52,16 +52,16 @@ fn a_device_listed_alone_is_what_it_is_among_all_and_no_other_is_opened() {
     assert_eq!(all.len(), 3);
     for device in &all {
         let kernel = nodes();
-        let some = machine(&tree, &kernel).enumerate_some(|other| other.device_id == device.device_id);
+        let some = Moment::of(&machine(&tree, &kernel)).enumerate_some(|other| other.device_id == device.device_id);
         assert_eq!(some, std::slice::from_ref(device));
         assert_eq!(kernel.opened(), [Path::new(&device.path)]);
 
-        let known = machine(&tree, &nodes()).identify_some(|other| other.device_id == device.device_id);
+        let known = Moment::of(&machine(&tree, &nodes())).identify_some(|other| other.device_id == device.device_id);
         let [known] = &known[..] else { panic!("{known:?}") };
         assert_eq!((&known.device_id, &known.path, &known.label), (&device.device_id, &device.path, &device.label));
         assert!(known.modes.is_empty() && !device.modes.is_empty(), "who it is, and nothing of what it offers");
     }
-    assert!(machine(&tree, &nodes()).enumerate_some(|_| false).is_empty());
+    assert!(Moment::of(&machine(&tree, &nodes())).enumerate_some(|_| false).is_empty());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::errno::Errno;
 use proptest::prelude::*;
 
+use crate::devices::Moment;
 use crate::devices::fixture::{FakeKernel, FakeNode, Tree, discrete, machine};
 use crate::devices::modes::{self, Listing};
 use crate::devices::{FrameRates, Span, VideoMode};
@@ -59,7 +60,7 @@ fn of_formats_that_are_named_alone_are_the_modes_listed() {
     tree.node("video0", "devices/platform/cam.0", "platform", &[("name", "cam"), ("index", "0")]);
     let listed = |formats: &[Fourcc]| {
         let kernel = FakeKernel::new([("/dev/video0", node())]);
-        let devices = machine(&tree, &kernel).enumerate_parts(|_| true, formats);
+        let devices = Moment::of(&machine(&tree, &kernel)).enumerate_parts(|_| true, formats);
         assert_eq!(kernel.still_open(), 0);
         (devices[0].modes.clone(), kernel.calls())
     };

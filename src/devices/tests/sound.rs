@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
+use crate::devices::Moment;
 use crate::devices::fixture::{FakeKernel, FakeNode, FakePcms, Tree, discrete, machine};
 use crate::devices::{MediaDeviceInfo, MediaDeviceKind, UnusableReason, Values, synthetic};
 use crate::seam::{Accepted, CapturePcm, PcmRanges, SoundCard};
@@ -56,7 +57,7 @@ fn camera_and_microphone_of_one_usb_device_are_one_group() {
     );
     for device in &devices {
         assert_eq!(
-            machine.enumerate_some(|other| other.device_id == device.device_id),
+            Moment::of(&machine).enumerate_some(|other| other.device_id == device.device_id),
             std::slice::from_ref(device),
             "alone"
         );
