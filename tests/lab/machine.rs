@@ -315,6 +315,9 @@ const KERNEL_ARGUMENTS: &[&str] = &[
     "quiet",
     "panic=-1",
     "nokaslr",
+    // QEMU's translations are kept by address: a program whose addresses are others each time is translated anew each time,
+    // which takes as long as all else that a short one does.
+    "norandmaps",
     "mitigations=off",
     "tsc=reliable",
     "random.trust_cpu=on",
