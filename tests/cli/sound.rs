@@ -22,7 +22,7 @@ fn sound_alone_is_captured_and_counted() {
     assert_eq!((&consumer["name"], consumer["behind"].as_u64()), (&json!("on_data"), Some(0)));
 }
 
-/// Its loading is a third of the time that a start takes, and 40 KB.
+/// Its loading is half of what a start takes, and 36 KB.
 #[test]
 fn libasound_is_loaded_when_sound_is_asked_for() {
     let loads = |arguments: &[&str]| {
